@@ -1,0 +1,1 @@
+"""How instances act as one: the bus, locks, leases, caches."""

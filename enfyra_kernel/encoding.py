@@ -1,0 +1,67 @@
+"""JSON and instants in the one form that every database, transport and test agrees on."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from .errors import EnfyraError
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder()
+
+encode_json = _encoder.encode
+
+_POSITION = re.compile(r" \(byte (\d+)\)$")
+
+
+def decode_json(data: bytes | str) -> Any:
+    """Decode JSON that a client sent.
+
+    Raises:
+        EnfyraError: INVALID_JSON, with the place of the fault. NaN, infinities, invalid UTF-8 and
+            nesting deeper than the interpreter bears are faults too.
+
+    Example:
+        >>> decode_json(b'{"views": 3}')
+        {'views': 3}
+    """
+    try:
+        return _decoder.decode(data)
+    except RecursionError:
+        raise EnfyraError("INVALID_JSON", "The JSON is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EnfyraError("INVALID_JSON", _json_fault(data, error)) from None
+
+
+def _json_fault(data: bytes | str, error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return f"The JSON is not valid UTF-8 (byte {error.start})"
+    reason = text.removeprefix("JSON is malformed: ")
+    if found := _POSITION.search(reason):
+        raw = data.encode() if isinstance(data, str) else data
+        before = raw[: int(found[1])]
+        line = before.count(b"\n") + 1
+        column = len(before) - (before.rfind(b"\n") + 1) + 1
+        reason = f"{reason[: found.start()]} (line {line}, column {column})"
+    return f"The JSON is malformed: {reason}"
+
+
+def format_instant(instant: datetime) -> str:
+    """Render an instant as RFC 3339 in UTC, without trailing zeros in the fraction.
+
+    The form sorts as text in the order of time, and is what PostgreSQL gives for a `timestamptz`
+    in JSON when the session's zone is UTC. All databases answer in it.
+
+    Example:
+        >>> format_instant(datetime(2026, 11, 20, 13, 5, 9, 500000, tzinfo=UTC))
+        '2026-11-20T13:05:09.5+00:00'
+    """
+    text = instant.astimezone(UTC).replace(tzinfo=None).isoformat()
+    if "." in text:
+        text = text.rstrip("0")
+    return f"{text}+00:00"

@@ -1,0 +1,198 @@
+"""The error catalogue: every code, its HTTP status, its default message and hint.
+
+Errors are raised anywhere as `EnfyraError(code, message, details=..., hint=...)`. What a client
+sees is rendered in one place, [`error_body`][enfyra_kernel.errors.error_body], for every transport.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """One line of the catalogue: what a code means and how it is answered over HTTP."""
+
+    code: str
+    status: int
+    message: str
+    hint: str = ""
+
+
+_KINDS = (
+    # The request itself
+    ErrorKind("BAD_REQUEST", 400, "The request is malformed"),
+    ErrorKind("INVALID_JSON", 400, "The body is not valid JSON", "Send UTF-8 encoded JSON"),
+    ErrorKind(
+        "INVALID_QUERY",
+        400,
+        "The query parameters are not valid",
+        "See the query language in the documentation",
+    ),
+    ErrorKind(
+        "UNKNOWN_FIELD",
+        400,
+        "A field of that name does not exist",
+        "GET /metadata/<table> lists the fields of a table",
+    ),
+    ErrorKind("UNKNOWN_OPERATOR", 400, "An operator of that name does not exist"),
+    ErrorKind("INVALID_VALUE", 400, "A value does not fit the field's type"),
+    ErrorKind("INVALID_BODY", 400, "The body does not fit the table's definition"),
+    ErrorKind("AUTHENTICATION_ERROR", 401, "Log in first", "POST /auth/login gives a bearer token"),
+    ErrorKind("INVALID_CREDENTIALS", 401, "Invalid email or password"),
+    ErrorKind("INVALID_TOKEN", 401, "The token is not valid", "Log in again"),
+    ErrorKind("TOKEN_EXPIRED", 401, "The token has expired", "POST /auth/refresh-token renews it"),
+    ErrorKind("AUTHORIZATION_ERROR", 403, "You are not allowed to do that"),
+    ErrorKind("ROUTE_NOT_FOUND", 404, "There is nothing at this path"),
+    ErrorKind("RESOURCE_NOT_FOUND", 404, "There is no such record"),
+    ErrorKind("METHOD_NOT_ALLOWED", 405, "The path exists, but not for this method"),
+    ErrorKind("NOT_ACCEPTABLE", 406, "The answer cannot be given in the format asked for"),
+    ErrorKind("PAYLOAD_TOO_LARGE", 413, "The body is too large"),
+    ErrorKind("UNSUPPORTED_MEDIA_TYPE", 415, "The body's content type is not understood"),
+    # Data
+    ErrorKind("DUPLICATE_RESOURCE", 409, "A record with that value exists already"),
+    ErrorKind("RELATION_NOT_FOUND", 409, "A related record does not exist"),
+    ErrorKind("RELATION_IN_USE", 409, "Other records still refer to this one"),
+    ErrorKind("CONSTRAINT_VIOLATION", 409, "The database refused the value"),
+    # Definitions
+    ErrorKind("VALIDATION_ERROR", 422, "The definition is not valid"),
+    ErrorKind("TABLE_EXISTS", 409, "A table of that name exists already"),
+    ErrorKind(
+        "SCHEMA_CONFIRMATION_REQUIRED",
+        409,
+        "The change can lose data and was not applied",
+        "Repeat the request with ?schemaConfirmHash=<requiredConfirmHash> to apply it",
+    ),
+    ErrorKind(
+        "SCHEMA_CONFIRMATION_MISMATCH",
+        409,
+        "The definition has changed since it was previewed; nothing was applied",
+        "Look at the new preview and confirm that one",
+    ),
+    ErrorKind(
+        "SCHEMA_LOCKED", 423, "The schema is being changed by somebody else", "Try again shortly"
+    ),
+    ErrorKind("SCHEMA_INDEX_OVER_UNIQUE_FIELD", 422, "An index repeats a field of a unique group"),
+    ErrorKind("CONVERSION_FAILED", 422, "Existing values cannot be converted to the new type"),
+    # The server and its services
+    ErrorKind("DATABASE_ERROR", 500, "The database reported an error"),
+    ErrorKind("DATABASE_CONNECTION_ERROR", 503, "The database cannot be reached"),
+    ErrorKind("DATABASE_BUSY", 503, "The database is busy", "Try again shortly"),
+    ErrorKind("DATABASE_TIMEOUT", 504, "The database took too long to answer"),
+    ErrorKind("DATABASE_FULL", 507, "The database's disk is full; nothing was changed"),
+    ErrorKind("SERVICE_UNAVAILABLE", 503, "The server is not ready yet", "Try again shortly"),
+    ErrorKind("UPSTREAM_ERROR", 502, "The central Enfyra server cannot be reached"),
+    ErrorKind("CONFIGURATION_ERROR", 500, "The settings are not valid"),
+    ErrorKind(
+        "INTERNAL_SERVER_ERROR",
+        500,
+        "Something went wrong on the server",
+        "The log holds the reason under the correlationId",
+    ),
+)
+
+CATALOGUE: Mapping[str, ErrorKind] = {kind.code: kind for kind in _KINDS}
+
+
+class EnfyraError(Exception):
+    """An error that a person can act on.
+
+    Args:
+        code: A code of `CATALOGUE`; anything else is a `KeyError` at once.
+        message: What happened, naming the field or value. Defaults to the catalogue's.
+        details: Structured data for programs, shown to the client as is: never a secret.
+        hint: What to do about it. Defaults to the catalogue's.
+        problems: Several messages at once (a body's violations); shown as a list.
+
+    Example:
+        >>> error = EnfyraError("RESOURCE_NOT_FOUND", "post 7 does not exist")
+        >>> error.status, str(error)
+        (404, 'post 7 does not exist')
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str | None = None,
+        *,
+        details: Any = None,
+        hint: str | None = None,
+        problems: Iterable[str] | None = None,
+    ) -> None:
+        self.kind = CATALOGUE[code]
+        self.problems = tuple(problems) if problems is not None else None
+        if message is None:
+            message = "; ".join(self.problems) if self.problems else self.kind.message
+        super().__init__(message)
+        self.message = message
+        self.details = details
+        self.hint = self.kind.hint if hint is None else hint
+
+    @property
+    def code(self) -> str:
+        """The stable code, such as `UNKNOWN_FIELD`."""
+        return self.kind.code
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that the catalogue gives to the code."""
+        return self.kind.status
+
+    def __repr__(self) -> str:
+        return f"EnfyraError({self.code!r}, {self.message!r})"
+
+
+class StaleDefinitionError(Exception):
+    """The database does not know a name that the Snapshot has: another process changed it.
+
+    The request is repeated once on a fresh Snapshot; see `lifecycle`.
+    """
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """Give the candidate most like a mistyped name, or None.
+
+    Example:
+        >>> nearest("titel", ["id", "title", "views"])
+        'title'
+    """
+    by_folded = {candidate.casefold(): candidate for candidate in candidates}
+    matches = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[matches[0]] if matches else None
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Give ` Did you mean 'x'?` for the nearest candidate, or nothing.
+
+    Example:
+        >>> did_you_mean("titel", ["id", "title"])
+        " Did you mean 'title'?"
+    """
+    match = nearest(name, candidates)
+    return f" Did you mean '{match}'?" if match is not None else ""
+
+
+def error_body(
+    error: EnfyraError, *, path: str, method: str, correlation_id: str
+) -> dict[str, Any]:
+    """Render the body that every transport answers for an error."""
+    problems = error.problems
+    return {
+        "success": False,
+        "statusCode": error.status,
+        "message": list(problems) if problems is not None else error.message,
+        "error": {
+            "code": error.code,
+            "message": error.message,
+            "details": error.details,
+            "hint": error.hint or None,
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "path": path,
+            "method": method,
+            "correlationId": correlation_id,
+        },
+    }

@@ -1,0 +1,251 @@
+"""The Kernel: the one composition root, which owns every part by name."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from .clock import Clock, SystemClock
+from .cluster.bus import DEFINITIONS, SESSIONS, Bus, LocalBus, RedisBus
+from .errors import EnfyraError
+from .identity.passwords import Passwords
+from .identity.sessions import Sessions
+from .identity.tokens import Tokens
+from .lifecycle.accounts import Accounts
+from .lifecycle.crud import Crud
+from .lifecycle.describe import Describe
+from .lifecycle.lifecycle import Lifecycle
+from .lifecycle.messages import Request, Response
+from .lifecycle.system import DefinitionCrud, SystemCrud
+from .logs import get_logger
+from .metadata.registry import EVERYTHING, DefinitionChange, Registry
+from .metadata.snapshot import Snapshot
+from .metadata.system import SYSTEM_TABLES
+from .records.definitions import Definitions
+from .records.records import Records
+from .records.source import SystemSource
+from .schema.bootstrap import Bootstrap
+from .schema.catalog import Catalog
+from .schema.lock import SchemaLock
+from .schema.migrator import Migrator
+from .settings import Settings
+from .storage.connect import connect
+from .storage.database import Database
+
+_log = get_logger("kernel")
+
+
+class Kernel:
+    """One Enfyra, with its own database, Snapshot and caches; several can live in one process.
+
+    Args:
+        settings: What is configured.
+        clock: Tells the time; tests give another one.
+        on_password: Called once with the address and password of a first administrator whose
+            password was made up. The default prints them.
+
+    Example:
+        >>> import asyncio, tempfile
+        >>> async def main() -> str:
+        ...     with tempfile.TemporaryDirectory() as folder:
+        ...         settings = Settings.load(
+        ...             {"DB_URI": f"sqlite:///{folder}/shop.db"}, dotenv=None,
+        ...             admin_password="secret",
+        ...         )
+        ...         async with Kernel(settings) as kernel:
+        ...             await kernel.definitions.create_table(
+        ...                 {"name": "post", "columns": [{"name": "title", "type": "varchar"}]}
+        ...             )
+        ...             posts = kernel.records.of("post")
+        ...             await posts.create({"title": "Hello"})
+        ...             return (await posts.rows(EVERYTHING_ASKED))[0]["title"]
+        >>> from enfyra_kernel.query.ast import EVERYTHING as EVERYTHING_ASKED
+        >>> asyncio.run(main())
+        'Hello'
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        on_password: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.started = False
+        self._on_password = on_password or _print_password
+        self._background: asyncio.Task[None] | None = None
+        self.instance = f"{socket.gethostname()}:{os.getpid()}"
+        system = Snapshot(0, SYSTEM_TABLES)
+        self.database: Database = connect(
+            settings.db_uri, pool_size=settings.db_pool_size, timeout=settings.db_timeout
+        )
+        self.bus: Bus = _bus(settings)
+        self.lock = SchemaLock(
+            self.database, self.clock, owner=self.instance, patience=settings.schema_lock_wait
+        )
+        self._source = SystemSource(self.database, system, self.lock)
+        self.registry = Registry(self._source, system)
+        self.migrator = Migrator(self.database, system, self.clock)
+        self._bootstrap = Bootstrap(
+            self.database, system, self.lock, self.migrator, self.clock, self._load_catalog
+        )
+        self.records = Records(
+            self.database, self.registry, self.clock, max_limit=settings.max_limit
+        )
+        self.definitions = Definitions(
+            self.database, self.registry, self.lock, self.migrator, self._announce
+        )
+        self.passwords = Passwords()
+
+    def _compose(self) -> None:
+        """Make the parts that need the signing key, which may be made at the first start."""
+        tokens = Tokens(self.settings.signing_key())
+        self.sessions = Sessions(
+            self.database, self.records, self.passwords, tokens, self.clock, self.settings
+        )
+        self.lifecycle = Lifecycle(
+            self.registry,
+            self.sessions,
+            Crud(self.records),
+            SystemCrud(self.records, self.definitions, self.passwords, self._forget_callers),
+            DefinitionCrud(self.records, self.definitions),
+            Accounts(self.sessions, self.records, self.passwords, self._forget_callers),
+            Describe(self.database.engine),
+        )
+
+    # -- starting and stopping ------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Connect, prepare the database at the first start, load the definitions.
+
+        Raises:
+            EnfyraError: CONFIGURATION_ERROR, or DATABASE_CONNECTION_ERROR.
+        """
+        self._compose()
+        if self.settings.db_replica_uris:
+            _log.warning("DB_REPLICA_URIS is not used by this version; the primary answers all")
+        await self.database.start()
+        try:
+            await self._bootstrap.run()
+            await self.registry.reload()
+            password = await self.sessions.ensure_administrator()
+            self.bus.subscribe(DEFINITIONS, self._definitions_changed)
+            self.bus.subscribe(SESSIONS, self._sessions_changed)
+            self.bus.on_gap(self._after_gap)
+            await self.bus.start()
+        except BaseException:
+            await self.database.stop()
+            raise
+        self._background = asyncio.ensure_future(self._keep_fresh())
+        self.started = True
+        _log.info(
+            "started",
+            extra={
+                "database": self.settings.db_uri.redacted,
+                "tables": len(self.registry.current.tables),
+            },
+        )
+        if password is not None:
+            self._on_password(self.settings.admin_email, password)
+
+    async def stop(self) -> None:
+        """Close everything; requests that are running should have been finished before."""
+        self.started = False
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.wait([self._background])
+            self._background = None
+            await self.bus.stop()
+            await self.database.stop()
+        self.passwords.stop()
+
+    async def __aenter__(self) -> Kernel:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # -- requests -------------------------------------------------------------------------------
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request."""
+        return await self.lifecycle.handle(request)
+
+    async def health(self) -> dict[str, str]:
+        """Give the state of each service: `ok`, or what is wrong with it."""
+        return {
+            "database": await _state_of(self.database.ping),
+            **({"redis": await _state_of(self.bus.ping)} if self.settings.redis_uri else {}),
+        }
+
+    # -- other instances ------------------------------------------------------------------------
+
+    async def _load_catalog(self) -> Catalog:
+        loaded = await self._source.load(EVERYTHING)
+        return Catalog(loaded.tables)
+
+    async def _announce(self, change: DefinitionChange, version: int) -> None:
+        await self.bus.publish(
+            DEFINITIONS, {"version": version, "change": msgspec.to_builtins(change)}
+        )
+
+    async def _definitions_changed(self, message: Any) -> None:
+        if message["version"] > self.registry.current.version:
+            await self.registry.reload(msgspec.convert(message["change"], DefinitionChange))
+
+    async def _forget_callers(self) -> None:
+        self.sessions.forget()
+        await self.bus.publish(SESSIONS, {})
+
+    async def _sessions_changed(self, _: Any) -> None:
+        self.sessions.forget()
+
+    async def _after_gap(self) -> None:
+        self.sessions.forget()
+        await self.registry.refresh()
+
+    async def _keep_fresh(self) -> None:
+        """Look for definitions that another process changed; Redis tells sooner, if it is there."""
+        interval = self.settings.refresh_interval
+        while True:
+            await asyncio.sleep(interval)
+            try:
+                if await self.registry.refresh():
+                    self.sessions.forget()
+            except EnfyraError as error:
+                _log.debug("no look at the definitions", extra={"reason": error.message})
+            except Exception:
+                _log.exception("the definitions could not be loaded")
+
+
+def _bus(settings: Settings) -> Bus:
+    if settings.redis_uri is None:
+        return LocalBus()
+    return RedisBus(settings.redis_uri.get_secret_value(), node_name=settings.node_name)
+
+
+async def _state_of(ping: Callable[[], Awaitable[None]]) -> str:
+    try:
+        async with asyncio.timeout(5):
+            await ping()
+    except EnfyraError as error:
+        return error.message
+    except Exception as error:  # noqa: BLE001 - any failure means that the service is not ready
+        return f"not reachable ({type(error).__name__})"
+    return "ok"
+
+
+def _print_password(email: str, password: str) -> None:
+    print(  # noqa: T201 - shown once on the terminal, and never logged
+        f"\n  The first administrator is {email}\n  with the password   {password}\n"
+        "  It is shown only now; PATCH /me changes it.\n",
+        flush=True,
+    )

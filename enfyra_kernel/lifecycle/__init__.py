@@ -1,0 +1,1 @@
+"""One request from context to response: routing, identity, policy, operation."""

@@ -1,0 +1,152 @@
+"""Logging in and out, and the caller's own account."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+import msgspec
+
+from ..encoding import encode_json
+from ..errors import EnfyraError, did_you_mean
+from ..identity.callers import Caller
+from ..identity.passwords import Passwords
+from ..identity.sessions import USER, Sessions
+from ..query.ast import Compare, Operator, Query, Shape
+from ..query.plan import ADMINISTRATOR
+from ..records.records import Records
+from .context import Context
+from .messages import Response, spread, success
+
+
+class Accounts:
+    """Operations on logins and on `/me`.
+
+    Args:
+        forget: Called when a user or login changed.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        records: Records,
+        passwords: Passwords,
+        forget: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._sessions = sessions
+        self._records = records
+        self._passwords = passwords
+        self._forget = forget
+
+    async def login(self, context: Context) -> Response:
+        """Answer POST /auth/login."""
+        body = _strict(context.json(), {"email": str, "password": str}, {"remember": bool})
+        given = await self._sessions.login(
+            body["email"], body["password"], remember=body.get("remember", False)
+        )
+        return spread(msgspec.to_builtins(given))
+
+    async def refresh(self, context: Context) -> Response:
+        """Answer POST /auth/refresh-token."""
+        body = _strict(context.json(), {"refreshToken": str}, {})
+        given = await self._sessions.refresh(body["refreshToken"])
+        return spread(msgspec.to_builtins(given))
+
+    async def logout(self, context: Context) -> Response:
+        """Answer POST /auth/logout: by the refresh token in the body, or by the bearer token."""
+        session: str | None = None
+        if context.request.body:
+            body = _strict(context.json(), {}, {"refreshToken": str})
+            if "refreshToken" in body:
+                session = self._sessions.session_of(body["refreshToken"])
+        if session is None and context.caller is not None:
+            session = context.caller.session
+        if session is None:
+            raise EnfyraError("AUTHENTICATION_ERROR", "There is no login to end")
+        await self._sessions.logout(session)
+        await self._forget()
+        return success(message="Logged out")
+
+    async def me(self, context: Context) -> Response:
+        """Answer GET /me."""
+        return success(await self._account(_required(context), context))
+
+    async def change_me(self, context: Context) -> Response:
+        """Answer PATCH /me: the password, and fields that are the user's to change."""
+        caller = _required(context)
+        body = context.json()
+        if not isinstance(body, Mapping):
+            raise EnfyraError("INVALID_BODY", "The body must be a JSON object")
+        values = dict(cast(Mapping[str, Any], body))
+        self._refuse_protected(values)
+        access = context.access
+        if "password" in values:
+            if not isinstance(values["password"], str) or not values["password"]:
+                raise EnfyraError("INVALID_BODY", problems=["password must be a text"])
+            values["password"] = await self._passwords.hash(values["password"])
+            # The hash is unpublished; everything else has been looked at above.
+            access = ADMINISTRATOR
+        if isinstance(values.get("email"), str):
+            values["email"] = values["email"].strip().lower()
+        await self._records.of(USER).update(caller.id, values, access=access)
+        await self._forget()
+        return success(await self._account(caller, context))
+
+    def _refuse_protected(self, values: Mapping[str, Any]) -> None:
+        table = self._records.of(USER).table
+        problems: list[str] = []
+        for name in values:
+            column = table.columns.get(name)
+            if name == "password" or (
+                column is not None
+                and column.is_published
+                and column.is_updatable
+                and not (column.is_system and name != "email")
+            ):
+                continue
+            relation = table.relations.get(name)
+            if relation is not None and not relation.definition.is_system:
+                continue
+            if column is None and relation is None:
+                problems.append(f"{name} is not allowed.{did_you_mean(name, table.fields)}")
+            else:
+                problems.append(f"{name} cannot be changed here")
+        if problems:
+            raise EnfyraError("INVALID_BODY", problems=problems)
+
+    async def _account(self, caller: Caller, context: Context) -> bytes:
+        repository = self._records.of(USER)
+        asked = context.query() if context.request.method == "GET" else Query()
+        shape = Shape(
+            where=Compare("id", Operator.EQ, 0), fields=asked.shape.fields, deep=asked.shape.deep
+        )
+        rows = await repository.rows(Query(shape=shape, values=(caller.id,)), context.access)
+        if not rows:
+            raise EnfyraError("INVALID_TOKEN", "The account no longer exists")
+        return encode_json([rows[0] | {"loginProvider": caller.login_provider}])
+
+
+def _required(context: Context) -> Caller:
+    if context.caller is None:
+        raise EnfyraError("AUTHENTICATION_ERROR")
+    return context.caller
+
+
+def _strict(
+    body: Any, required: Mapping[str, type], optional: Mapping[str, type]
+) -> dict[str, Any]:
+    """Check that a body has these keys and no others."""
+    if not isinstance(body, Mapping):
+        raise EnfyraError("INVALID_BODY", "The body must be a JSON object")
+    named = dict(cast(Mapping[str, Any], body))
+    known = {**required, **optional}
+    problems = [f"{name} is required" for name in required if name not in named]
+    for name, value in named.items():
+        if name not in known:
+            problems.append(f"{name} is not allowed.{did_you_mean(name, known)}")
+        elif not isinstance(value, known[name]):
+            kind = {str: "a text", bool: "true or false"}[known[name]]
+            problems.append(f"{name} must be {kind}")
+    if problems:
+        raise EnfyraError("INVALID_BODY", problems=problems)
+    return named

@@ -1,0 +1,116 @@
+"""What an operation gets to see of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ..encoding import decode_json
+from ..errors import EnfyraError
+from ..identity.callers import Caller
+from ..metadata.routes import Route, RouteMatch
+from ..metadata.snapshot import Snapshot
+from ..metadata.tables import Table
+from ..query.ast import Query
+from ..query.brackets import parse_query_string
+from ..query.parse import parse, parse_string
+from ..query.plan import PUBLISHED, Access
+from .messages import ARROW, JSON, Request
+
+_parsed = lru_cache(2048)(parse_string)
+# Parsing the longest query strings over and over is cheaper than keeping them.
+_MOST_KEPT = 1024
+
+
+@dataclass(slots=True)
+class Context:
+    """A request on its way: the Snapshot it sees, where it leads, who sent it."""
+
+    request: Request
+    snapshot: Snapshot
+    match: RouteMatch
+    caller: Caller | None
+
+    @property
+    def route(self) -> Route:
+        """The route."""
+        return self.match.route
+
+    @property
+    def table(self) -> Table:
+        """The table that the route is about."""
+        table = self.match.route.table
+        if table is None:
+            raise EnfyraError("ROUTE_NOT_FOUND", f"'{self.route.path}' has no table")
+        return table
+
+    @property
+    def access(self) -> Access:
+        """What the caller may see."""
+        return self.caller.access if self.caller is not None else PUBLISHED
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """Values of the path's parameters."""
+        return self.match.parameters
+
+    def query(self, *, ignoring: frozenset[str] = frozenset()) -> Query:
+        """Give the query of the request.
+
+        Args:
+            ignoring: Parameters that the operation reads by itself.
+        """
+        text = self.request.query
+        if ignoring and text:
+            named = parse_query_string(text)
+            return parse({key: value for key, value in named.items() if key not in ignoring})
+        return _parsed(text) if len(text) <= _MOST_KEPT else parse_string(text)
+
+    def option(self, *names: str) -> str | None:
+        """Give a parameter of the query by any of its names."""
+        if not self.request.query:
+            return None
+        named = parse_query_string(self.request.query)
+        for name in names:
+            value = named.get(name)
+            if isinstance(value, str):
+                return value
+        return None
+
+    def flag(self, name: str) -> bool:
+        """Give a parameter of the query that is true or false."""
+        value = self.option(name)
+        if value is None or value.lower() in {"false", "0"}:
+            return False
+        if value.lower() in {"true", "1", ""}:
+            return True
+        raise EnfyraError("INVALID_QUERY", f"{name} must be true or false")
+
+    def json(self) -> Any:
+        """Give the body.
+
+        Raises:
+            EnfyraError: UNSUPPORTED_MEDIA_TYPE, or INVALID_JSON.
+        """
+        kind = self.content_type
+        if kind not in {JSON, ""} and not kind.endswith("+json"):
+            raise EnfyraError(
+                "UNSUPPORTED_MEDIA_TYPE",
+                f"The body is of the type {kind[:80]}; send {JSON}",
+                hint=f"With curl: -H 'Content-Type: {JSON}'",
+            )
+        if not self.request.body:
+            raise EnfyraError("INVALID_JSON", "The body is empty; send a JSON object")
+        return decode_json(self.request.body)
+
+    @property
+    def content_type(self) -> str:
+        """The type of the body, without parameters."""
+        return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @property
+    def wants_arrow(self) -> bool:
+        """Whether the caller asks for an Arrow stream."""
+        return ARROW in self.request.headers.get("Accept", "")

@@ -1,0 +1,105 @@
+"""The definitions as the API shows them: `/metadata`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .. import __version__
+from ..encoding import encode_json
+from ..errors import EnfyraError, did_you_mean
+from ..metadata.snapshot import Snapshot
+from ..metadata.tables import Relation, Table
+from .context import Context
+from .messages import Response, success
+
+
+class Describe:
+    """Shows what is defined, as far as the caller may see it.
+
+    Args:
+        engine: The database's engine, for those who look.
+    """
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+
+    async def all(self, context: Context) -> Response:
+        """Answer GET /metadata."""
+        tables = [
+            describe_table(table, context.snapshot)
+            for table in context.snapshot.tables.values()
+            if _visible(table, context)
+        ]
+        content = {
+            "dbType": self._engine,
+            "enfyraVersion": __version__,
+            "version": context.snapshot.version,
+            "tables": tables,
+        }
+        return success(encode_json(content))
+
+    async def one(self, context: Context) -> Response:
+        """Answer GET /metadata/:name."""
+        name = context.parameters["name"]
+        table = context.snapshot.find(name)
+        if table is None or not _visible(table, context):
+            names = [one.name for one in context.snapshot.tables.values() if _visible(one, context)]
+            raise EnfyraError(
+                "RESOURCE_NOT_FOUND",
+                f"There is no table '{name[:80]}'.{did_you_mean(name, names)}",
+            )
+        return success(encode_json(describe_table(table, context.snapshot)))
+
+
+def _visible(table: Table, context: Context) -> bool:
+    """Say whether the caller may call any route of a table."""
+    if context.caller is not None and context.caller.is_root:
+        return True
+    return any(
+        route.public or (context.caller is not None and route.skip_role_guard)
+        for route in context.snapshot.routes.routes
+        if route.table is table
+    )
+
+
+def describe_table(table: Table, snapshot: Snapshot) -> dict[str, Any]:
+    """Give a table's definition with both sides of its relations by name."""
+    definition = table.definition
+    shown = msgspec.to_builtins(definition)
+    shown["columns"] = [
+        {key: value for key, value in msgspec.to_builtins(column).items() if key != "isSecret"}
+        for column in definition.columns
+        if not column.is_secret
+    ]
+    shown["relations"] = [_describe_relation(relation) for relation in table.relations.values()]
+    shown["primary"] = table.primary.name
+    shown["routes"] = [
+        {
+            "path": route.path,
+            "methods": sorted(route.available),
+            "publicMethods": sorted(route.public),
+        }
+        for route in snapshot.routes.routes
+        if route.table is table
+    ]
+    return shown
+
+
+def _describe_relation(relation: Relation) -> dict[str, Any]:
+    definition = relation.definition
+    return {
+        "id": relation.id,
+        "propertyName": relation.name,
+        "type": relation.kind.value,
+        "targetTable": relation.target,
+        "inverse": relation.inverse,
+        "mappedBy": relation.inverse if not relation.owning else None,
+        "isNullable": relation.nullable,
+        "onDelete": relation.on_delete.value if relation.owning else None,
+        "isPublished": relation.published,
+        "isUpdatable": relation.updatable,
+        "description": definition.description,
+        "foreignKeyColumn": relation.foreign_key if relation.owning else None,
+    }

@@ -1,0 +1,199 @@
+"""The way of a request: route, identity, policy, operation; and what becomes of errors."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+
+from ..access.policy import authorize
+from ..errors import EnfyraError, StaleDefinitionError, did_you_mean
+from ..identity.callers import Caller
+from ..identity.sessions import Sessions
+from ..logs import correlation_id, get_logger
+from ..metadata.registry import Registry
+from ..metadata.routes import ITEM_METHODS, Route, RouteMatch, normal_path
+from ..metadata.snapshot import Snapshot
+from ..metadata.system import SYSTEM_NAMES
+from .accounts import Accounts
+from .context import Context
+from .crud import Crud
+from .describe import Describe
+from .messages import Request, Response, failure
+from .system import DefinitionCrud, SystemCrud
+
+_log = get_logger("request")
+
+Operation = Callable[[Context], Awaitable[Response]]
+
+PLANNED = frozenset({"table_definition", "column_definition", "relation_definition"})
+_UNSAFE = re.compile(r"[^\x21-\x7e]")
+_MAX_CORRELATION = 128
+
+
+class Lifecycle:
+    """Answers requests; knows nothing of the transport that they came by."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        sessions: Sessions,
+        crud: Crud,
+        system: SystemCrud,
+        planned: DefinitionCrud,
+        accounts: Accounts,
+        describe: Describe,
+    ) -> None:
+        self._registry = registry
+        self._sessions = sessions
+        self._crud = crud
+        self._system = system
+        self._planned = planned
+        self._static: dict[tuple[str, str], Operation] = {
+            ("POST", "/auth/login"): accounts.login,
+            ("POST", "/auth/refresh-token"): accounts.refresh,
+            ("POST", "/auth/logout"): accounts.logout,
+            ("GET", "/me"): accounts.me,
+            ("PATCH", "/me"): accounts.change_me,
+            ("GET", "/metadata"): describe.all,
+            ("GET", "/metadata/:name"): describe.one,
+        }
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request; whatever happens, there is a response."""
+        request.correlation_id = _correlation_of(request)
+        token = correlation_id.set(request.correlation_id)
+        try:
+            return await self._answered(request)
+        except EnfyraError as error:
+            response = failure(error, request)
+            if error.code == "METHOD_NOT_ALLOWED" and isinstance(error.details, dict):
+                response.headers["Allow"] = ", ".join(error.details.get("allowed", ()))
+            if error.status >= 500:
+                _log.warning("request failed", extra={"code": error.code, "path": request.path})
+            return response
+        except Exception:
+            _log.exception("request failed", extra={"path": request.path})
+            return failure(EnfyraError("INTERNAL_SERVER_ERROR"), request)
+        finally:
+            correlation_id.reset(token)
+
+    async def _answered(self, request: Request) -> Response:
+        try:
+            return await self._run(request)
+        except StaleDefinitionError as error:
+            # Another process changed a table a moment ago: look once more, with its definitions.
+            _log.info("stale definition", extra={"reason": str(error)})
+            await self._registry.refresh()
+        try:
+            return await self._run(request)
+        except StaleDefinitionError as error:
+            _log.exception("definitions and database disagree")
+            raise EnfyraError(
+                "DATABASE_ERROR", "The database does not have what the definitions say"
+            ) from error
+
+    async def _run(self, request: Request) -> Response:
+        snapshot = self._registry.current
+        match = snapshot.routes.find(request.path)
+        if match is None:
+            raise _no_route(request, snapshot)
+        route = match.route
+        method = request.method
+        if method == "HEAD":
+            method = "GET"
+        if method not in route.available or match.item != (
+            method in ITEM_METHODS and route.table is not None
+        ):
+            raise _wrong_method(request, match)
+        caller = request.caller
+        if caller is None:
+            caller = await self._caller(request, route, method)
+        authorize(route, method, caller)
+        operation = self._operation(route, method)
+        return await operation(Context(request, snapshot, match, caller))
+
+    async def _caller(self, request: Request, route: Route, method: str) -> Caller | None:
+        header = request.headers.get("Authorization")
+        if header is None:
+            return None
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            if method in route.public:
+                return None
+            raise EnfyraError("AUTHENTICATION_ERROR", "Send the token as Authorization: Bearer ...")
+        known = self._sessions.cached(token)
+        if known is not None:
+            return known
+        try:
+            return await self._sessions.caller(token.strip())
+        except EnfyraError as error:
+            # Where everybody may come in, a token that is worth nothing does no harm.
+            if method in route.public and error.status == 401:
+                return None
+            raise
+
+    def _operation(self, route: Route, method: str) -> Operation:
+        table = route.table
+        if table is None:
+            operation = self._static.get((method, route.path))
+            if operation is None:
+                raise EnfyraError(
+                    "ROUTE_NOT_FOUND", f"{method} {route.path} has no table and no handler"
+                )
+            return operation
+        crud = self._crud
+        if table.definition.is_system:
+            crud = self._planned if table.name in PLANNED else self._system
+        match method:
+            case "GET":
+                return crud.list
+            case "POST":
+                return crud.create
+            case "PATCH":
+                return crud.update
+            case "PUT":
+                return crud.replace
+            case "DELETE":
+                return crud.delete
+            case _:
+                raise EnfyraError("ROUTE_NOT_FOUND", f"{method} {route.path} has no handler")
+
+
+def _correlation_of(request: Request) -> str:
+    given = request.headers.get("X-Correlation-ID")
+    if given:
+        clean = _UNSAFE.sub("", given)[:_MAX_CORRELATION]
+        if clean:
+            return clean
+    return f"req_{secrets.token_hex(8)}"
+
+
+def _no_route(request: Request, snapshot: Snapshot) -> EnfyraError:
+    path = normal_path(request.path)
+    first = "/" + path.strip("/").partition("/")[0]
+    paths = [one for one in snapshot.routes.paths() if one.strip("/") not in SYSTEM_NAMES]
+    hint = did_you_mean(first, paths) if first not in paths else ""
+    return EnfyraError("ROUTE_NOT_FOUND", f"There is nothing at {path[:200]}.{hint}")
+
+
+def _wrong_method(request: Request, match: RouteMatch) -> EnfyraError:
+    available = match.route.available
+    if match.route.table is not None:
+        here = available & ITEM_METHODS if match.item else available - ITEM_METHODS
+    else:
+        here = available
+    path = match.route.path
+    hint = None
+    if match.item and request.method in {"GET", "HEAD"}:
+        key = match.parameters.get("id", "")[:40]
+        hint = f'To read one record, filter: GET {path}?filter={{"id":{{"_eq":"{key}"}}}}'
+    elif not match.item and request.method in ITEM_METHODS & available:
+        hint = f"Name the record: {request.method} {path}/<id>"
+    allowed = sorted({*here, *(("HEAD",) if "GET" in here else ())})
+    return EnfyraError(
+        "METHOD_NOT_ALLOWED",
+        f"{request.method} is not available at {normal_path(request.path)[:200]}",
+        details={"allowed": allowed},
+        hint=hint,
+    )

@@ -1,0 +1,89 @@
+"""Requests and responses, whatever transport they travel on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..encoding import encode_json
+from ..errors import EnfyraError, error_body
+
+JSON = "application/json"
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+@dataclass(slots=True)
+class Request:
+    """A request.
+
+    Attributes:
+        path: Without the mount point and without the query.
+        query: The query string, as it came.
+        headers: By name; names are looked up whatever their case.
+        body: All of it; empty when it comes as `stream`.
+        stream: The body piece by piece, for content that may be larger than memory.
+        caller: Who is calling, where the transport knows (Jupyter); else the token says.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    stream: AsyncIterator[bytes] | None = None
+    remote_ip: str = ""
+    caller: Any = None
+    correlation_id: str = ""
+
+
+@dataclass(slots=True)
+class Response:
+    """A response; `stream` is given instead of `body` when it may be larger than memory."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = JSON
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    stream: AsyncIterator[bytes] | None = None
+
+
+_HEADS: dict[tuple[int, str], bytes] = {}
+
+
+def success(
+    data: bytes | None = None, *, status: int = 200, message: str = "Success", meta: Any = None
+) -> Response:
+    """Give the envelope of a success; `data` is JSON already."""
+    head = _HEADS.get((status, message))
+    if head is None:
+        envelope = {"statusCode": status, "message": message}
+        head = _HEADS[(status, message)] = encode_json(envelope)[:-1]
+    if data is None:
+        return Response(status, head + b"}")
+    if meta is None:
+        return Response(status, head + b',"data":' + data + b"}")
+    return Response(status, head + b',"data":' + data + b',"meta":' + encode_json(meta) + b"}")
+
+
+def spread(content: Any, *, status: int = 200, message: str = "Success") -> Response:
+    """Give an envelope with further keys beside the usual ones."""
+    return Response(status, encode_json({"statusCode": status, "message": message, **content}))
+
+
+def failure(error: EnfyraError, request: Request) -> Response:
+    """Give the body that everybody gets for an error."""
+    path = f"{request.path}?{request.query}" if request.query else request.path
+    body = error_body(
+        error, path=path, method=request.method, correlation_id=request.correlation_id
+    )
+    return Response(error.status, _encoded(body))
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
+    try:
+        return encode_json(body)
+    except (TypeError, UnicodeEncodeError):
+        body["error"]["details"] = None
+        body["error"]["path"] = ascii(body["error"]["path"])
+        return encode_json(body)

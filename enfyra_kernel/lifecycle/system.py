@@ -1,0 +1,219 @@
+"""CRUD on the system's own tables: what changes the API goes live, what is the system's stays."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ..encoding import encode_json
+from ..errors import EnfyraError
+from ..identity.passwords import Passwords
+from ..metadata.registry import DefinitionChange
+from ..metadata.system import DEFINITION_TABLES
+from ..query.ast import Compare, Operator, Query, Shape
+from ..query.plan import ADMINISTRATOR
+from ..records.definitions import Changed, Definitions
+from ..records.records import Records
+from ..records.repository import Repository
+from ..storage.database import Session
+from .context import Context
+from .crud import Crud, key_of
+from .messages import Response, success
+
+USER = "user_definition"
+# Changing a row of these changes what somebody's token is worth.
+IDENTITY_TABLES = frozenset({USER, "role_definition", "session_definition"})
+OPTIONS = frozenset({"schemaConfirmHash", "schema_confirm_hash", "preview"})
+
+
+class SystemCrud(Crud):
+    """Default CRUD for system tables that need no physical change.
+
+    Args:
+        forget: Called when a user, role or login changed.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        definitions: Definitions,
+        passwords: Passwords,
+        forget: Callable[[], Awaitable[None]],
+    ) -> None:
+        super().__init__(records)
+        self._definitions = definitions
+        self._passwords = passwords
+        self._forget = forget
+
+    async def create(self, context: Context) -> Response:
+        """Answer POST: rows are never the system's own."""
+        repository = self._repository(context)
+        body = await self._prepared(context, creating=True)
+        async with self._changing(context) as session:
+            rows = await repository.create(body, context.query(), context.access, session)
+        return success(rows, status=201)
+
+    async def update(self, context: Context) -> Response:
+        """Answer PATCH."""
+        return await self._change(context, self._repository(context).update)
+
+    async def replace(self, context: Context) -> Response:
+        """Answer PUT."""
+        return await self._change(context, self._repository(context).replace)
+
+    async def _change(self, context: Context, change: Callable[..., Awaitable[bytes]]) -> Response:
+        body = await self._prepared(context, creating=False)
+        await self._guard_root(context)
+        async with self._changing(context) as session:
+            rows = await change(key_of(context), body, context.query(), context.access, session)
+        return success(rows)
+
+    async def delete(self, context: Context) -> Response:
+        """Answer DELETE; rows of the system stay."""
+        repository = self._repository(context)
+        if "isSystem" in repository.table.columns:
+            row = await self._row(repository, key_of(context), "isSystem")
+            if row["isSystem"]:
+                raise EnfyraError(
+                    "AUTHORIZATION_ERROR",
+                    f"This '{repository.table.name}' belongs to the system and cannot be deleted",
+                )
+        async with self._changing(context) as session:
+            await repository.delete(key_of(context), session)
+        return success(message="Deleted")
+
+    def _repository(self, context: Context) -> Repository:
+        return self._records.of_table(context.table, context.snapshot)
+
+    async def _row(self, repository: Repository, key: str, field: str) -> dict[str, Any]:
+        shape = Shape(where=Compare(repository.table.primary.name, Operator.EQ, 0), fields=(field,))
+        bound = repository.key_slot.read(key)
+        rows = await repository.rows(Query(shape=shape, values=(bound,)), ADMINISTRATOR)
+        if not rows:
+            raise repository.not_found(key)
+        return rows[0]
+
+    async def _prepared(self, context: Context, *, creating: bool) -> Any:
+        body = context.json()
+        if isinstance(body, list):
+            raise EnfyraError("INVALID_BODY", "System tables take one record at a time")
+        if not isinstance(body, dict):
+            return body
+        named: dict[str, Any] = {
+            key: value
+            for key, value in body.items()  # pyright: ignore[reportUnknownVariableType]
+            if key != "isSystem"
+        }
+        if context.table.name == USER:
+            named = await self._prepared_user(named, creating=creating)
+        return named
+
+    async def _prepared_user(self, body: dict[str, Any], *, creating: bool) -> dict[str, Any]:
+        password = body.get("password")
+        if password is not None:
+            if not isinstance(password, str) or not password:
+                raise EnfyraError("INVALID_BODY", problems=["password must be a text"])
+            body = body | {"password": await self._passwords.hash(password)}
+        elif creating and "password" not in body:
+            body = body | {"password": None}
+        if isinstance(body.get("email"), str):
+            body = body | {"email": body["email"].strip().lower()}
+        return body
+
+    async def _guard_root(self, context: Context) -> None:
+        """The first administrator's row is changed by nobody but himself."""
+        if context.table.name != USER or context.caller is None:
+            return
+        row = await self._row(self._repository(context), key_of(context), "isRootAdmin")
+        if row["isRootAdmin"] and context.caller.id != key_of(context):
+            raise EnfyraError(
+                "AUTHORIZATION_ERROR", "An administrator's account is changed by its owner only"
+            )
+
+    @asynccontextmanager
+    async def _changing(self, context: Context) -> AsyncIterator[Session | None]:
+        name = context.table.name
+        if name in DEFINITION_TABLES:
+            change = DefinitionChange(tables=None, routes=None, settings=True)
+            async with self._definitions.changing(change) as session:
+                yield session
+            return
+        yield None
+        if name in IDENTITY_TABLES:
+            await self._forget()
+
+
+class DefinitionCrud(Crud):
+    """CRUD on tables, columns and relations: the same planner and lock for all three.
+
+    Answers hold the definition's row; with `?preview=true`, what the change would do.
+    """
+
+    def __init__(self, records: Records, definitions: Definitions) -> None:
+        super().__init__(records)
+        self._definitions = definitions
+
+    async def create(self, context: Context) -> Response:
+        """Answer POST."""
+        makers = {
+            "table_definition": self._definitions.create_table,
+            "column_definition": self._definitions.create_column,
+            "relation_definition": self._definitions.create_relation,
+        }
+        changed = await makers[context.table.name](context.json(), **self._options(context))
+        return await self._answer(context, changed, status=201)
+
+    async def update(self, context: Context) -> Response:
+        """Answer PATCH."""
+        changers = {
+            "table_definition": self._definitions.update_table,
+            "column_definition": self._definitions.update_column,
+            "relation_definition": self._definitions.update_relation,
+        }
+        changed = await changers[context.table.name](
+            self._id(context), context.json(), **self._options(context)
+        )
+        return await self._answer(context, changed, status=200)
+
+    async def replace(self, context: Context) -> Response:
+        """Answer PUT, which would be ambiguous here."""
+        raise EnfyraError(
+            "METHOD_NOT_ALLOWED", "Definitions are changed by PATCH", hint="Use PATCH"
+        )
+
+    async def delete(self, context: Context) -> Response:
+        """Answer DELETE."""
+        droppers = {
+            "table_definition": self._definitions.drop_table,
+            "column_definition": self._definitions.drop_column,
+            "relation_definition": self._definitions.drop_relation,
+        }
+        changed = await droppers[context.table.name](self._id(context), **self._options(context))
+        if changed.id is None:
+            return await self._answer(context, changed, status=200)
+        return success(message="Deleted")
+
+    def _options(self, context: Context) -> dict[str, Any]:
+        return {
+            "confirm": context.option("schemaConfirmHash", "schema_confirm_hash"),
+            "preview": context.flag("preview"),
+        }
+
+    def _id(self, context: Context) -> int:
+        key = key_of(context)
+        if not key.isdigit() or len(key) > 18:
+            raise self._records.of_table(context.table, context.snapshot).not_found(key)
+        return int(key)
+
+    async def _answer(self, context: Context, changed: Changed, *, status: int) -> Response:
+        if changed.id is None:
+            return success(encode_json([changed.preview]), message="Preview")
+        # The row as the new Snapshot has it, which may have changed its own table's name.
+        repository = self._records.of(context.table.name)
+        query = context.query(ignoring=OPTIONS)
+        shape = Shape(
+            where=Compare("id", Operator.EQ, 0), fields=query.shape.fields, deep=query.shape.deep
+        )
+        page = await repository.find(Query(shape=shape, values=(changed.id,)), context.access)
+        return success(page.rows, status=status)

@@ -1,0 +1,231 @@
+"""From the rows of the system tables to definitions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from .definitions import ColumnDefinition, RelationDefinition, RouteDefinition, TableDefinition
+from .system import SECRETS
+from .types import ColumnType, OnDelete, RelationKind
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """A related record, as default answers show it."""
+
+    id: int
+
+
+class TableRow(msgspec.Struct, frozen=True, rename="camel"):
+    """A row of `table_definition`."""
+
+    id: int
+    name: str
+    alias: str | None
+    is_system: bool
+    is_single_record: bool
+    is_adopted: bool
+    uniques: tuple[tuple[str, ...], ...] | None
+    indexes: tuple[tuple[str, ...], ...] | None
+    description: str | None
+    metadata: Any
+    validate_body: bool
+    physical_name: str | None
+
+
+class ColumnRow(msgspec.Struct, frozen=True, rename="camel"):
+    """A row of `column_definition`."""
+
+    id: int
+    name: str
+    type: ColumnType
+    is_generated: bool
+    is_primary: bool
+    is_nullable: bool
+    is_system: bool
+    default_value: Any
+    options: Any
+    is_updatable: bool
+    is_published: bool
+    is_encrypted: bool
+    description: str | None
+    placeholder: str | None
+    metadata: Any
+    physical_name: str | None
+    physical_type: str | None
+    table: Ref
+
+
+class RelationRow(msgspec.Struct, frozen=True, rename="camel"):
+    """A row of `relation_definition`."""
+
+    id: int
+    type: RelationKind
+    property_name: str
+    is_nullable: bool
+    on_delete: OnDelete | None
+    is_system: bool
+    is_published: bool
+    is_updatable: bool
+    description: str | None
+    metadata: Any
+    foreign_key_column: str | None
+    referenced_column: str | None
+    constraint_name: str | None
+    junction_table_name: str | None
+    junction_source_column: str | None
+    junction_target_column: str | None
+    source_table: Ref
+    target_table: Ref
+    mapped_by: Ref | None
+
+
+class RouteRow(msgspec.Struct, frozen=True, rename="camel"):
+    """A row of `route_definition`."""
+
+    id: int
+    path: str
+    is_enabled: bool
+    is_system: bool
+    icon: str | None
+    description: str | None
+    main_table: Ref | None
+
+
+class MethodRow(msgspec.Struct, frozen=True):
+    """A row of `method_definition`."""
+
+    id: int
+    name: str
+
+
+class LinkRow(msgspec.Struct, frozen=True, rename="camel"):
+    """A row of a junction."""
+
+    source_id: int
+    target_id: int
+
+
+def assemble_tables(
+    tables: Iterable[TableRow], columns: Iterable[ColumnRow], relations: Iterable[RelationRow]
+) -> dict[int, TableDefinition]:
+    """Put tables together with their columns and relations, each in the order of their ids."""
+    column_rows: defaultdict[int, list[ColumnRow]] = defaultdict(list)
+    relation_rows: defaultdict[int, list[RelationRow]] = defaultdict(list)
+    for column in columns:
+        column_rows[column.table.id].append(column)
+    for relation in relations:
+        relation_rows[relation.source_table.id].append(relation)
+    return {
+        row.id: TableDefinition(
+            id=row.id,
+            name=row.name,
+            alias=row.alias,
+            is_system=row.is_system,
+            is_single_record=row.is_single_record,
+            is_adopted=row.is_adopted,
+            uniques=row.uniques or (),
+            indexes=row.indexes or (),
+            description=row.description,
+            metadata=row.metadata,
+            validate_body=row.validate_body,
+            physical_name=row.physical_name,
+            columns=_ordered_columns(row.name, column_rows[row.id]),
+            relations=tuple(map(_relation, sorted(relation_rows[row.id], key=lambda one: one.id))),
+        )
+        for row in tables
+    }
+
+
+def _ordered_columns(table: str, rows: list[ColumnRow]) -> tuple[ColumnDefinition, ...]:
+    # The timestamps come last, also behind columns that were added after them.
+    ordered = sorted(
+        rows, key=lambda one: (one.is_system and one.is_generated and not one.is_primary, one.id)
+    )
+    return tuple(_column(table, row) for row in ordered)
+
+
+def _column(table: str, row: ColumnRow) -> ColumnDefinition:
+    return ColumnDefinition(
+        id=row.id,
+        name=row.name,
+        type=row.type,
+        is_primary=row.is_primary,
+        is_generated=row.is_generated,
+        is_nullable=row.is_nullable,
+        is_system=row.is_system,
+        default_value=row.default_value,
+        options=row.options,
+        is_updatable=row.is_updatable,
+        is_published=row.is_published,
+        is_encrypted=row.is_encrypted,
+        is_secret=(table, row.name) in SECRETS,
+        description=row.description,
+        placeholder=row.placeholder,
+        metadata=row.metadata,
+        physical_name=row.physical_name,
+        physical_type=row.physical_type,
+    )
+
+
+def _relation(row: RelationRow) -> RelationDefinition:
+    return RelationDefinition(
+        id=row.id,
+        type=row.type,
+        property_name=row.property_name,
+        source=row.source_table.id,
+        target=row.target_table.id,
+        mapped_by=row.mapped_by.id if row.mapped_by is not None else None,
+        is_nullable=row.is_nullable,
+        on_delete=row.on_delete,
+        is_system=row.is_system,
+        is_published=row.is_published,
+        is_updatable=row.is_updatable,
+        description=row.description,
+        metadata=row.metadata,
+        foreign_key_column=row.foreign_key_column,
+        referenced_column=row.referenced_column,
+        constraint_name=row.constraint_name,
+        junction_table_name=row.junction_table_name,
+        junction_source_column=row.junction_source_column,
+        junction_target_column=row.junction_target_column,
+    )
+
+
+def assemble_routes(
+    routes: Iterable[RouteRow],
+    methods: Iterable[MethodRow],
+    links: Mapping[str, Iterable[LinkRow]],
+) -> dict[int, RouteDefinition]:
+    """Put routes together with their methods.
+
+    Args:
+        routes: Rows of `route_definition`.
+        methods: All rows of `method_definition`.
+        links: Junction rows by the property that they belong to.
+    """
+    names = {method.id: method.name for method in methods}
+    by_property: dict[str, defaultdict[int, set[str]]] = {}
+    for property_name, rows in links.items():
+        found: defaultdict[int, set[str]] = defaultdict(set)
+        for link in rows:
+            found[link.source_id].add(names[link.target_id])
+        by_property[property_name] = found
+    return {
+        row.id: RouteDefinition(
+            id=row.id,
+            path=row.path,
+            is_enabled=row.is_enabled,
+            is_system=row.is_system,
+            main_table=row.main_table.id if row.main_table is not None else None,
+            available=frozenset(by_property["availableMethods"][row.id]),
+            public=frozenset(by_property["publicMethods"][row.id]),
+            skip_role_guard=frozenset(by_property["skipRoleGuardMethods"][row.id]),
+            icon=row.icon,
+            description=row.description,
+        )
+        for row in routes
+    }

@@ -1,0 +1,1 @@
+"""A table's records: validate, create, read, update, delete."""

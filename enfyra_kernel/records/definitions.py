@@ -1,0 +1,352 @@
+"""Changes of definitions: tables, columns and relations through the planner and the lock, and the
+rows of other definition tables together with the version that tells everybody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import EnfyraError
+from ..metadata.definitions import RouteDefinition
+from ..metadata.registry import EVERYTHING, DefinitionChange, Registry
+from ..metadata.snapshot import Snapshot
+from ..schema.catalog import Catalog
+from ..schema.edit import Editor
+from ..schema.lock import SchemaLock
+from ..schema.migrator import Draft, Migrator
+from ..schema.payload import Problems, read_column, read_relation, read_table
+from ..schema.rows import CatalogWriter, SystemRows
+from ..storage.database import ConstraintViolation, Database, Session
+
+ICON = "lucide:table"
+
+Edit = Callable[[Editor], int]
+Announce = Callable[[DefinitionChange, int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a change of definitions did.
+
+    Attributes:
+        id: The id of the definition that was created or changed; None if it was only previewed.
+        preview: What the change does.
+    """
+
+    id: int | None
+    preview: Mapping[str, Any]
+
+
+class Definitions:
+    """Changes what the API is made of.
+
+    Args:
+        announce: Tells other instances which definitions changed, with the new version.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        lock: SchemaLock,
+        migrator: Migrator,
+        announce: Announce,
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._lock = lock
+        self._migrator = migrator
+        self._announce = announce
+
+    # -- tables, columns, relations -------------------------------------------------------------
+
+    async def create_table(
+        self, body: Any, *, confirm: str | None = None, preview: bool = False
+    ) -> Changed:
+        """Create a table with its physical table and its route."""
+        problems = Problems()
+        given = read_table(body, problems)
+        problems.check()
+        return await self._change(
+            lambda editor: editor.create_table(given), confirm=confirm, preview=preview
+        )
+
+    async def update_table(
+        self, id_: int, body: Any, *, confirm: str | None = None, preview: bool = False
+    ) -> Changed:
+        """Change a table; columns or relations in the body replace those that are there."""
+        problems = Problems()
+        given = read_table(body, problems)
+        problems.check()
+
+        def edit(editor: Editor) -> int:
+            self._known("table", id_, editor.catalog)
+            editor.update_table(id_, given)
+            return id_
+
+        return await self._change(edit, confirm=confirm, preview=preview)
+
+    async def drop_table(
+        self, id_: int, *, confirm: str | None = None, preview: bool = False
+    ) -> Changed:
+        """Drop a table, its records, its route and every relation that leads to it."""
+
+        def edit(editor: Editor) -> int:
+            self._known("table", id_, editor.catalog)
+            editor.drop_table(id_)
+            return id_
+
+        return await self._change(edit, confirm=confirm, preview=preview)
+
+    async def create_column(
+        self, body: Any, *, confirm: str | None = None, preview: bool = False
+    ) -> Changed:
+        """Add a column to the table that the body names."""
+        problems = Problems()
+        given = read_column(body, "", problems)
+        problems.check()
+        created: list[int] = []
+
+        def edit(editor: Editor) -> int:
+            table_id = self._table_named(body, "table", editor.catalog)
+            created.append(editor.add_column(table_id, given))
+            return table_id
+
+        return await self._change(edit, confirm=confirm, preview=preview, created=created)
+
+    async def update_column(
+        self, id_: int, body: Any, *, confirm: str | None = None, preview: bool = False
+    ) -> Changed:
+        """Change a column."""
+        problems = Problems()
+        given = read_column(body, "", problems)
+        problems.check()
+
+        def edit(editor: Editor) -> int:
+            table_id = self._table_of_column(id_, editor.catalog)
+            editor.update_column(table_id, id_, given)
+            return table_id
+
+        return await self._change(edit, confirm=confirm, preview=preview, created=[id_])
+
+    async def drop_column(
+        self, id_: int, *, confirm: str | None = None, preview: bool = False
+    ) -> Changed:
+        """Drop a column."""
+
+        def edit(editor: Editor) -> int:
+            table_id = self._table_of_column(id_, editor.catalog)
+            editor.drop_column(table_id, id_)
+            return table_id
+
+        return await self._change(edit, confirm=confirm, preview=preview, created=[id_])
+
+    async def create_relation(
+        self, body: Any, *, confirm: str | None = None, preview: bool = False
+    ) -> Changed:
+        """Add a relation to the table that the body names as `sourceTable`."""
+        problems = Problems()
+        given = read_relation(body, "", problems)
+        problems.check()
+        created: list[int] = []
+
+        def edit(editor: Editor) -> int:
+            table_id = self._table_named(body, "sourceTable", editor.catalog)
+            if editor.catalog[table_id].is_system:
+                raise EnfyraError(
+                    "AUTHORIZATION_ERROR", "Relations of system tables cannot be changed"
+                )
+            relation_id = editor.add_relation(table_id, given)
+            if relation_id is not None:
+                created.append(relation_id)
+            return table_id
+
+        return await self._change(edit, confirm=confirm, preview=preview, created=created)
+
+    async def update_relation(
+        self, id_: int, body: Any, *, confirm: str | None = None, preview: bool = False
+    ) -> Changed:
+        """Change a relation."""
+        problems = Problems()
+        given = read_relation(body, "", problems)
+        problems.check()
+
+        def edit(editor: Editor) -> int:
+            relation = editor.catalog.relation(id_)
+            if relation is None:
+                raise _unknown("relation", id_)
+            editor.update_relation(relation.source, id_, given)
+            return relation.source
+
+        return await self._change(edit, confirm=confirm, preview=preview, created=[id_])
+
+    async def drop_relation(
+        self, id_: int, *, confirm: str | None = None, preview: bool = False
+    ) -> Changed:
+        """Drop a relation."""
+
+        def edit(editor: Editor) -> int:
+            relation = editor.catalog.relation(id_)
+            if relation is None:
+                raise _unknown("relation", id_)
+            editor.drop_relation(relation.source, id_)
+            return relation.source
+
+        return await self._change(edit, confirm=confirm, preview=preview, created=[id_])
+
+    def _known(self, what: str, id_: int, catalog: Catalog) -> None:
+        if id_ not in catalog:
+            raise _unknown(what, id_)
+
+    def _table_named(self, body: Any, key: str, catalog: Catalog) -> int:
+        value = body.get(key) if isinstance(body, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if isinstance(value, Mapping):
+            value = value.get("id", value.get("name"))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        found = catalog.by_name(value) if isinstance(value, str) else None
+        if found is None and isinstance(value, int):
+            found = catalog.get(value)
+        if found is None:
+            raise EnfyraError(
+                "VALIDATION_ERROR", problems=[f"{key} must be the id or name of a table"]
+            )
+        return found.id
+
+    def _table_of_column(self, id_: int, catalog: Catalog) -> int:
+        for table in catalog.values():
+            if any(column.id == id_ for column in table.columns):
+                return table.id
+        raise _unknown("column", id_)
+
+    # -- the change itself ----------------------------------------------------------------------
+
+    async def _change(
+        self,
+        edit: Edit,
+        *,
+        confirm: str | None,
+        preview: bool,
+        created: list[int] | None = None,
+    ) -> Changed:
+        async with self._lock.hold() as lease:
+            await self._registry.refresh()
+            snapshot = self._registry.current
+            old = Catalog(snapshot.definitions)
+            editor = Editor(old, engine=self._database.engine)
+            table_id = edit(editor)
+            new = editor.finish(table_id)
+            draft = await self._migrator.draft(old, new, table_id)
+            if preview:
+                return Changed(None, draft.preview)
+            self._migrator.confirm(draft, confirm)
+            routes = _RouteKeeper(self._database, snapshot, draft)
+            try:
+                ids = await self._migrator.make(draft, lease, also=routes.write)
+            except ConstraintViolation as violation:
+                raise _refused(violation, draft) from violation
+            change = DefinitionChange(
+                tables=frozenset(ids.get(id_, id_) for id_ in _touched(old, new)),
+                routes=frozenset(routes.touched),
+            )
+            await self._adopt(change)
+        asked = created[0] if created else table_id
+        return Changed(ids.get(asked, asked), draft.preview)
+
+    async def _adopt(self, change: DefinitionChange) -> None:
+        """Make a committed change live here, and tell the others."""
+        snapshot = await self._registry.reload(change)
+        await self._announce(change, snapshot.version)
+
+    # -- rows of other definition tables --------------------------------------------------------
+
+    @asynccontextmanager
+    async def changing(self, change: DefinitionChange = EVERYTHING) -> AsyncIterator[Session]:
+        """Change rows of definition tables in a block; afterwards the change is live."""
+        async with self._database.transaction() as session:
+            yield session
+            await self._lock.advance(session)
+        await self._adopt(change)
+
+
+class _RouteKeeper:
+    """Keeps a table's own route in step: made with the table, renamed with it, gone with it.
+
+    Attributes:
+        touched: Ids of routes that changed.
+    """
+
+    def __init__(self, database: Database, snapshot: Snapshot, draft: Draft) -> None:
+        self._database = database
+        self._snapshot = snapshot
+        self._draft = draft
+        self.touched: set[int] = set()
+
+    async def write(self, rows: SystemRows, writer: CatalogWriter) -> None:
+        """Write the routes of tables that are new, renamed or gone."""
+        old, new = self._draft.old, self._draft.new
+        taken = {route.path for route in self._snapshot.route_definitions}
+        for id_, table in new.items():
+            before = old.get(id_)
+            if before is None and f"/{table.name}" not in taken:
+                await self._create(rows, writer.ids[id_], table.name)
+            elif before is not None and before.name != table.name:
+                await self._rename(rows, id_, before.name, table.name)
+        gone = {id_ for id_ in old if id_ not in new}
+        # The rows themselves go with their table.
+        self.touched |= {
+            route.id for route in self._snapshot.route_definitions if route.main_table in gone
+        }
+
+    async def _create(self, rows: SystemRows, table_id: int, name: str) -> None:
+        fact = {
+            "path": f"/{name}",
+            "isEnabled": True,
+            "isSystem": False,
+            "icon": ICON,
+            "mainTable": table_id,
+        }
+        route_id = (await rows.insert("route_definition", [fact]))[0]
+        methods = await rows.ids_of("method_definition")
+        await rows.link("route_definition", "availableMethods", route_id, methods)
+        self.touched.add(route_id)
+
+    async def _rename(self, rows: SystemRows, table_id: int, old: str, new: str) -> None:
+        route = self._own_route(table_id, old)
+        if route is not None:
+            await rows.update("route_definition", route.id, {"path": f"/{new}"})
+            self.touched.add(route.id)
+
+    def _own_route(self, table_id: int, name: str) -> RouteDefinition | None:
+        for route in self._snapshot.route_definitions:
+            if route.main_table == table_id and route.path == f"/{name}":
+                return route
+        return None
+
+
+def _touched(old: Catalog, new: Catalog) -> set[int]:
+    return {id_ for id_ in {*old, *new} if old.get(id_) is not new.get(id_)}
+
+
+def _unknown(what: str, id_: Any) -> EnfyraError:
+    return EnfyraError("RESOURCE_NOT_FOUND", f"There is no {what} with the id {id_}")
+
+
+def _refused(violation: ConstraintViolation, draft: Draft) -> EnfyraError:
+    """Explain why the database refused a change of the schema: existing values stand in the way."""
+    columns = ", ".join(violation.columns)
+    table = draft.preview["tableName"]
+    if violation.kind == "unique":
+        return EnfyraError(
+            "CONVERSION_FAILED",
+            f"Records of '{table}' share values of {columns or 'the fields'} that shall be unique",
+            details={"table": table, "fields": list(violation.columns)},
+            hint="Make the values unique first; nothing was changed",
+        )
+    return EnfyraError(
+        "CONVERSION_FAILED",
+        f"Existing records of '{table}' do not fit the change"
+        + (f" ({violation.constraint})" if violation.constraint else ""),
+        details={"table": table, "fields": list(violation.columns)},
+        hint="Correct these records first; nothing was changed",
+    )

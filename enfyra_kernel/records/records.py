@@ -1,0 +1,51 @@
+"""All repositories, each made when it is first asked for and kept until definitions change."""
+
+from __future__ import annotations
+
+from ..clock import Clock
+from ..metadata.registry import Registry
+from ..metadata.snapshot import Snapshot
+from ..metadata.tables import Table
+from ..storage.database import Database
+from .repository import Repository
+
+
+class Records:
+    """Gives the repository of a table.
+
+    Example:
+        `kernel.records.of("post")` is the repository of the table `post`, by its name or alias.
+    """
+
+    def __init__(
+        self, database: Database, registry: Registry, clock: Clock, *, max_limit: int
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._clock = clock
+        self._max_limit = max_limit
+        self._version = -1
+        self._repositories: dict[str, Repository] = {}
+
+    def of(self, name: str) -> Repository:
+        """Give the repository of a table by its name or alias.
+
+        Raises:
+            EnfyraError: RESOURCE_NOT_FOUND with the nearest name.
+        """
+        snapshot = self._registry.current
+        return self.of_table(snapshot.table(name), snapshot)
+
+    def of_table(self, table: Table, snapshot: Snapshot) -> Repository:
+        """Give the repository of a table as a Snapshot has it."""
+        if snapshot.version != self._version:
+            # Plans reach into other tables, so all of them go when anything changed.
+            self._repositories.clear()
+            self._version = snapshot.version
+        repository = self._repositories.get(table.name)
+        if repository is None or repository.table is not table:
+            repository = Repository(
+                table, snapshot, self._database, self._clock, max_limit=self._max_limit
+            )
+            self._repositories[table.name] = repository
+        return repository

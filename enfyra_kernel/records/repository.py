@@ -1,0 +1,374 @@
+"""A table's repository: its records read and written by the names of the definition."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Any
+
+from ..clock import Clock
+from ..encoding import decode_json
+from ..errors import EnfyraError
+from ..metadata.snapshot import Snapshot
+from ..metadata.tables import Table
+from ..query.ast import EVERYTHING, Deep, Query, Shape
+from ..query.commands import Delete, Insert, Update, key_equals
+from ..query.plan import PUBLISHED, Access, Slot, plan
+from ..query.selection import Selection
+from ..storage.database import ConstraintViolation, Database, Page, Read, Session, Write
+from .body import BodyReader, Content
+from .links import Links
+from .violations import explain_write
+
+DEFAULT_LIMIT = 10
+
+Fields = tuple[str, ...] | None
+
+
+class Repository:
+    """Reads and writes the records of one table, as one Snapshot defines it.
+
+    Plans and statements are kept by the shape of the query; the repository goes when the
+    definition changes.
+
+    Args:
+        max_limit: The most rows that one answer holds.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        snapshot: Snapshot,
+        database: Database,
+        clock: Clock,
+        *,
+        max_limit: int,
+    ) -> None:
+        self.table = table
+        self.bodies = BodyReader(table, snapshot)
+        self._snapshot = snapshot
+        self._database = database
+        self._clock = clock
+        self._max_limit = max_limit
+        self._links = Links(table, snapshot, database)
+        self.read = lru_cache(512)(self._read)
+        self._insert = lru_cache(256)(self._make_insert)
+        self._update = lru_cache(256)(self._make_update)
+        self._selection = lru_cache(256)(self._make_selection)
+
+    # -- preparing ------------------------------------------------------------------------------
+
+    def _read(self, shape: Shape, access: Access) -> Read:
+        return self._database.read(plan(shape, self.table, self._snapshot, access))
+
+    def _make_selection(self, fields: Fields, deep: tuple[Deep, ...], access: Access) -> Selection:
+        shape = Shape(fields=fields, deep=deep)
+        return plan(shape, self.table, self._snapshot, access).selection
+
+    def _make_insert(
+        self, columns: tuple[str, ...], fields: Fields, deep: tuple[Deep, ...], access: Access
+    ) -> Write:
+        insert = Insert(
+            self.table,
+            tuple(self.bodies.stored_column(name) for name in columns),
+            selection=self._selection(fields, deep, access),
+        )
+        return self._database.insert(insert)
+
+    def _make_update(
+        self, columns: tuple[str, ...], fields: Fields, deep: tuple[Deep, ...], access: Access
+    ) -> Write:
+        update = Update(
+            self.table,
+            tuple(self.bodies.stored_column(name) for name in columns),
+            where=key_equals(self.table),
+            slots=(self.key_slot,),
+            selection=self._selection(fields, deep, access),
+        )
+        return self._database.update(update)
+
+    @property
+    def key_slot(self) -> Slot:
+        """How a record's key is bound."""
+        return self._links.key_slot
+
+    # -- reading --------------------------------------------------------------------------------
+
+    async def find(
+        self, query: Query, access: Access = PUBLISHED, session: Session | None = None
+    ) -> Page:
+        """Give a page of records: 10 unless the query has a limit; 0 asks for all, up to the cap.
+
+        Raises:
+            EnfyraError: as `query.plan`; INVALID_QUERY for a limit beyond the cap.
+        """
+        read = self.read(query.shape, access)
+        limit, offset = self.window(query)
+        values = read.plan.bind(query.values)
+        return await (session or self._database).find(read, values, limit, offset)
+
+    def window(self, query: Query) -> tuple[int, int]:
+        """Give the limit and offset of a query's page."""
+        limit = query.limit
+        if limit is None:
+            limit = DEFAULT_LIMIT
+        elif limit > self._max_limit:
+            raise EnfyraError(
+                "INVALID_QUERY",
+                f"limit must be at most {self._max_limit}",
+                hint="Page through the records, or ask for an Arrow stream, which is not capped",
+            )
+        limit = limit or self._max_limit
+        return limit, (query.page - 1) * limit
+
+    async def rows(
+        self, query: Query, access: Access = PUBLISHED, session: Session | None = None
+    ) -> list[dict[str, Any]]:
+        """Give a page of records as dictionaries, with values as JSON has them."""
+        return decode_json((await self.find(query, access, session)).rows)
+
+    def stream(self, query: Query, access: Access = PUBLISHED) -> AsyncIterator[bytes]:
+        """Give all records that meet a query as an Arrow IPC stream; a limit is kept to."""
+        read = self.read(query.shape, access)
+        limit = query.limit or None
+        if query.page != 1:
+            raise EnfyraError("INVALID_QUERY", "page does not go with a stream; it gives all rows")
+        return self._database.stream(read.plan, read.plan.bind(query.values), limit)
+
+    # -- creating -------------------------------------------------------------------------------
+
+    async def create(
+        self,
+        body: Any,
+        query: Query = EVERYTHING,
+        access: Access = PUBLISHED,
+        session: Session | None = None,
+    ) -> bytes:
+        """Create a record; give it back as a JSON array of one.
+
+        Raises:
+            EnfyraError: INVALID_BODY with every problem, or what the database refused by 409.
+        """
+        await self._refuse_second_record()
+        content = self.bodies.create(body, self._clock.now(), access)
+        shape = query.shape
+        columns = tuple(content.columns)
+        values = tuple(content.columns.values())
+        if not content.links:
+            write = self._insert(columns, shape.fields, shape.deep, access)
+            _, rows = await self._run(session or self._database, write, values, content.columns)
+            return rows or b"[]"
+        async with self._together(session) as transaction:
+            return await self._create_linked(transaction, content, query, access)
+
+    async def _create_linked(
+        self, session: Session, content: Content, query: Query, access: Access
+    ) -> bytes:
+        write = self._insert(tuple(content.columns), (self.table.primary.name,), (), access)
+        _, rows = await self._run(session, write, tuple(content.columns.values()), content.columns)
+        key = decode_json(rows or b"[]")[0][self.table.primary.name]
+        await self._links.set(session, key, content.links)
+        return await self._again(session, key, query, access)
+
+    async def create_many(
+        self, bodies: Sequence[Any], query: Query, access: Access = PUBLISHED
+    ) -> bytes:
+        """Create many records, all or none; give them back as a JSON array."""
+        if len(bodies) != 1:
+            await self._refuse_many()
+        now = self._clock.now()
+        contents = self._read_many(bodies, access, now)
+        shape = query.shape
+        groups = _grouped(contents)
+        results: dict[int, bytes] = {}
+        async with self._database.transaction() as session:
+            for columns, members in groups.items():
+                write = self._insert(columns, shape.fields, shape.deep, access)
+                rows = [tuple(content.columns.values()) for _, content in members]
+                try:
+                    _, returned = await session.write_many(write, rows)
+                except ConstraintViolation as violation:
+                    raise await self._explained(violation, {}, contents) from violation
+                positions = (position for position, _ in members)
+                results |= dict(zip(positions, returned or (), strict=True))
+        return b"[" + b",".join(results[position] for position in sorted(results)) + b"]"
+
+    def _read_many(self, bodies: Sequence[Any], access: Access, now: Any) -> list[Content]:
+        contents: list[Content] = []
+        problems: list[str] = []
+        for position, body in enumerate(bodies):
+            try:
+                content = self.bodies.create(body, now, access, f"[{position}].")
+            except EnfyraError as error:
+                problems += error.problems or [error.message]
+                if len(problems) >= 50:
+                    break
+                continue
+            if content.links:
+                problems.append(f"[{position}]: relations to many records cannot be set in bulk")
+            contents.append(content)
+        if problems:
+            raise EnfyraError("INVALID_BODY", problems=problems[:50])
+        return contents
+
+    async def _refuse_second_record(self) -> None:
+        if self.table.definition.is_single_record and await self._exists():
+            raise EnfyraError(
+                "BAD_REQUEST",
+                f"'{self.table.name}' holds a single record, which is there; update it",
+            )
+
+    async def _refuse_many(self) -> None:
+        if self.table.definition.is_single_record:
+            raise EnfyraError("BAD_REQUEST", f"'{self.table.name}' holds a single record")
+
+    async def _exists(self) -> bool:
+        page = await self.find(Query(shape=Shape(fields=(self.table.primary.name,)), limit=1))
+        return page.rows != b"[]"
+
+    # -- changing -------------------------------------------------------------------------------
+
+    async def update(
+        self,
+        key: Any,
+        body: Any,
+        query: Query = EVERYTHING,
+        access: Access = PUBLISHED,
+        session: Session | None = None,
+    ) -> bytes:
+        """Change what the body names of one record; give it back as a JSON array of one.
+
+        Raises:
+            EnfyraError: RESOURCE_NOT_FOUND when there is no such record.
+        """
+        content = self.bodies.update(body, self._clock.now(), access)
+        return await self._change(key, content, query, access, session)
+
+    async def replace(
+        self,
+        key: Any,
+        body: Any,
+        query: Query = EVERYTHING,
+        access: Access = PUBLISHED,
+        session: Session | None = None,
+    ) -> bytes:
+        """Set all of one record to what the body holds."""
+        content = self.bodies.replace(body, self._clock.now(), access)
+        return await self._change(key, content, query, access, session)
+
+    async def _change(
+        self, key: Any, content: Content, query: Query, access: Access, session: Session | None
+    ) -> bytes:
+        bound = self._bound_key(key)
+        shape = query.shape
+        if content.links or not content.columns:
+            async with self._together(session) as transaction:
+                await self._change_columns(transaction, bound, key, content, access)
+                await self._links.set(transaction, bound, content.links)
+                return await self._again(transaction, bound, query, access, key)
+        write = self._update(tuple(content.columns), shape.fields, shape.deep, access)
+        values = (*content.columns.values(), bound)
+        count, rows = await self._run(session or self._database, write, values, content.columns)
+        if not count:
+            raise self.not_found(key)
+        return rows or b"[]"
+
+    @asynccontextmanager
+    async def _together(self, session: Session | None) -> AsyncIterator[Session]:
+        """Give the transaction that is open already, or open one."""
+        if session is not None:
+            yield session
+            return
+        async with self._database.transaction() as transaction:
+            yield transaction
+
+    async def _change_columns(
+        self, session: Session, bound: Any, key: Any, content: Content, access: Access
+    ) -> None:
+        if not content.columns:
+            return
+        write = self._update(tuple(content.columns), (self.table.primary.name,), (), access)
+        values = (*content.columns.values(), bound)
+        count, _ = await self._run(session, write, values, content.columns)
+        if not count:
+            raise self.not_found(key)
+
+    async def _again(
+        self, session: Session, bound: Any, query: Query, access: Access, key: Any = None
+    ) -> bytes:
+        """Read a record that was just written."""
+        read = self.read(self._by_key(query.shape), access)
+        page = await session.find(read, read.plan.bind((bound,)), 1)
+        if page.rows == b"[]":
+            raise self.not_found(key if key is not None else bound)
+        return page.rows
+
+    def _by_key(self, shape: Shape) -> Shape:
+        return Shape(fields=shape.fields, deep=shape.deep, where=self._links.key_filter)
+
+    # -- deleting -------------------------------------------------------------------------------
+
+    async def delete(self, key: Any, session: Session | None = None) -> None:
+        """Delete one record.
+
+        Raises:
+            EnfyraError: RESOURCE_NOT_FOUND, or RELATION_IN_USE when others refer to it.
+        """
+        if self.table.definition.is_single_record:
+            raise EnfyraError("BAD_REQUEST", f"The record of '{self.table.name}' cannot be deleted")
+        bound = self._bound_key(key)
+        write = self._database.delete(Delete(self.table, key_equals(self.table), (self.key_slot,)))
+        try:
+            count, _ = await (session or self._database).write(write, (bound,))
+        except ConstraintViolation as violation:
+            raise await self._links.explain_delete(bound) from violation
+        if not count:
+            raise self.not_found(key)
+
+    # -- parts ----------------------------------------------------------------------------------
+
+    def _bound_key(self, key: Any) -> Any:
+        """Read a key out of a path; one that can be no key is one that does not exist."""
+        try:
+            return self.key_slot.read(key)
+        except ValueError:
+            raise self.not_found(key) from None
+
+    def not_found(self, key: Any) -> EnfyraError:
+        """Make the error for a key without a record."""
+        return EnfyraError(
+            "RESOURCE_NOT_FOUND",
+            f"There is no '{self.table.name}' with the {self.table.primary.name} {str(key)[:80]}",
+        )
+
+    async def _run(
+        self, session: Session, write: Write, values: Sequence[Any], named: Mapping[str, Any]
+    ) -> tuple[int, bytes | None]:
+        try:
+            return await session.write(write, values)
+        except ConstraintViolation as violation:
+            raise await self._explained(violation, named, ()) from violation
+
+    async def _explained(
+        self,
+        violation: ConstraintViolation,
+        named: Mapping[str, Any],
+        contents: Iterable[Content],
+    ) -> EnfyraError:
+        if violation.kind == "reference" and not violation.columns:
+            # SQLite does not say which one.
+            return await self._links.explain_references(
+                [named] if named else [content.columns for content in contents]
+            )
+        return explain_write(violation, self.table, named)
+
+
+def _grouped(
+    contents: Sequence[Content],
+) -> dict[tuple[str, ...], list[tuple[int, Content]]]:
+    """Group contents by the columns that they have, which one statement shares."""
+    groups: dict[tuple[str, ...], list[tuple[int, Content]]] = {}
+    for position, content in enumerate(contents):
+        groups.setdefault(tuple(content.columns), []).append((position, content))
+    return groups

@@ -1,0 +1,112 @@
+"""Where the registry loads definitions from: the system tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..encoding import decode_json
+from ..metadata.registry import DefinitionChange, Definitions
+from ..metadata.rows import (
+    ColumnRow,
+    LinkRow,
+    MethodRow,
+    RelationRow,
+    RouteRow,
+    TableRow,
+    assemble_routes,
+    assemble_tables,
+)
+from ..metadata.snapshot import Snapshot
+from ..metadata.tables import Table, junction_as_table
+from ..query.parse import parse
+from ..query.plan import ADMINISTRATOR, plan
+from ..schema.lock import SchemaLock
+from ..storage.database import Database
+
+T = TypeVar("T")
+
+METHOD_PROPERTIES = ("availableMethods", "publicMethods", "skipRoleGuardMethods")
+
+
+class SystemSource:
+    """Loads definitions through plans over the system tables.
+
+    Args:
+        system: The system tables as this version of Enfyra declares them.
+    """
+
+    def __init__(self, database: Database, system: Snapshot, lock: SchemaLock) -> None:
+        self._database = database
+        self._system = system
+        self._lock = lock
+        route = system.tables["route_definition"]
+        method = system.tables["method_definition"]
+        self._junctions: dict[str, Table] = {
+            name: junction_as_table(junction, route.key, method.key)
+            for name in METHOD_PROPERTIES
+            if (junction := route.relations[name].junction) is not None
+        }
+
+    async def version(self) -> int:
+        """Give the number of the last committed change."""
+        return (await self._lock.row()).version
+
+    async def load(self, change: DefinitionChange) -> Definitions:
+        """Load the definitions that a change touched, all of one version."""
+        while True:
+            version = await self.version()
+            loaded = await self._load(change, version)
+            if await self.version() == version:
+                return loaded
+
+    async def _load(self, change: DefinitionChange, version: int) -> Definitions:
+        everything = change.tables is None or change.routes is None
+        tables = None if everything else change.tables
+        routes = None if everything else change.routes
+        settings = None
+        if everything or change.settings:
+            settings = await self._settings()
+        table_rows = await self._rows("table_definition", TableRow, "id", tables)
+        column_rows = await self._rows("column_definition", ColumnRow, "table", tables)
+        relation_rows = await self._rows("relation_definition", RelationRow, "sourceTable", tables)
+        return Definitions(
+            version=version,
+            tables=assemble_tables(table_rows, column_rows, relation_rows),
+            routes=assemble_routes(
+                await self._rows("route_definition", RouteRow, "id", routes),
+                await self._rows("method_definition", MethodRow, "id", None),
+                {
+                    name: await self._read(junction, LinkRow, "sourceId", routes)
+                    for name, junction in self._junctions.items()
+                },
+            ),
+            settings=settings,
+        )
+
+    async def _settings(self) -> dict[str, Any]:
+        table = self._system.tables["setting_definition"]
+        made = plan(parse({}).shape, table, self._system, ADMINISTRATOR)
+        page = await self._database.find(self._database.read(made), (), 1)
+        rows = decode_json(page.rows)
+        return rows[0] if rows else {}
+
+    async def _rows(
+        self, name: str, kind: type[T], field: str, ids: Collection[int] | None
+    ) -> list[T]:
+        return await self._read(self._system.tables[name], kind, field, ids)
+
+    async def _read(
+        self, table: Table, kind: type[T], field: str, ids: Collection[int] | None
+    ) -> list[T]:
+        if ids is not None and not ids:
+            return []
+        parameters: dict[str, Any] = {"sort": table.primary.name}
+        if ids is not None:
+            parameters["filter"] = {field: {"_in": sorted(ids)}}
+        query = parse(parameters)
+        made = plan(query.shape, table, self._system, ADMINISTRATOR)
+        page = await self._database.find(self._database.read(made), made.bind(query.values), -1)
+        return msgspec.json.decode(page.rows, type=list[kind])

@@ -1,0 +1,1 @@
+"""From definitions to the physical schema: edit, diff, preview, apply, lock, journal."""

@@ -1,0 +1,240 @@
+"""The first start, and each later one: the system tables are there and as this version wants."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec.structs
+
+from ..clock import Clock
+from ..encoding import encode_json
+from ..errors import EnfyraError
+from ..logs import get_logger
+from ..metadata.definitions import RelationDefinition, TableDefinition
+from ..metadata.snapshot import Snapshot
+from ..metadata.system import LOCK_TABLE, READ_ONLY_TABLES, SYSTEM_TABLES
+from ..storage.changes import CreateTable
+from ..storage.database import Database
+from ..storage.physical import PhysicalTable
+from .catalog import Catalog
+from .diff import diff
+from .layout import layout
+from .lock import Lease, SchemaLock
+from .migrator import Migrator
+from .rows import CatalogWriter, SystemRows
+
+_log = get_logger("schema")
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# Path, methods, methods open to everybody, methods open to everybody who is logged in.
+STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
+    ("/auth/login", ("POST",), ("POST",), ()),
+    ("/auth/refresh-token", ("POST",), ("POST",), ()),
+    ("/auth/logout", ("POST",), ("POST",), ()),
+    ("/me", ("GET", "PATCH"), (), ("GET", "PATCH")),
+    ("/metadata", ("GET",), (), ("GET",)),
+    ("/metadata/:name", ("GET",), (), ("GET",)),
+)
+
+LoadCatalog = Callable[[], Awaitable[Catalog]]
+
+
+def declarations_hash() -> str:
+    """Give a hash of what this version declares, to see at a glance whether it is there."""
+    declared = [msgspec.to_builtins(table) for table in SYSTEM_TABLES]
+    content = encode_json([declared, METHODS, STATIC_ROUTES])
+    return hashlib.sha256(content).hexdigest()[:40]
+
+
+class Bootstrap:
+    """Prepares a database.
+
+    Args:
+        load: Loads the catalog as it is stored.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        system: Snapshot,
+        lock: SchemaLock,
+        migrator: Migrator,
+        clock: Clock,
+        load: LoadCatalog,
+    ) -> None:
+        self._database = database
+        self._system = system
+        self._lock = lock
+        self._migrator = migrator
+        self._clock = clock
+        self._load = load
+
+    async def run(self) -> None:
+        """Make the database ready; safe to run on several instances at once."""
+        await self._ensure_lock_table()
+        wanted = declarations_hash()
+        if (await self._lock.row()).system != wanted:
+            async with self._lock.hold() as lease:
+                row = await self._lock.row()
+                if row.system != wanted:
+                    await self._install(lease, wanted, first=row.system is None)
+        if await self._migrator.journal.unfinished():
+            async with self._lock.hold():
+                await self._migrator.recover(_state(await self._load()))
+
+    async def _ensure_lock_table(self) -> None:
+        if await self._database.inspect([LOCK_TABLE.name]):
+            await self._lock.ensure_row()
+            return
+        change = CreateTable(layout(LOCK_TABLE, {})[0])
+        try:
+            async with self._database.schema_change({}) as session:
+                await session.ensure(change)
+        except EnfyraError:
+            # Two instances started at once and the other one was faster.
+            if not await self._database.inspect([LOCK_TABLE.name]):
+                raise
+        await self._lock.ensure_row()
+
+    async def _install(self, lease: Lease, wanted: str, *, first: bool) -> None:
+        _log.info("preparing the system tables", extra={"first": first})
+        old = Catalog({}) if first else await self._load()
+        new = merged(old, SYSTEM_TABLES)
+        before = [one for table in old.values() for one in layout(table, old)]
+        after = [one for table in new.values() for one in layout(table, new)]
+        changes = diff(before, after)
+        there = {table.name for table in await self._database.inspect()} if first else set[str]()
+        # An interrupted first start, where the schema is not transactional, left some of it.
+        again = not first or not there.isdisjoint(table.name for table in after)
+        async with self._database.schema_change({one.name: one for one in before}) as session:
+            for change in changes:
+                if again:
+                    await session.ensure(change)
+                else:
+                    await session.apply(change)
+            rows = SystemRows(self._database, session, dict(self._system.tables), self._clock.now())
+            writer = CatalogWriter(rows)
+            await writer.write(old, new)
+            if first:
+                await _Seeds(rows, writer, new).write()
+            await lease.commit_version(session, system=wanted)
+            await session.commit_writes()
+
+
+def _state(catalog: Catalog) -> dict[str, PhysicalTable]:
+    return {
+        physical.name: physical for table in catalog.values() for physical in layout(table, catalog)
+    }
+
+
+def merged(stored: Catalog, declared: tuple[TableDefinition, ...]) -> Catalog:
+    """Add what a version declares to what is stored; nothing is taken away.
+
+    Tables, columns and relations are matched by name. Ids of what is new stay negative.
+    """
+    ids = {table.id: found.id for table in declared if (found := stored.by_name(table.name))}
+    relations: dict[int, int] = {}
+    for table in declared:
+        found = stored.by_name(table.name)
+        for relation in table.relations:
+            same = found.relation(relation.property_name) if found is not None else None
+            if same is not None:
+                relations[relation.id] = same.id
+    catalog = stored
+    for table in declared:
+        found = stored.by_name(table.name)
+        catalog = catalog.with_table(
+            _with_real_ids(table, ids, relations)
+            if found is None
+            else _extended(found, _with_real_ids(table, ids, relations))
+        )
+    return catalog
+
+
+def _with_real_ids(
+    table: TableDefinition, ids: dict[int, int], relations: dict[int, int]
+) -> TableDefinition:
+    def real(relation: RelationDefinition) -> RelationDefinition:
+        return msgspec.structs.replace(
+            relation,
+            id=relations.get(relation.id, relation.id),
+            source=ids.get(relation.source, relation.source),
+            target=ids.get(relation.target, relation.target),
+            mapped_by=None
+            if relation.mapped_by is None
+            else relations.get(relation.mapped_by, relation.mapped_by),
+        )
+
+    return msgspec.structs.replace(
+        table,
+        id=ids.get(table.id, table.id),
+        relations=tuple(real(relation) for relation in table.relations),
+    )
+
+
+def _extended(found: TableDefinition, declared: TableDefinition) -> TableDefinition:
+    columns = [one for one in declared.columns if found.column(one.name) is None]
+    relations = [one for one in declared.relations if found.relation(one.property_name) is None]
+    return msgspec.structs.replace(
+        found,
+        columns=(*found.columns, *columns),
+        relations=(*found.relations, *relations),
+        uniques=tuple(dict.fromkeys((*found.uniques, *declared.uniques))),
+        indexes=tuple(dict.fromkeys((*found.indexes, *declared.indexes))),
+    )
+
+
+class _Seeds:
+    """Writes what a fresh database starts with."""
+
+    def __init__(self, rows: SystemRows, writer: CatalogWriter, catalog: Catalog) -> None:
+        self._rows = rows
+        self._writer = writer
+        self._catalog = catalog
+        self._methods: dict[str, Any] = {}
+
+    async def write(self) -> None:
+        names = await self._rows.insert(
+            "method_definition", [{"name": name, "isSystem": True} for name in METHODS]
+        )
+        self._methods = dict(zip(METHODS, names, strict=True))
+        await self._rows.insert(
+            "role_definition",
+            [{"name": "Admin", "description": "May be given route and field permissions"}],
+        )
+        setting = {
+            "isInit": True,
+            "projectName": "Enfyra",
+            "maxQueryDepth": 7,
+            "maxUploadFileSize": 10,
+            "maxRequestBodySize": 32,
+            "isSystem": True,
+        }
+        await self._rows.insert("setting_definition", [setting])
+        await self._routes()
+
+    async def _routes(self) -> None:
+        facts: list[dict[str, Any]] = []
+        links: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = []
+        for table in self._catalog.values():
+            methods = ("GET",) if table.name in READ_ONLY_TABLES else METHODS
+            facts.append(_route(f"/{table.name}", self._writer.ids[table.id]))
+            links.append((methods, (), ()))
+        for path, available, public, logged_in in STATIC_ROUTES:
+            facts.append(_route(path, None))
+            links.append((available, public, logged_in))
+        ids = await self._rows.insert("route_definition", facts)
+        properties = ("availableMethods", "publicMethods", "skipRoleGuardMethods")
+        for position, property_name in enumerate(properties):
+            pairs = [
+                (id_, self._methods[method])
+                for id_, groups in zip(ids, links, strict=True)
+                for method in groups[position]
+            ]
+            await self._rows.link_pairs("route_definition", property_name, pairs)
+
+
+def _route(path: str, table_id: int | None) -> dict[str, Any]:
+    return {"path": path, "isEnabled": True, "isSystem": True, "mainTable": table_id}

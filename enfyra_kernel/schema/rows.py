@@ -1,0 +1,275 @@
+"""Definitions into rows of the system tables: what an edit inserts, updates and deletes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ..encoding import decode_json
+from ..metadata.definitions import ColumnDefinition, RelationDefinition, TableDefinition
+from ..metadata.tables import StoredColumn, Table, junction_as_table, key_of, stored
+from ..query.ast import Operator
+from ..query.commands import Delete, Insert, Update, key_equals
+from ..query.plan import Plan, Slot
+from ..query.selection import SelectedColumn
+from ..storage.database import Database, Session
+from .catalog import Catalog
+
+Facts = dict[str, Any]
+
+
+def table_facts(table: TableDefinition) -> Facts:
+    """Give the values of a table's row, by field."""
+    return {
+        "name": table.name,
+        "alias": table.alias,
+        "isSystem": table.is_system,
+        "isSingleRecord": table.is_single_record,
+        "isAdopted": table.is_adopted,
+        "uniques": [list(group) for group in table.uniques],
+        "indexes": [list(group) for group in table.indexes],
+        "description": table.description,
+        "metadata": table.metadata,
+        "validateBody": table.validate_body,
+        "physicalName": table.physical_name,
+    }
+
+
+def column_facts(column: ColumnDefinition) -> Facts:
+    """Give the values of a column's row, by field."""
+    return {
+        "name": column.name,
+        "type": column.type.value,
+        "isGenerated": column.is_generated,
+        "isPrimary": column.is_primary,
+        "isNullable": column.is_nullable,
+        "isSystem": column.is_system,
+        "defaultValue": column.default_value,
+        "options": column.options,
+        "isUpdatable": column.is_updatable,
+        "isPublished": column.is_published,
+        "isEncrypted": column.is_encrypted,
+        "description": column.description,
+        "placeholder": column.placeholder,
+        "metadata": column.metadata,
+        "physicalName": column.physical_name,
+        "physicalType": column.physical_type,
+    }
+
+
+def relation_facts(relation: RelationDefinition) -> Facts:
+    """Give the values of a relation's row, by field, except for what it refers to."""
+    return {
+        "type": relation.type.value,
+        "propertyName": relation.property_name,
+        "isNullable": relation.is_nullable,
+        "onDelete": relation.on_delete.value if relation.on_delete is not None else None,
+        "isSystem": relation.is_system,
+        "isPublished": relation.is_published,
+        "isUpdatable": relation.is_updatable,
+        "description": relation.description,
+        "metadata": relation.metadata,
+        "foreignKeyColumn": relation.foreign_key_column,
+        "referencedColumn": relation.referenced_column,
+        "constraintName": relation.constraint_name,
+        "junctionTableName": relation.junction_table_name,
+        "junctionSourceColumn": relation.junction_source_column,
+        "junctionTargetColumn": relation.junction_target_column,
+    }
+
+
+class SystemRows:
+    """Writes rows of system tables by their fields' names.
+
+    Args:
+        tables: The system tables, by name.
+        now: The instant that the rows get as their timestamps.
+    """
+
+    def __init__(
+        self, database: Database, session: Session, tables: Mapping[str, Table], now: datetime
+    ) -> None:
+        self._database = database
+        self._session = session
+        self._tables = tables
+        self._now = now
+
+    def _column(self, table: Table, name: str) -> StoredColumn:
+        column = table.columns.get(name)
+        if column is not None:
+            return stored(column)
+        relation = table.relations[name]
+        return key_of(relation, self._tables[relation.target])
+
+    async def insert(self, name: str, rows: Sequence[Facts]) -> list[Any]:
+        """Insert rows that all have the same fields; give their ids."""
+        if not rows:
+            return []
+        table = self._tables[name]
+        stamped = [row | {"createdAt": self._now, "updatedAt": self._now} for row in rows]
+        fields = list(stamped[0])
+        insert = Insert(
+            table,
+            tuple(self._column(table, field) for field in fields),
+            selection=(SelectedColumn("id", table.primary),),
+        )
+        values = [[row[field] for field in fields] for row in stamped]
+        _, returned = await self._session.write_many(self._database.insert(insert), values)
+        listed = decode_json(b"[" + b",".join(returned or ()) + b"]")
+        return [row["id"] for row in listed]
+
+    async def update(self, name: str, id_: Any, facts: Facts) -> None:
+        """Update one row."""
+        table = self._tables[name]
+        facts = facts | {"updatedAt": self._now}
+        update = Update(
+            table,
+            tuple(self._column(table, field) for field in facts),
+            where=key_equals(table),
+            slots=(_id_slot(table),),
+        )
+        await self._session.write(self._database.update(update), (*facts.values(), id_))
+
+    async def ids_of(self, name: str) -> list[Any]:
+        """Give the ids of all rows of a table."""
+        table = self._tables[name]
+        plan = Plan(
+            table=table,
+            selection=(SelectedColumn("id", table.primary),),
+            where=None,
+            order=(),
+            slots=(),
+        )
+        page = await self._session.find(self._database.read(plan), (), -1)
+        return [row["id"] for row in decode_json(page.rows)]
+
+    async def link(self, name: str, relation: str, id_: Any, others: Sequence[Any]) -> None:
+        """Add records to a many-to-many relation of a row."""
+        await self.link_pairs(name, relation, [(id_, other) for other in others])
+
+    async def link_pairs(self, name: str, relation: str, pairs: Sequence[tuple[Any, Any]]) -> None:
+        """Add pairs of keys to a many-to-many relation."""
+        if not pairs:
+            return
+        table = self._tables[name]
+        property_ = table.relations[relation]
+        if property_.junction is None:
+            raise ValueError(f"'{relation}' has no junction")
+        junction = junction_as_table(
+            property_.junction, table.key, self._tables[property_.target].key
+        )
+        columns = tuple(stored(column) for column in junction.columns.values())
+        insert = self._database.insert(Insert(junction, columns))
+        await self._session.write_many(insert, pairs)
+
+    async def delete(self, name: str, ids: Iterable[Any]) -> None:
+        """Delete rows."""
+        table = self._tables[name]
+        delete = self._database.delete(Delete(table, key_equals(table), (_id_slot(table),)))
+        for id_ in ids:
+            await self._session.write(delete, (id_,))
+
+
+def _id_slot(table: Table) -> Slot:
+    return Slot("id", table.primary.type, Operator.EQ, lambda value: value)
+
+
+class CatalogWriter:
+    """Brings the rows of the three definition tables from one catalog to another.
+
+    Attributes:
+        ids: The real ids of definitions by their provisional ones, after `write`.
+    """
+
+    def __init__(self, rows: SystemRows) -> None:
+        self._rows = rows
+        self.ids: dict[int, int] = {}
+
+    def _real(self, id_: int | None) -> int | None:
+        return None if id_ is None else self.ids.get(id_, id_)
+
+    async def write(self, old: Catalog, new: Catalog) -> None:
+        """Write the difference."""
+        await self._delete(old, new)
+        await self._insert_tables([new[id_] for id_ in new if id_ not in old])
+        await self._update_tables(old, new)
+        await self._columns(old, new)
+        await self._relations(old, new)
+
+    async def _delete(self, old: Catalog, new: Catalog) -> None:
+        gone_tables = [id_ for id_ in old if id_ not in new]
+        before = {one.id: one for one in old.relations()}
+        after = {one.id for one in new.relations()}
+        gone = [one for id_, one in before.items() if id_ not in after]
+        # Inverse sides refer to their owners.
+        await self._rows.delete("relation_definition", [o.id for o in gone if not o.owning])
+        await self._rows.delete("relation_definition", [o.id for o in gone if o.owning])
+        kept_columns = {column.id for table in new.values() for column in table.columns}
+        gone_columns = [
+            column.id
+            for table in old.values()
+            for column in table.columns
+            if column.id not in kept_columns and table.id not in gone_tables
+        ]
+        await self._rows.delete("column_definition", gone_columns)
+        await self._rows.delete("table_definition", gone_tables)
+
+    async def _insert_tables(self, tables: list[TableDefinition]) -> None:
+        ids = await self._rows.insert("table_definition", [table_facts(one) for one in tables])
+        self.ids |= {table.id: id_ for table, id_ in zip(tables, ids, strict=True)}
+
+    async def _update_tables(self, old: Catalog, new: Catalog) -> None:
+        for id_, table in new.items():
+            before = old.get(id_)
+            if before is not None and table_facts(before) != table_facts(table):
+                changed = _changed(table_facts(before), table_facts(table))
+                await self._rows.update("table_definition", id_, changed)
+
+    async def _columns(self, old: Catalog, new: Catalog) -> None:
+        before = {one.id: one for table in old.values() for one in table.columns}
+        added = [
+            (table, column)
+            for table in new.values()
+            for column in table.columns
+            if column.id not in before
+        ]
+        ids = await self._rows.insert(
+            "column_definition",
+            [column_facts(one) | {"table": self._real(table.id)} for table, one in added],
+        )
+        self.ids |= {column.id: id_ for (_, column), id_ in zip(added, ids, strict=True)}
+        for table in new.values():
+            for column in table.columns:
+                was = before.get(column.id)
+                if was is not None and was != column:
+                    changed = _changed(column_facts(was), column_facts(column))
+                    if changed:
+                        await self._rows.update("column_definition", column.id, changed)
+
+    async def _relations(self, old: Catalog, new: Catalog) -> None:
+        before = {one.id: one for one in old.relations()}
+        added = [one for one in new.relations() if one.id not in before]
+        for owning in (True, False):
+            group = [one for one in added if one.owning is owning]
+            ids = await self._rows.insert(
+                "relation_definition", [self._relation_row(one) for one in group]
+            )
+            self.ids |= {one.id: id_ for one, id_ in zip(group, ids, strict=True)}
+        for relation in new.relations():
+            was = before.get(relation.id)
+            if was is not None and was != relation:
+                changed = _changed(relation_facts(was), relation_facts(relation))
+                if changed:
+                    await self._rows.update("relation_definition", relation.id, changed)
+
+    def _relation_row(self, relation: RelationDefinition) -> Facts:
+        return relation_facts(relation) | {
+            "sourceTable": self._real(relation.source),
+            "targetTable": self._real(relation.target),
+            "mappedBy": self._real(relation.mapped_by),
+        }
+
+
+def _changed(old: Facts, new: Facts) -> Facts:
+    return {key: value for key, value in new.items() if old[key] != value}

@@ -1,0 +1,294 @@
+"""Settings: environment variables and a .env file, checked whole before anything starts."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from .errors import EnfyraError, did_you_mean
+from .uri import DatabaseUri
+
+_NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+# A stranger's DB_HOST in the environment is none of our business; in our own .env it is a mistake.
+_OUR_ENVIRONMENT = ("ENFYRA_",)
+_OUR_DOTENV = ("ENFYRA_", "DB_", "REDIS_", "ADMIN_")
+
+
+def _database_uri(value: Any) -> Any:
+    return DatabaseUri.parse(value) if isinstance(value, str) else value
+
+
+def _database_uris(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(DatabaseUri.parse(part.strip()) for part in value.split(",") if part.strip())
+
+
+def _redis_uri(value: Any) -> Any:
+    if isinstance(value, str):
+        parts = urlsplit(value)
+        if parts.scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        if parts.scheme != "unix" and not parts.hostname:
+            raise ValueError("names no host")
+    return value
+
+
+def _node_name(value: Any) -> Any:
+    if isinstance(value, str) and not _NODE_NAME.fullmatch(value):
+        raise ValueError("must be letters, digits, '.', '_' or '-', at most 128 of them")
+    return value
+
+
+def _http_url(value: Any) -> Any:
+    if isinstance(value, str):
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an http:// or https:// address")
+        return value.rstrip("/")
+    return value
+
+
+class Settings(BaseModel):
+    """Everything that is configured; each field's `alias` is its environment variable.
+
+    Example:
+        >>> settings = Settings.load({"DB_URI": "sqlite:///shop.db", "PORT": "8080"}, dotenv=None)
+        >>> settings.port, settings.db_uri.redacted
+        (8080, 'sqlite:///shop.db')
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, populate_by_name=True)
+
+    db_uri: Annotated[DatabaseUri, BeforeValidator(_database_uri)] = Field(
+        default=DatabaseUri.parse("sqlite:///enfyra.db"),
+        alias="DB_URI",
+        description="The database: sqlite:///file.db, postgresql://... or mysql://...",
+    )
+    db_replica_uris: Annotated[tuple[DatabaseUri, ...], BeforeValidator(_database_uris)] = Field(
+        default=(),
+        alias="DB_REPLICA_URIS",
+        description="Read replicas, separated by commas.",
+    )
+    db_read_from_master: bool = Field(
+        default=False,
+        alias="DB_READ_FROM_MASTER",
+        description="Let the primary take its turn in reading when there are replicas.",
+    )
+    redis_uri: Annotated[SecretStr | None, BeforeValidator(_redis_uri)] = Field(
+        default=None,
+        alias="REDIS_URI",
+        description="Redis, which several instances need to act as one.",
+    )
+    node_name: Annotated[str | None, BeforeValidator(_node_name)] = Field(
+        default=None,
+        alias="NODE_NAME",
+        description="Decorates Redis channels and keys; the same on all instances of a cluster.",
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        alias="SECRET_KEY",
+        min_length=16,
+        description="Signs tokens. With SQLite one is made and kept beside the database's file.",
+    )
+    admin_email: str = Field(
+        default="admin@enfyra.local",
+        alias="ADMIN_EMAIL",
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="The first administrator's address, used at the first start only.",
+    )
+    admin_password: SecretStr | None = Field(
+        default=None,
+        alias="ADMIN_PASSWORD",
+        min_length=1,
+        description="The first administrator's password. Without one, a password is made up and "
+        "printed once.",
+    )
+    port: int = Field(
+        default=1105, alias="PORT", ge=0, le=65535, description="The port of `enfyra serve`."
+    )
+    host: str = Field(
+        default="127.0.0.1", alias="ENFYRA_HOST", description="The address to listen on."
+    )
+    url: Annotated[str | None, BeforeValidator(_http_url)] = Field(
+        default=None,
+        alias="ENFYRA_URL",
+        description="A central Enfyra server. The Jupyter extension attaches to it instead of "
+        "running its own.",
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        alias="ENFYRA_TOKEN",
+        description="The bearer token that notebooks use at ENFYRA_URL.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", alias="ENFYRA_LOG_LEVEL", description="What is logged; debug logs requests."
+    )
+    max_limit: int = Field(
+        default=10_000,
+        alias="ENFYRA_MAX_LIMIT",
+        ge=1,
+        description="The most rows a JSON answer holds. Arrow streams are not capped.",
+    )
+    max_body_mb: int = Field(
+        default=32,
+        alias="ENFYRA_MAX_BODY_MB",
+        ge=1,
+        description="The largest JSON body, in megabytes. Arrow streams are not capped.",
+    )
+    db_pool_size: int = Field(
+        default=8,
+        alias="ENFYRA_DB_POOL_SIZE",
+        ge=1,
+        le=1000,
+        description="Connections to the database, for each process.",
+    )
+    db_timeout: float = Field(
+        default=30.0,
+        alias="ENFYRA_DB_TIMEOUT",
+        gt=0,
+        description="Seconds after which the database gives up on a statement.",
+    )
+    access_token_ttl: int = Field(
+        default=900,
+        alias="ENFYRA_ACCESS_TOKEN_TTL",
+        ge=1,
+        description="Seconds that an access token is valid.",
+    )
+    refresh_token_ttl: int = Field(
+        default=86_400,
+        alias="ENFYRA_REFRESH_TOKEN_TTL",
+        ge=1,
+        description="Seconds that a login lasts without `remember`.",
+    )
+    remember_ttl: int = Field(
+        default=604_800,
+        alias="ENFYRA_REMEMBER_TTL",
+        ge=1,
+        description="Seconds that a login lasts with `remember`.",
+    )
+    schema_lock_wait: float = Field(
+        default=5.0,
+        alias="ENFYRA_SCHEMA_LOCK_WAIT",
+        ge=0,
+        description="Seconds that a schema change waits for another one before it gives up.",
+    )
+    refresh_interval: float = Field(
+        default=1.0,
+        alias="ENFYRA_REFRESH_INTERVAL",
+        gt=0,
+        description="Seconds between looks at the database for definitions that another process "
+        "changed; the safety net beside Redis.",
+    )
+
+    @classmethod
+    def load(
+        cls,
+        environment: Mapping[str, str] | None = None,
+        *,
+        dotenv: Path | None = Path(".env"),
+        **overrides: Any,
+    ) -> Self:
+        """Read the environment over the .env file; keyword arguments win over both.
+
+        Raises:
+            EnfyraError: CONFIGURATION_ERROR, one message that names every unknown or malformed
+                value.
+        """
+        env = os.environ if environment is None else environment
+        from_file = _read_dotenv(dotenv)
+        problems = [*_unknown(from_file, _OUR_DOTENV), *_unknown(env, _OUR_ENVIRONMENT)]
+        names = variables()
+        values = {
+            name: text
+            for source in (from_file, env)
+            for name, text in source.items()
+            if name in names and text != ""
+        }
+        values |= {names_of_fields()[key]: value for key, value in overrides.items()}
+        try:
+            settings = cls(**values)
+        except ValidationError as error:
+            problems += [_problem(fault["loc"], fault["msg"]) for fault in error.errors()]
+            settings = None
+        if settings is None or problems:
+            listed = "\n".join(f"  {problem}" for problem in problems)
+            raise EnfyraError("CONFIGURATION_ERROR", f"The settings are not valid:\n{listed}")
+        return settings
+
+    def signing_key(self) -> str:
+        """Give SECRET_KEY; for SQLite make one at first use and keep it beside the file.
+
+        Raises:
+            EnfyraError: CONFIGURATION_ERROR when a database server is used without SECRET_KEY.
+        """
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value()
+        if self.db_uri.engine != "sqlite":
+            raise EnfyraError(
+                "CONFIGURATION_ERROR",
+                "SECRET_KEY must be set when the database is not SQLite: "
+                "all instances sign tokens with the same key",
+            )
+        return _key_beside(self.db_uri.path)
+
+
+def variables() -> dict[str, str]:
+    """Give each environment variable with what it is for.
+
+    Example:
+        >>> variables()["PORT"]
+        'The port of `enfyra serve`.'
+    """
+    fields = Settings.model_fields.values()
+    return {str(field.alias): field.description or "" for field in fields}
+
+
+def names_of_fields() -> dict[str, str]:
+    """Give each field's environment variable, by the field's Python name."""
+    return {name: str(field.alias) for name, field in Settings.model_fields.items()}
+
+
+def _read_dotenv(path: Path | None) -> dict[str, str]:
+    if path is None or not path.is_file():
+        return {}
+    return {name: value or "" for name, value in dotenv_values(path).items()}
+
+
+def _unknown(values: Mapping[str, str], prefixes: tuple[str, ...]) -> list[str]:
+    known = variables()
+    return [
+        f"{name}: there is no such setting.{did_you_mean(name, known)}"
+        for name in sorted(values)
+        if name.startswith(prefixes) and name not in known
+    ]
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    # The value itself stays out: it may be a password.
+    name = names_of_fields().get(str(location[0]), str(location[0]))
+    return f"{name}: {message.removeprefix('Value error, ')}"
+
+
+def _key_beside(database: Path) -> str:
+    path = database.with_name(database.name + ".key")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    try:
+        # A link is made whole or not at all: two processes starting at once agree on one key.
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return path.read_text().strip()

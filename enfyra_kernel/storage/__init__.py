@@ -1,0 +1,1 @@
+"""Databases behind one Protocol: render a Plan, run it, change the physical schema."""

@@ -1,0 +1,443 @@
+"""One SQL database behind the storage room's Protocol."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from ...encoding import decode_json
+from ...metadata.tables import StoredColumn, Table
+from ...metadata.types import INTEGERS
+from ...query.ast import LISTS, Operator
+from ...query.commands import Delete, Insert, Update
+from ...query.plan import Comparison, Plan, Slot
+from ...query.selection import SelectedColumn, Selection
+from ..changes import Change
+from ..database import Page, Read, SchemaSession, Session, Values, Write
+from ..physical import PhysicalTable
+from .dialect import Dialect
+from .driver import Driver, Outcome, Row, Runner, SchemaConnection
+from .render import Renderer, Sizes, joined
+from .rows import row_reader
+from .statement import Statement
+
+_NO_SIZES: Sizes = ()
+
+
+@dataclass(slots=True)
+class SqlRead:
+    """A Plan with its statements, one for each combination of list sizes."""
+
+    plan: Plan
+    render: Callable[[Plan, Sizes], Any] = field(repr=False)
+    sized: tuple[int, ...]
+    rendered: dict[Sizes, Any] = field(default_factory=dict[Sizes, Any], repr=False)
+
+    def of(self, values: Values) -> Any:
+        """Give what was rendered for values of these sizes."""
+        sizes = _sizes(self.sized, values, len(self.plan.slots)) if self.sized else _NO_SIZES
+        rendered = self.rendered.get(sizes)
+        if rendered is None:
+            rendered = self.rendered[sizes] = self.render(self.plan, sizes)
+        return rendered
+
+
+@dataclass(slots=True)
+class SqlWrite:
+    """A command with its statements.
+
+    Attributes:
+        then_read: Where the database does not give back what it wrote, the read that does.
+        arrays: The statement that takes many rows as arrays, where the database has that.
+        given_keys: Whether it names keys that the database otherwise counts up.
+    """
+
+    command: Insert | Update | Delete
+    render: Callable[[Sizes], Statement] = field(repr=False)
+    sized: tuple[int, ...] = ()
+    returning: bool = False
+    then_read: SqlRead | None = None
+    arrays: Callable[[], Statement] | None = None
+    given_keys: bool = False
+    rendered: dict[Sizes, Statement] = field(default_factory=dict[Sizes, Statement], repr=False)
+
+    def of(self, values: Values) -> Statement:
+        """Give the statement for values of these sizes."""
+        sizes: Sizes = _NO_SIZES
+        if self.sized and isinstance(self.command, Update | Delete):
+            first = len(self.command.columns) if isinstance(self.command, Update) else 0
+            sizes = _sizes(self.sized, values[first:], len(self.command.slots))
+        statement = self.rendered.get(sizes)
+        if statement is None:
+            statement = self.rendered[sizes] = self.render(sizes)
+        return statement
+
+
+def _sizes(sized: tuple[int, ...], values: Values, slots: int) -> Sizes:
+    sizes = [0] * slots
+    for slot in sized:
+        sizes[slot] = rounded_size(len(values[slot]))
+    return tuple(sizes)
+
+
+def rounded_size(length: int) -> int:
+    """Round a list's length up, so that few lengths need a statement of their own.
+
+    Example:
+        >>> [rounded_size(length) for length in (0, 3, 5, 100)]
+        [0, 4, 8, 128]
+    """
+    return 1 << (length - 1).bit_length() if length > 2 else length
+
+
+def _padded(values: Values, sizes: Sizes) -> Values:
+    """Repeat the last item of lists, which does not change what they hold."""
+    if not sizes:
+        return values
+    return [
+        [*value, *([value[-1]] * (size - len(value)))] if size > 0 else value
+        for value, size in zip(values, sizes, strict=False)
+    ]
+
+
+class SqlSession:
+    """Runs what was prepared through one runner."""
+
+    def __init__(self, database: SqlDatabase, runner: Runner) -> None:
+        self._database = database
+        self._runner = runner
+
+    async def find(self, read: Read, values: Values, limit: int, offset: int = 0) -> Page:
+        """Give a page of records. A negative limit means all."""
+        return await self._database.find_with(self._runner, read, values, limit, offset)
+
+    async def write(self, write: Write, values: Values) -> tuple[int, bytes | None]:
+        """Run one write."""
+        return await self._database.write_with(self._runner, write, values)
+
+    async def write_many(
+        self, write: Write, rows: Sequence[Values]
+    ) -> tuple[int, list[bytes] | None]:
+        """Run an Insert for many rows."""
+        return await self._database.write_many_with(self._runner, write, rows)
+
+
+class SqlDatabase:
+    """A database: a dialect that renders, a driver that runs."""
+
+    def __init__(self, dialect: Dialect, driver: Driver, *, transactional_schema: bool) -> None:
+        self.engine = dialect.name
+        self.dialect = dialect
+        self.driver = driver
+        self.transactional_schema = transactional_schema
+        self._renderer = Renderer(dialect)
+        self._all_rows: Any = None if dialect.name == "postgresql" else _EVERY[dialect.name]
+
+    async def start(self) -> None:
+        """Connect."""
+        self.dialect.adapt(await self.driver.start())
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        await self.driver.stop()
+
+    async def ping(self) -> None:
+        """Make sure that the database answers."""
+        await self.driver.fetch_rows("SELECT 1", ())
+
+    # -- preparing ------------------------------------------------------------------------------
+
+    def read(self, plan: Plan) -> SqlRead:
+        """Make a Plan ready to be run."""
+        return SqlRead(plan, self._render_read, self._sized(plan.slots))
+
+    def _render_read(self, plan: Plan, sizes: Sizes) -> Any:
+        if self.dialect.builds_json:
+            return self._renderer.page(plan, sizes)
+        statement, layout = self._renderer.rows(plan, sizes)
+        counts = None
+        if plan.filter_count or plan.total_count:
+            counts = self._renderer.counts(plan, sizes)
+        return statement, row_reader(layout), counts, sizes
+
+    def _sized(self, slots: Sequence[Slot]) -> tuple[int, ...]:
+        if not self.dialect.expands_lists:
+            return ()
+        return tuple(number for number, slot in enumerate(slots) if slot.operator in LISTS)
+
+    def insert(self, insert: Insert) -> SqlWrite:
+        """Make an Insert ready to be run."""
+        arrays = None
+        if self.dialect.name == "postgresql":
+            arrays = _once(lambda: self._renderer.insert_arrays(insert))
+        primary = insert.table.primary
+        write = SqlWrite(
+            insert,
+            lambda _sizes: self._renderer.insert(insert),
+            arrays=arrays,
+            given_keys=primary.is_generated
+            and primary.type in INTEGERS
+            and any(column.name == primary.physical for column in insert.columns),
+        )
+        return self._with_selection(write, insert, insert.selection)
+
+    def update(self, update: Update) -> SqlWrite:
+        """Make an Update ready to be run."""
+        return self._with_selection(
+            SqlWrite(
+                update,
+                lambda sizes: self._renderer.update(update, sizes),
+                self._sized(update.slots),
+            ),
+            update,
+            update.selection,
+        )
+
+    def delete(self, delete: Delete) -> SqlWrite:
+        """Make a Delete ready to be run."""
+        return SqlWrite(
+            delete, lambda sizes: self._renderer.delete(delete, sizes), self._sized(delete.slots)
+        )
+
+    def _with_selection(
+        self, write: SqlWrite, command: Insert | Update, selection: Selection | None
+    ) -> SqlWrite:
+        if selection is None:
+            return write
+        if self.dialect.name == "postgresql" or (self.dialect.returning and not joined(selection)):
+            write.returning = True
+            return write
+        # The write gives back nothing, or only the key: the records are read in a second step.
+        primary = command.table.primary
+        write.returning = self.dialect.returning
+        bare: Insert | Update = replace(
+            command,
+            selection=(SelectedColumn(primary.name, primary),) if write.returning else None,
+        )
+        write.command = bare
+        if isinstance(bare, Insert):
+            write.render = lambda _sizes: self._renderer.insert(bare)
+        else:
+            write.render = lambda sizes: self._renderer.update(bare, sizes)
+        key = command.table.key
+        write.then_read = self.read(
+            Plan(
+                table=command.table,
+                selection=selection,
+                where=Comparison(key, Operator.IN, 0),
+                order=(),
+                slots=(Slot("id", key.type, Operator.IN, lambda value: value),),
+            )
+        )
+        return write
+
+    # -- running --------------------------------------------------------------------------------
+
+    async def find(self, read: Read, values: Values, limit: int, offset: int = 0) -> Page:
+        """Give a page of records. A negative limit means all."""
+        return await self.find_with(self.driver, read, values, limit, offset)
+
+    async def find_with(
+        self, runner: Runner, read: Any, values: Values, limit: int, offset: int
+    ) -> Page:
+        """Give a page of records through a runner."""
+        bound = limit if limit >= 0 else self._all_rows
+        rendered = read.of(values)
+        if self.dialect.builds_json:
+            row = await runner.fetch_row(rendered.text, rendered.arguments(values, bound, offset))
+            return _page(read.plan, row)
+        statement, reader, counts, sizes = rendered
+        padded = _padded(values, sizes)
+        rows = await runner.fetch_rows(statement.text, statement.arguments(padded, bound, offset))
+        if counts is None:
+            return Page(reader(rows))
+        counted = await runner.fetch_row(counts.text, counts.arguments(padded))
+        return _page(read.plan, (reader(rows), *(counted or ())))
+
+    async def write(self, write: Write, values: Values) -> tuple[int, bytes | None]:
+        """Run one write."""
+        if isinstance(write, SqlWrite) and write.then_read is not None:
+            async with self.driver.transaction() as runner:
+                return await self.write_with(runner, write, values)
+        return await self.write_with(self.driver, write, values)
+
+    async def write_with(
+        self, runner: Runner, write: Any, values: Values
+    ) -> tuple[int, bytes | None]:
+        """Run one write through a runner."""
+        statement = write.of(values)
+        if write.sized:
+            values = self._padded_write(write, values)
+        outcome = await runner.run(
+            statement.text, statement.arguments(values), returning=write.returning
+        )
+        if write.given_keys:
+            await self._follow_keys(runner, write.command.table)
+        if write.then_read is None:
+            return outcome.count, _joined_rows(outcome.rows) if write.returning else None
+        keys = _written_keys(write.command, [values], outcome)
+        page = await self.find_with(runner, write.then_read, [keys], -1, 0)
+        return outcome.count, page.rows
+
+    async def _follow_keys(self, runner: Runner, table: Table) -> None:
+        text = self.dialect.after_given_keys(table)
+        if text is not None:
+            await runner.fetch_rows(text, ())
+
+    def _padded_write(self, write: SqlWrite, values: Values) -> Values:
+        command = write.command
+        first = len(command.columns) if isinstance(command, Update) else 0
+        slots = command.slots if isinstance(command, Update | Delete) else ()
+        sizes = _sizes(write.sized, values[first:], len(slots))
+        return [*values[:first], *_padded(values[first:], sizes)]
+
+    async def write_many(
+        self, write: Write, rows: Sequence[Values]
+    ) -> tuple[int, list[bytes] | None]:
+        """Run an Insert for many rows: all of them or none."""
+        async with self.driver.transaction() as runner:
+            return await self.write_many_with(runner, write, rows)
+
+    async def write_many_with(
+        self, runner: Runner, write: Any, rows: Sequence[Values]
+    ) -> tuple[int, list[bytes] | None]:
+        """Run an Insert for many rows through a runner."""
+        count = 0
+        returned: list[bytes] = []
+        statement: Statement = write.arrays() if write.arrays else write.of(())
+        for batch in _batches(rows):
+            arguments = [statement.arguments(values) for values in batch]
+            outcome = await runner.run_many(statement.text, arguments, returning=write.returning)
+            count += outcome.count
+            if write.then_read is None:
+                returned += [_bytes(row[0]) for row in outcome.rows]
+            else:
+                keys = _written_keys(write.command, batch, outcome)
+                page = await self.find_with(runner, write.then_read, [keys], -1, 0)
+                returned += _in_order(page.rows, keys, write.command.table.primary.name)
+        if write.given_keys:
+            await self._follow_keys(runner, write.command.table)
+        asked = write.returning or write.then_read is not None
+        return count, returned if asked else None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """Run everything in the block in one transaction."""
+        async with self.driver.transaction() as runner:
+            yield SqlSession(self, runner)
+
+    # -- streaming ------------------------------------------------------------------------------
+
+    async def stream(
+        self, plan: Plan, values: Values, limit: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Give all records as chunks of an Arrow IPC stream."""
+        from .arrow import ArrowStream
+
+        stream = ArrowStream(self.dialect, self.driver, self._renderer)
+        async for chunk in stream.chunks(plan, values, limit):
+            yield chunk
+
+    # -- schema ---------------------------------------------------------------------------------
+
+    async def inspect(self, names: Sequence[str] | None = None) -> list[PhysicalTable]:
+        """Describe the tables that are there."""
+        from .inspection import inspect_tables
+
+        return await self.driver.examine(lambda opened: inspect_tables(opened, self.dialect, names))
+
+    @asynccontextmanager
+    async def schema_change(
+        self, tables: Mapping[str, PhysicalTable]
+    ) -> AsyncIterator[SchemaSession]:
+        """Open a session for changing the schema, given the tables as they are."""
+        from .ddl import SqlSchemaSession
+
+        async with self.driver.schema_connection() as connection:
+            yield SqlSchemaSession(self, connection, tables)
+
+    def schema_runner(self, connection: SchemaConnection) -> SqlSession:
+        """Give a session that runs in a schema connection's transaction."""
+        return SqlSession(self, connection.runner)
+
+
+MANY = 500
+MANY_BYTES = 1 << 20
+_EVERY = {"sqlite": -1, "mysql": 2**63 - 1}
+
+
+def _page(plan: Plan, row: Row | None) -> Page:
+    if row is None:
+        return Page(b"[]")
+    if not (plan.filter_count or plan.total_count):
+        return Page(_bytes(row[0]))
+    counts = iter(row[1:])
+    return Page(
+        _bytes(row[0]),
+        int(next(counts)) if plan.filter_count else None,
+        int(next(counts)) if plan.total_count else None,
+    )
+
+
+def _bytes(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else value
+
+
+def _in_order(rows: bytes, keys: Sequence[Any], key_name: str) -> list[bytes]:
+    """Give records that were read by their keys in the order of the keys."""
+    by_key = {
+        decode_json(bytes(raw))[key_name]: bytes(raw)
+        for raw in msgspec.json.decode(rows, type=list[msgspec.Raw])
+    }
+    return [by_key[key] for key in keys]
+
+
+def _batches(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
+    """Cut rows into batches that one statement can take, by number and by size."""
+    start = size = 0
+    for position, values in enumerate(rows):
+        size += sum(len(value) if isinstance(value, str) else 16 for value in values)
+        if position + 1 - start >= MANY or size >= MANY_BYTES:
+            yield rows[start : position + 1]
+            start, size = position + 1, 0
+    if start < len(rows):
+        yield rows[start:]
+
+
+def _joined_rows(rows: Sequence[Row]) -> bytes:
+    if len(rows) == 1:
+        return b"[" + _bytes(rows[0][0]) + b"]"
+    return b"[" + b",".join(_bytes(row[0]) for row in rows) + b"]"
+
+
+def _written_keys(
+    command: Insert | Update | Delete, rows: Sequence[Values], outcome: Outcome
+) -> list[Any]:
+    """Find the keys of written records: given, counted up, or those of the condition."""
+    if isinstance(command, Delete):
+        return []
+    if outcome.rows:
+        return [decode_json(row[0])[command.table.primary.name] for row in outcome.rows]
+    if isinstance(command, Update):
+        return [values[-1] for values in rows] if outcome.count else []
+    key: StoredColumn = command.table.key
+    for number, column in enumerate(command.columns):
+        if column.name == key.name:
+            return [values[number] for values in rows]
+    first = outcome.last_id or 0
+    return list(range(first, first + len(rows)))
+
+
+def _once(make: Callable[[], Statement]) -> Callable[[], Statement]:
+    made: list[Statement] = []
+
+    def get() -> Statement:
+        if not made:
+            made.append(make())
+        return made[0]
+
+    return get

@@ -1,0 +1,182 @@
+"""What differs between SQL databases, seen from the renderer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import Dialect as SaDialect
+from sqlalchemy.sql.elements import ColumnElement
+
+from ...encoding import encode_json
+from ...metadata.tables import StoredColumn, Table
+from ...metadata.types import DOCUMENTS, TEXTS, ColumnType
+from ...metadata.values import length_of, precision_of
+from ...query.ast import Operator
+from ...query.folding import fold
+
+Expression = ColumnElement[Any]
+Encoder = Callable[[Any], Any]
+
+JSON_KEY_LIMIT = 45
+
+
+class Dialect(ABC):
+    """Renders what one database does in its own way.
+
+    Attributes:
+        name: `sqlite`, `postgresql` or `mysql`.
+        builds_json: Whether the database makes the JSON of an answer itself.
+        expands_lists: Whether a list in a filter becomes one parameter for each of its items.
+        returning: Whether writes give back the rows they wrote.
+    """
+
+    name: str
+    builds_json: bool = True
+    expands_lists: bool = False
+    returning: bool = True
+    sa: SaDialect
+
+    def adapt(self, facts: Mapping[str, str]) -> None:
+        """Take account of what the driver found out about the server."""
+
+    # -- types ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def type_of(self, type_: ColumnType, options: Any = None) -> sa.types.TypeEngine[Any]:
+        """Give the SQLAlchemy type that a column is created with."""
+
+    def parameter_type(self, column: StoredColumn) -> sa.types.TypeEngine[Any]:
+        """Give the type of a value compared with a column."""
+        if column.type is ColumnType.INT:
+            return sa.BigInteger()
+        if column.type in TEXTS:
+            return sa.Text()
+        return self.type_of(column.type, column.options)
+
+    def encoder(self, column: StoredColumn) -> Encoder | None:
+        """Give the function from a canonical value to the driver's, or None if they are equal."""
+        return encode_document if column.type in DOCUMENTS else None
+
+    # -- values in answers ----------------------------------------------------------------------
+
+    @abstractmethod
+    def json_value(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give a column as it goes into JSON."""
+
+    @abstractmethod
+    def json_object(self, pairs: Sequence[tuple[str, Expression]]) -> Expression:
+        """Give a JSON object of names and values."""
+
+    @abstractmethod
+    def json_rows(self, rows: sa.Subquery, pairs: Sequence[tuple[str, Expression]]) -> Expression:
+        """Give a JSON array of the rows of a subquery."""
+
+    def plain_value(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give a column as it is read into Python."""
+        return value
+
+    def is_absent(self, value: Expression) -> Expression:
+        """Say, in an answer, whether a value is null."""
+        return value.is_(None)
+
+    # -- conditions -----------------------------------------------------------------------------
+
+    def compared(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give a column as it stands in comparisons and orderings."""
+        return value
+
+    @abstractmethod
+    def in_list(self, value: Expression, column: StoredColumn, slot: str, size: int) -> Expression:
+        """Compare with a list; a null is in no list."""
+
+    def list_value(self, encode: Encoder | None, items: Sequence[Any]) -> Any:
+        """Give what is bound for a list, where it is one parameter."""
+        return [encode(item) for item in items] if encode is not None else list(items)
+
+    @abstractmethod
+    def search(self, value: Expression, operator: Operator, slot: str) -> Expression:
+        """Search in a text, ignoring case and accents."""
+
+    def search_text(self, operator: Operator, text: str) -> str:
+        """Give what is bound for a search."""
+        return fold(text)
+
+    def holds(self, condition: Expression) -> Expression:
+        """Give a condition that is false where it was unknown."""
+        return condition.is_(sa.true())
+
+    def ordered(self, value: Expression, *, nullable: bool, descending: bool) -> Expression:
+        """Order by a value: nulls first, or last when descending."""
+        return value.desc() if descending else value.asc()
+
+    # -- writes ---------------------------------------------------------------------------------
+
+    def after_given_keys(self, table: Table) -> str | None:
+        """Give a statement to run after an insert that named keys which the database counts up."""
+        return None
+
+    @abstractmethod
+    def insert(self, table: sa.TableClause) -> sa.Insert:
+        """Begin an insert that `upsert` can extend."""
+
+    @abstractmethod
+    def upsert(self, statement: Any, conflict: Sequence[str], columns: Sequence[str]) -> Any:
+        """Make an insert update the given columns of the record that is already there."""
+
+
+def on_conflict(statement: Any, conflict: Sequence[str], columns: Sequence[str]) -> Any:
+    """Extend an insert by ON CONFLICT, which PostgreSQL and SQLite share."""
+    if not columns:
+        return statement.on_conflict_do_nothing(index_elements=list(conflict))
+    return statement.on_conflict_do_update(
+        index_elements=list(conflict),
+        set_={name: statement.excluded[name] for name in columns},
+    )
+
+
+def encode_document(value: Any) -> str:
+    """Give a JSON value as the text that databases are handed."""
+    return encode_json(value).decode()
+
+
+def text_literal(text: str) -> Expression:
+    """Give a text of ours as a literal; a value of a request is always a parameter."""
+    quoted = text.replace("'", "''")
+    return sa.literal_column(f"'{quoted}'")
+
+
+def number_literal(number: int) -> Expression:
+    """Give a number of ours as a literal."""
+    return sa.literal_column(str(number))
+
+
+def common_type(type_: ColumnType, options: Any) -> sa.types.TypeEngine[Any]:
+    """Give the type that most databases share."""
+    match type_:
+        case ColumnType.INT:
+            return sa.Integer()
+        case ColumnType.BIGINT:
+            return sa.BigInteger()
+        case ColumnType.FLOAT:
+            return sa.Double()
+        case ColumnType.DECIMAL:
+            return sa.Numeric(*precision_of(options))
+        case ColumnType.BOOLEAN:
+            return sa.Boolean()
+        case ColumnType.DATE:
+            return sa.Date()
+        case ColumnType.VARCHAR:
+            return sa.String(length_of(options))
+        case ColumnType.ENUM:
+            return sa.String(255)
+        case ColumnType.UUID:
+            return sa.CHAR(36)
+        case ColumnType.OBJECT_ID:
+            return sa.CHAR(24)
+        case ColumnType.DATETIME | ColumnType.TIMESTAMP:
+            return sa.DateTime(timezone=True)
+        case _:
+            return sa.Text()

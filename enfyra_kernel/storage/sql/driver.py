@@ -1,0 +1,92 @@
+"""What is asked of a database driver."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+T = TypeVar("T")
+
+Row = Sequence[Any]
+Arguments = Sequence[Any]
+
+
+class Outcome(NamedTuple):
+    """What a write did.
+
+    Attributes:
+        count: Rows that it met.
+        last_id: The first key that the database counted up, where it says so.
+        rows: Rows that it gave back.
+    """
+
+    count: int
+    last_id: int | None = None
+    rows: Sequence[Row] = ()
+
+
+class Runner(Protocol):
+    """Runs statements: each by itself, or all in one transaction."""
+
+    async def fetch_row(self, text: str, arguments: Arguments) -> Row | None:
+        """Give the first row of a short read."""
+        ...
+
+    async def fetch_rows(self, text: str, arguments: Arguments) -> Sequence[Row]:
+        """Give all rows of a read."""
+        ...
+
+    async def run(self, text: str, arguments: Arguments, *, returning: bool = False) -> Outcome:
+        """Run a write."""
+        ...
+
+    async def run_many(
+        self, text: str, rows: Sequence[Arguments], *, returning: bool = False
+    ) -> Outcome:
+        """Run a write for many rows: all of them or, on an error, none."""
+        ...
+
+
+class Driver(Runner, Protocol):
+    """One database through its driver."""
+
+    async def start(self) -> Mapping[str, str]:
+        """Connect; give what the dialect wants to know about the server."""
+        ...
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Runner]:
+        """Run what is in the block in one transaction."""
+        ...
+
+    def stream(self, text: str, arguments: Arguments, size: int) -> AsyncIterator[Sequence[Row]]:
+        """Give the rows of a read, some at a time."""
+        ...
+
+    async def examine(self, function: Callable[[sa.Connection], T]) -> T:
+        """Call a function that only looks, with a SQLAlchemy connection of its own."""
+        ...
+
+    def schema_connection(self) -> AbstractAsyncContextManager[SchemaConnection]:
+        """Open a connection for changing the schema, in a transaction of its own."""
+        ...
+
+
+class SchemaConnection(Protocol):
+    """A connection that runs SQLAlchemy's own way, off the hot path."""
+
+    runner: Runner
+
+    async def call(self, function: Callable[[sa.Connection], T]) -> T:
+        """Call a function with a SQLAlchemy connection, where it may block."""
+        ...
+
+    async def commit(self) -> None:
+        """Make what was done so far final and go on in a new transaction."""
+        ...

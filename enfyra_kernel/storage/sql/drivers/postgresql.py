@@ -1,0 +1,298 @@
+"""PostgreSQL through asyncpg."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import Any, TypeVar
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from ....errors import EnfyraError
+from ....uri import DatabaseUri
+from ..driver import Arguments, Outcome, Row
+from ..faults import explain_postgresql, explained
+from ..pool import Pool
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT = 10.0
+CHUNK_BYTES = 1 << 20
+_COUNT = re.compile(r"(\d+)$")
+_LOST = (asyncpg.exceptions.PostgresConnectionError, asyncpg.exceptions.InterfaceError, OSError)
+
+Connection = Any
+
+
+class PostgresqlRunner:
+    """Runs statements on one connection, in the transaction that is open on it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def fetch_row(self, text: str, arguments: Arguments) -> Row | None:
+        """Give the first row of a short read."""
+        with explained(explain_postgresql):
+            return await self._connection.fetchrow(text, *arguments)
+
+    async def fetch_rows(self, text: str, arguments: Arguments) -> Sequence[Row]:
+        """Give all rows of a read."""
+        with explained(explain_postgresql):
+            return await self._connection.fetch(text, *arguments)
+
+    async def run(self, text: str, arguments: Arguments, *, returning: bool = False) -> Outcome:
+        """Run a write."""
+        with explained(explain_postgresql):
+            return await _run(self._connection, text, arguments, returning)
+
+    async def run_many(
+        self, text: str, rows: Sequence[Arguments], *, returning: bool = False
+    ) -> Outcome:
+        """Run a write whose parameters are arrays: one for each column."""
+        return await self.run(text, list(zip(*rows, strict=True)), returning=returning)
+
+
+async def _run(connection: Connection, text: str, arguments: Arguments, returning: bool) -> Outcome:
+    if returning:
+        rows = await connection.fetch(text, *arguments)
+        return Outcome(len(rows), None, rows)
+    status: str = await connection.execute(text, *arguments)
+    found = _COUNT.search(status)
+    return Outcome(int(found[1]) if found else 0)
+
+
+class PostgresqlDriver:
+    """A pool of asyncpg connections."""
+
+    def __init__(self, uri: DatabaseUri, *, size: int, timeout: float) -> None:
+        self._uri = uri
+        self._timeout = timeout
+        self._pool: Pool[Connection] = Pool(
+            self._connect, _close, lambda connection: not connection.is_closed(), size
+        )
+
+    async def start(self) -> Mapping[str, str]:
+        """Connect once, to find out whether that works and what the server can do."""
+        row = await self.fetch_row(
+            "SELECT version(), (SELECT collname FROM pg_collation WHERE collname = 'und-x-icu' "
+            "LIMIT 1)",
+            (),
+        )
+        return {"version": row[0], "lowerCollation": row[1] or ""} if row is not None else {}
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        await self._pool.stop()
+
+    def _connect_arguments(self) -> dict[str, Any]:
+        uri = self._uri
+        arguments: dict[str, Any] = {
+            "host": uri.host,
+            "port": uri.port,
+            "user": uri.user or None,
+            "password": uri.password or None,
+            "database": uri.database,
+            "timeout": CONNECT_TIMEOUT,
+            "server_settings": {
+                "TimeZone": "UTC",
+                "jit": "off",
+                "statement_timeout": str(int(self._timeout * 1000)),
+                "application_name": "enfyra",
+            },
+        }
+        if "sslmode" in uri.options:
+            arguments["ssl"] = uri.options["sslmode"]
+        return arguments
+
+    async def _connect(self) -> Connection:
+        return await asyncpg.connect(
+            **self._connect_arguments(),
+            statement_cache_size=1024,
+            max_cached_statement_lifetime=0,
+        )
+
+    async def _acquire(self) -> Connection:
+        with explained(_explain_connecting):
+            return await self._pool.acquire()
+
+    # -- each by itself -------------------------------------------------------------------------
+
+    async def fetch_row(self, text: str, arguments: Arguments) -> Row | None:
+        """Give the first row of a short read; once more if the connection turns out to be dead."""
+        connection = await self._acquire()
+        try:
+            return await connection.fetchrow(text, *arguments)
+        except _LOST:
+            if not connection.is_closed():
+                raise
+        except Exception as error:
+            raise _explained(error) from error
+        finally:
+            self._pool.release(connection)
+        return await self._once(lambda runner: runner.fetch_row(text, arguments))
+
+    async def fetch_rows(self, text: str, arguments: Arguments) -> Sequence[Row]:
+        """Give all rows of a read."""
+        return await self._once(lambda runner: runner.fetch_rows(text, arguments))
+
+    async def run(self, text: str, arguments: Arguments, *, returning: bool = False) -> Outcome:
+        """Run a write."""
+        return await self._once(lambda runner: runner.run(text, arguments, returning=returning))
+
+    async def run_many(
+        self, text: str, rows: Sequence[Arguments], *, returning: bool = False
+    ) -> Outcome:
+        """Run a write for many rows."""
+        return await self._once(lambda runner: runner.run_many(text, rows, returning=returning))
+
+    async def _once(self, work: Callable[[PostgresqlRunner], Any]) -> Any:
+        connection = await self._acquire()
+        try:
+            return await work(PostgresqlRunner(connection))
+        finally:
+            self._pool.release(connection)
+
+    # -- several together -----------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresqlRunner]:
+        """Run what is in the block in one transaction."""
+        connection = await self._acquire()
+        try:
+            with explained(explain_postgresql):
+                async with connection.transaction():
+                    yield PostgresqlRunner(connection)
+        finally:
+            self._pool.release(connection)
+
+    async def stream(
+        self, text: str, arguments: Arguments, size: int
+    ) -> AsyncIterator[Sequence[Row]]:
+        """Give the rows of a read, some at a time."""
+        connection = await self._acquire()
+        try:
+            with explained(explain_postgresql):
+                async with connection.transaction(readonly=True):
+                    cursor = await connection.cursor(text, *arguments)
+                    while rows := await cursor.fetch(size):
+                        yield rows
+        finally:
+            self._pool.release(connection)
+
+    async def copy(self, text: str, arguments: Arguments) -> AsyncIterator[bytes]:
+        """Give the rows of a read as CSV, cut between rows, about a megabyte at a time.
+
+        The server sends each row in a message of its own, and asyncpg hands on whole messages.
+        """
+        connection = await self._acquire()
+        chunks: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=2)
+        task = asyncio.ensure_future(self._copy(connection, text, arguments, chunks))
+        try:
+            while (chunk := await chunks.get()) is not None:
+                yield chunk
+            with explained(explain_postgresql):
+                await task
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+                connection.terminate()
+            self._pool.release(connection)
+
+    async def _copy(
+        self,
+        connection: Connection,
+        text: str,
+        arguments: Arguments,
+        chunks: asyncio.Queue[bytes | None],
+    ) -> None:
+        parts: list[bytes] = []
+        size = 0
+
+        async def take(data: bytes) -> None:
+            nonlocal size
+            parts.append(bytes(data))
+            size += len(data)
+            if size >= CHUNK_BYTES:
+                await chunks.put(b"".join(parts))
+                parts.clear()
+                size = 0
+
+        try:
+            await connection.copy_from_query(text, *arguments, output=take, format="csv")
+            if parts:
+                await chunks.put(b"".join(parts))
+        finally:
+            await chunks.put(None)
+
+    # -- schema ---------------------------------------------------------------------------------
+
+    @cached_property
+    def _engine(self) -> AsyncEngine:
+        arguments = self._connect_arguments()
+        arguments["server_settings"] |= {"statement_timeout": "0", "lock_timeout": "10s"}
+        return create_async_engine(
+            "postgresql+asyncpg://", connect_args=arguments, poolclass=NullPool
+        )
+
+    async def examine(self, function: Callable[[sa.Connection], T]) -> T:
+        """Call a function that only looks, with a SQLAlchemy connection of its own."""
+        with explained(explain_postgresql):
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(function)
+
+    @asynccontextmanager
+    async def schema_connection(self) -> AsyncIterator[PostgresqlSchemaConnection]:
+        """Open a connection for changing the schema, in a transaction of its own."""
+        with explained(explain_postgresql):
+            async with self._engine.connect() as connection, connection.begin():
+                yield await PostgresqlSchemaConnection.open(connection)
+
+
+class PostgresqlSchemaConnection:
+    """A SQLAlchemy connection whose transaction the runner shares."""
+
+    def __init__(self, connection: AsyncConnection, raw: Connection) -> None:
+        self._connection = connection
+        self.runner = PostgresqlRunner(raw)
+
+    @classmethod
+    async def open(cls, connection: AsyncConnection) -> PostgresqlSchemaConnection:
+        """Begin the transaction and give access to the driver's own connection."""
+        await connection.execute(sa.text("SELECT 1"))
+        raw = await connection.get_raw_connection()
+        return cls(connection, raw.driver_connection)
+
+    async def call(self, function: Callable[[sa.Connection], T]) -> T:
+        """Call a function with a SQLAlchemy connection."""
+        with explained(explain_postgresql):
+            return await self._connection.run_sync(function)
+
+    async def commit(self) -> None:
+        """Do nothing: all is committed together when the connection is left."""
+
+
+async def _close(connection: Connection) -> None:
+    try:
+        await connection.close(timeout=5)
+    except (*_LOST, TimeoutError):
+        connection.terminate()
+
+
+def _explained(error: Exception) -> Exception:
+    from ..faults import explanation
+
+    return explanation(error, explain_postgresql)
+
+
+def _explain_connecting(error: Exception) -> Exception | None:
+    from ..faults import unreachable
+
+    # Whatever keeps us from connecting (a wrong password, too), the database is not there for us.
+    return error if isinstance(error, EnfyraError) else unreachable(error)

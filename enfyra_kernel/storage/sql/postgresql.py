@@ -1,0 +1,147 @@
+"""What PostgreSQL does in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.dialects.postgresql.asyncpg import (
+    dialect as AsyncpgDialect,  # noqa: N812 - SQLAlchemy exports the class in lower case
+)
+
+from ...metadata.tables import StoredColumn, Table
+from ...metadata.types import DOCUMENTS, INSTANTS, LONG_TEXTS, TEXTS, ColumnType
+from ...metadata.values import length_of
+from ...query.ast import Operator
+from ...query.folding import FIRST_MARK, LAST_MARK
+from .dialect import (
+    JSON_KEY_LIMIT,
+    Dialect,
+    Expression,
+    common_type,
+    number_literal,
+    on_conflict,
+    text_literal,
+)
+
+# The order of code points: the one order that all databases can give.
+COLLATION = "C"
+
+
+class PostgresqlDialect(Dialect):
+    """PostgreSQL through asyncpg."""
+
+    name = "postgresql"
+
+    def __init__(self) -> None:
+        self.sa = AsyncpgDialect()
+        self._lower_collation = "und-x-icu"
+
+    def adapt(self, facts: Mapping[str, str]) -> None:
+        """Take account of the server: without ICU, only the locale's letters have a case."""
+        self._lower_collation = facts.get("lowerCollation", "")
+
+    def type_of(self, type_: ColumnType, options: Any = None) -> sa.types.TypeEngine[Any]:
+        """Give the SQLAlchemy type that a column is created with."""
+        if type_ in DOCUMENTS:
+            return pg.JSONB()
+        if type_ is ColumnType.UUID:
+            return sa.Uuid(as_uuid=False)
+        if type_ is ColumnType.VARCHAR:
+            return sa.String(length_of(options), collation=COLLATION)
+        if type_ is ColumnType.ENUM:
+            return sa.String(255, collation=COLLATION)
+        if type_ in LONG_TEXTS:
+            return sa.Text(collation=COLLATION)
+        return common_type(type_, options)
+
+    def json_value(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give a column as it goes into JSON."""
+        if column.type is ColumnType.DECIMAL:
+            return sa.cast(value, sa.Text)
+        if column.native is not None:
+            return self._adopted(value, column)
+        return value
+
+    def _adopted(self, value: Expression, column: StoredColumn) -> Expression:
+        if column.type in INSTANTS and "WITHOUT" in (column.native or "").upper():
+            return sa.func.timezone("UTC", value)
+        if column.type in TEXTS:
+            return sa.cast(value, sa.Text)
+        return value
+
+    def json_object(self, pairs: Sequence[tuple[str, Expression]]) -> Expression:
+        """Give a JSON object of names and values."""
+        if len(pairs) <= JSON_KEY_LIMIT:
+            return sa.func.json_build_object(*_arguments(pairs))
+        parts = [
+            sa.func.jsonb_build_object(*_arguments(pairs[start : start + JSON_KEY_LIMIT]))
+            for start in range(0, len(pairs), JSON_KEY_LIMIT)
+        ]
+        whole: Expression = parts[0]
+        for part in parts[1:]:
+            whole = whole.op("||", return_type=pg.JSONB())(part)
+        return whole
+
+    def json_rows(self, rows: sa.Subquery, pairs: Sequence[tuple[str, Expression]]) -> Expression:
+        """Give a JSON array of the rows of a subquery."""
+        named = sa.select(*[value.label(name) for name, value in pairs]).subquery("q")
+        array = sa.func.coalesce(sa.func.json_agg(sa.literal_column("q")), text_literal("[]"))
+        return sa.select(sa.cast(array, sa.Text)).select_from(named).scalar_subquery()
+
+    def compared(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give a column as it stands in comparisons and orderings."""
+        return value.collate(COLLATION) if column.type in TEXTS else value
+
+    def in_list(self, value: Expression, column: StoredColumn, slot: str, size: int) -> Expression:
+        """Compare with a list in one parameter."""
+        parameter = sa.bindparam(slot, type_=pg.ARRAY(self.parameter_type(column)))
+        return value == sa.any_(parameter)
+
+    def search(self, value: Expression, operator: Operator, slot: str) -> Expression:
+        """Search in a text, ignoring case and accents."""
+        parameter = sa.bindparam(slot, type_=sa.Text())
+        text = self._folded(value)
+        if operator is Operator.CONTAINS:
+            return sa.func.strpos(text, parameter) > number_literal(0)
+        if operator is Operator.STARTS_WITH:
+            return sa.func.starts_with(text, parameter)
+        return sa.func.right(text, sa.func.length(parameter)) == parameter
+
+    def _folded(self, value: Expression) -> Expression:
+        decomposed = sa.func.normalize(sa.cast(value, sa.Text), sa.literal_column("NFKD"))
+        marks = text_literal(f"[{FIRST_MARK}-{LAST_MARK}]")
+        empty, everywhere = text_literal(""), text_literal("g")
+        bare = sa.func.regexp_replace(decomposed, marks, empty, everywhere, type_=sa.Text())
+        if self._lower_collation:
+            bare = bare.collate(self._lower_collation)
+        sigma, final = text_literal("σ"), text_literal("ς")
+        return sa.func.replace(sa.func.lower(bare), final, sigma).collate(COLLATION)
+
+    def ordered(self, value: Expression, *, nullable: bool, descending: bool) -> Expression:
+        """Order by a value: nulls first, or last when descending."""
+        direction = value.desc() if descending else value.asc()
+        if not nullable:
+            return direction
+        return direction.nulls_last() if descending else direction.nulls_first()
+
+    def after_given_keys(self, table: Table) -> str | None:
+        """Let the sequence go on behind the highest key."""
+        quote = self.sa.identifier_preparer.quote_identifier
+        name, key = quote(table.definition.physical), quote(table.primary.physical)
+        sequence = f"pg_get_serial_sequence('{name}', '{table.primary.physical}')"
+        return f"SELECT setval({sequence}, max({key})) FROM {name} HAVING max({key}) > 0"  # noqa: S608
+
+    def insert(self, table: sa.TableClause) -> pg.Insert:
+        """Begin an insert that `upsert` can extend."""
+        return pg.insert(table)
+
+    def upsert(self, statement: Any, conflict: Sequence[str], columns: Sequence[str]) -> Any:
+        """Make an insert update the record that is already there."""
+        return on_conflict(statement, conflict, columns)
+
+
+def _arguments(pairs: Sequence[tuple[str, Expression]]) -> list[Expression]:
+    return [part for name, value in pairs for part in (text_literal(name), value)]

@@ -1,0 +1,194 @@
+"""What SQLite does in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite.pysqlite import (
+    dialect as PysqliteDialect,  # noqa: N812 - SQLAlchemy exports the class in lower case
+)
+
+from ...encoding import format_instant
+from ...metadata.tables import StoredColumn
+from ...metadata.types import DOCUMENTS, INSTANTS, ColumnType
+from ...metadata.values import precision_of
+from ...query.ast import Operator
+from .dialect import (
+    JSON_KEY_LIMIT,
+    Dialect,
+    Encoder,
+    Expression,
+    common_type,
+    encode_document,
+    number_literal,
+    on_conflict,
+    text_literal,
+)
+
+# How other programs write instants into SQLite: 2009-01-01 00:00:00. Set by adoption.
+FOREIGN_INSTANT = "sqlite:datetime"
+# SQLite keeps decimals as 64-bit floats, which are exact up to so many digits.
+MAX_PRECISION = 15
+
+
+class SqliteDialect(Dialect):
+    """SQLite through the standard library.
+
+    Instants are kept as text in the form of `format_instant`, dates as ISO text, booleans as 0
+    and 1, decimals as numbers, documents as JSON text.
+    """
+
+    name = "sqlite"
+
+    def __init__(self) -> None:
+        self.sa = PysqliteDialect(paramstyle="qmark")
+
+    def type_of(self, type_: ColumnType, options: Any = None) -> sa.types.TypeEngine[Any]:
+        """Give the SQLAlchemy type that a column is created with."""
+        return common_type(type_, options)
+
+    def parameter_type(self, column: StoredColumn) -> sa.types.TypeEngine[Any]:
+        """Give no type: values are encoded here, not by SQLAlchemy."""
+        return sa.types.NullType()
+
+    def encoder(self, column: StoredColumn) -> Encoder | None:
+        """Give the function from a canonical value to what sqlite3 stores."""
+        if column.type in DOCUMENTS:
+            return encode_document
+        if column.type in INSTANTS:
+            return _foreign_instant if column.native == FOREIGN_INSTANT else format_instant
+        if column.type is ColumnType.DATE:
+            return _isoformat
+        if column.type is ColumnType.DECIMAL:
+            return float
+        return None
+
+    def json_value(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give a column as it goes into JSON."""
+        match column.type:
+            case ColumnType.BOOLEAN:
+                word = sa.case(
+                    (self.is_absent(value), sa.null()),
+                    (value == number_literal(0), text_literal("false")),
+                    else_=text_literal("true"),
+                )
+                return sa.func.json(word)
+            case ColumnType.FLOAT:
+                return sa.func.json(self._shortest(value))
+            case ColumnType.DECIMAL:
+                return self.plain_value(value, column)
+            case ColumnType.SIMPLE_JSON | ColumnType.ARRAY_SELECT:
+                return sa.func.json(value)
+            case _:
+                return self.plain_value(value, column)
+
+    def plain_value(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give a column as it is read into Python."""
+        if column.type is ColumnType.DECIMAL:
+            _, scale = precision_of(column.options)
+            return sa.case(
+                (self.is_absent(value), sa.null()),
+                else_=sa.func.printf(text_literal(f"%.{scale}f"), value),
+            )
+        if column.native == FOREIGN_INSTANT:
+            return _canonical_instant(value)
+        return value
+
+    def is_absent(self, value: Expression) -> Expression:
+        """Say, in an answer, whether a value is null.
+
+        In RETURNING, SQLite up to 3.40 takes `x IS NULL` to be false when the table's key is NOT
+        NULL: it looks at the wrong column.
+        """
+        return sa.func.typeof(value) == text_literal("null")
+
+    def _shortest(self, value: Expression) -> Expression:
+        """Write a float so that it reads back the same: SQLite's JSON keeps 15 digits only."""
+        short = sa.func.printf(text_literal("%!.15g"), value)
+        exact = sa.func.printf(text_literal("%!.17g"), value)
+        same = sa.cast(short, sa.REAL) == value
+        return sa.case((self.is_absent(value), sa.null()), (same, short), else_=exact)
+
+    def json_object(self, pairs: Sequence[tuple[str, Expression]]) -> Expression:
+        """Give a JSON object; one call takes at most 63 pairs, so wide ones are joined as text."""
+        parts = [
+            sa.func.json_object(
+                *[
+                    part
+                    for name, value in pairs[start : start + JSON_KEY_LIMIT]
+                    for part in (text_literal(name), value)
+                ]
+            )
+            for start in range(0, len(pairs), JSON_KEY_LIMIT)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        text: Expression = sa.func.substr(
+            parts[0], number_literal(1), sa.func.length(parts[0]) - number_literal(1)
+        )
+        for part in parts[1:]:
+            text = text.op("||")(text_literal(",")).op("||")(
+                sa.func.substr(part, number_literal(2), sa.func.length(part) - number_literal(2))
+            )
+        return sa.func.json(text.op("||")(text_literal("}")))
+
+    def json_rows(self, rows: sa.Subquery, pairs: Sequence[tuple[str, Expression]]) -> Expression:
+        """Give a JSON array of the rows of a subquery."""
+        array = sa.func.json_group_array(self.json_object(pairs))
+        return sa.select(array).select_from(rows).scalar_subquery()
+
+    def compared(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give a column as it stands in comparisons and orderings."""
+        return _canonical_instant(value) if column.native == FOREIGN_INSTANT else value
+
+    def in_list(self, value: Expression, column: StoredColumn, slot: str, size: int) -> Expression:
+        """Compare with a list that is bound as one JSON text."""
+        items = sa.func.json_each(sa.bindparam(slot)).table_valued("value")
+        return value.in_(sa.select(items.c.value))
+
+    def list_value(self, encode: Encoder | None, items: Sequence[Any]) -> Any:
+        """Give the JSON text that a list is bound as."""
+        return encode_document(super().list_value(encode, items))
+
+    def search(self, value: Expression, operator: Operator, slot: str) -> Expression:
+        """Search in a text, ignoring case and accents."""
+        parameter = sa.bindparam(slot)
+        text = sa.func.enfyra_fold(value)
+        if operator is Operator.CONTAINS:
+            return sa.func.instr(text, parameter) > number_literal(0)
+        if operator is Operator.STARTS_WITH:
+            return sa.func.substr(text, number_literal(1), sa.func.length(parameter)) == parameter
+        # substr(x, -0) would be the whole text: an empty end is everywhere.
+        length = sa.func.length(parameter)
+        end = sa.func.substr(
+            text, sa.func.max(sa.func.length(text) - length, number_literal(0)) + number_literal(1)
+        )
+        return end == parameter
+
+    def insert(self, table: sa.TableClause) -> sqlite.Insert:
+        """Begin an insert that `upsert` can extend."""
+        return sqlite.insert(table)
+
+    def upsert(self, statement: Any, conflict: Sequence[str], columns: Sequence[str]) -> Any:
+        """Make an insert update the record that is already there."""
+        return on_conflict(statement, conflict, columns)
+
+
+def _isoformat(value: Any) -> str:
+    return value.isoformat()
+
+
+def _foreign_instant(value: Any) -> str:
+    return format_instant(value).removesuffix("+00:00").replace("T", " ")
+
+
+def _canonical_instant(value: Expression) -> Expression:
+    text = sa.func.strftime(text_literal("%Y-%m-%dT%H:%M:%f"), value)
+    bare = sa.func.rtrim(sa.func.rtrim(text, text_literal("0")), text_literal("."))
+    # A time of 10:00:00.000 would lose the zeros of its seconds, too.
+    whole = sa.func.substr(text, number_literal(1), number_literal(19))
+    bare = sa.case((text.op("LIKE")(text_literal("%.000")), whole), else_=bare)
+    return bare.op("||")(text_literal("+00:00"))

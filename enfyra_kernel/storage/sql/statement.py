@@ -1,0 +1,48 @@
+"""Statements compiled to text once, and how values are put into their places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+
+# Where the limit and the offset stand behind the values.
+LIMIT = "limit"
+OFFSET = "offset"
+
+Encoder = Callable[[Any], Any]
+
+
+class Source(NamedTuple):
+    """Where a parameter's value comes from: the number of a value, or `limit`, `offset`."""
+
+    of: int | str
+    encode: Encoder | None = None
+
+
+class Statement(NamedTuple):
+    """A statement's text and, in the order of its parameters, where their values come from."""
+
+    text: str
+    sources: tuple[Source, ...]
+
+    def arguments(self, values: Sequence[Any], limit: Any = None, offset: int = 0) -> list[Any]:
+        """Give the driver's arguments."""
+        arguments: list[Any] = []
+        for of, encode in self.sources:
+            if of == LIMIT:
+                arguments.append(limit)
+            elif of == OFFSET:
+                arguments.append(offset)
+            else:
+                value = values[of]  # pyright: ignore[reportArgumentType, reportCallIssue]
+                arguments.append(value if encode is None or value is None else encode(value))
+        return arguments
+
+
+def compile_statement(statement: Any, dialect: Dialect, sources: Mapping[str, Source]) -> Statement:
+    """Compile a statement for a dialect with positional parameters."""
+    compiled: SQLCompiler = statement.compile(dialect=dialect)
+    return Statement(str(compiled), tuple(sources[name] for name in compiled.positiontup or ()))

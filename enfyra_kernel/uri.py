@@ -1,0 +1,113 @@
+"""Database addresses: parsed once, never shown with their password."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from .errors import did_you_mean
+
+_ENGINES = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+}
+_DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "sqlite": 0}
+_ENCODE_HINT = "URL-encode special characters of the password (@ is %40, : is %3A, / is %2F)"
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUri:
+    """One database's address.
+
+    Attributes:
+        engine: `sqlite`, `postgresql` or `mysql` (which MariaDB is, too).
+        database: The database's name; for SQLite the path of the file.
+
+    Example:
+        >>> DatabaseUri.parse("postgresql://ann:p%40ss@db.local/shop")
+        DatabaseUri('postgresql://ann:***@db.local:5432/shop')
+        >>> DatabaseUri.parse("sqlite:///data/shop.db").path.name
+        'shop.db'
+    """
+
+    engine: str
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str
+    options: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> DatabaseUri:
+        """Read an address; a ValueError says what is wrong without repeating the password."""
+        scheme, separator, rest = text.partition("://")
+        engine = _ENGINES.get(scheme.partition("+")[0])
+        if not separator:
+            raise ValueError(f"needs the form engine://...: engines are {', '.join(_ENGINES)}")
+        if engine is None:
+            known = ", ".join(_ENGINES)
+            raise ValueError(
+                f"has the unknown engine '{scheme}'.{did_you_mean(scheme, _ENGINES)}"
+                f" Known are {known}"
+            )
+        if engine == "sqlite":
+            return cls._parse_sqlite(rest)
+        return cls._parse_server(engine, text, rest)
+
+    @classmethod
+    def _parse_sqlite(cls, rest: str) -> DatabaseUri:
+        path, _, query = rest.partition("?")
+        if not path.startswith("/") or path in {"/", "/:memory:"}:
+            raise ValueError("needs a file: sqlite:///relative/path.db or sqlite:////absolute.db")
+        return cls("sqlite", "", 0, "", "", unquote(path[1:]), dict(parse_qsl(query)))
+
+    @classmethod
+    def _parse_server(cls, engine: str, text: str, rest: str) -> DatabaseUri:
+        authority = rest.partition("/")[0]
+        if authority.count("@") > 1:
+            raise ValueError(f"has more than one @ before the host. {_ENCODE_HINT}")
+        parts = urlsplit(text)
+        try:
+            port = parts.port
+        except ValueError:
+            raise ValueError(f"has a port that is not a number. {_ENCODE_HINT}") from None
+        database = unquote(parts.path.lstrip("/"))
+        if not parts.hostname:
+            raise ValueError(f"names no host. {_ENCODE_HINT}")
+        if not database or "/" in database:
+            raise ValueError(
+                f"names no database: {engine}://user:password@host/database. {_ENCODE_HINT}"
+            )
+        if parts.fragment:
+            raise ValueError(f"has a # in it. {_ENCODE_HINT}")
+        return cls(
+            engine,
+            parts.hostname,
+            port or _DEFAULT_PORTS[engine],
+            unquote(parts.username or ""),
+            unquote(parts.password or ""),
+            database,
+            dict(parse_qsl(parts.query)),
+        )
+
+    @property
+    def path(self) -> Path:
+        """The file of an SQLite database, absolute."""
+        return Path(self.database).expanduser().absolute()
+
+    @property
+    def redacted(self) -> str:
+        """The address as it may be shown to anybody."""
+        if self.engine == "sqlite":
+            return f"sqlite:///{self.database}"
+        user = self.user + (":***" if self.password else "") + ("@" if self.user else "")
+        return f"{self.engine}://{user}{self.host}:{self.port}/{self.database}"
+
+    def __repr__(self) -> str:
+        return f"DatabaseUri({self.redacted!r})"

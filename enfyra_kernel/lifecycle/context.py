@@ -108,9 +108,9 @@ class Context:
     @property
     def content_type(self) -> str:
         """The type of the body, without parameters."""
-        return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
     def wants_arrow(self) -> bool:
         """Whether the caller asks for an Arrow stream."""
-        return ARROW in self.request.headers.get("Accept", "")
+        return ARROW in self.request.headers.get("accept", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,8 @@ Operation = Callable[[Context], Awaitable[Response]]
 PLANNED = frozenset({"table_definition", "column_definition", "relation_definition"})
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
 _MAX_CORRELATION = 128
+_PROCESS = f"req_{secrets.token_hex(6)}_"
+_counter = itertools.count(1)
 
 
 class Lifecycle:
@@ -114,7 +117,7 @@ class Lifecycle:
         return await operation(Context(request, snapshot, match, caller))
 
     async def _caller(self, request: Request, route: Route, method: str) -> Caller | None:
-        header = request.headers.get("Authorization")
+        header = request.headers.get("authorization")
         if header is None:
             return None
         scheme, _, token = header.partition(" ")
@@ -161,12 +164,12 @@ class Lifecycle:
 
 
 def _correlation_of(request: Request) -> str:
-    given = request.headers.get("X-Correlation-ID")
+    given = request.headers.get("x-correlation-id")
     if given:
         clean = _UNSAFE.sub("", given)[:_MAX_CORRELATION]
         if clean:
             return clean
-    return f"req_{secrets.token_hex(8)}"
+    return f"{_PROCESS}{next(_counter):x}"
 
 
 def _no_route(request: Request, snapshot: Snapshot) -> EnfyraError:

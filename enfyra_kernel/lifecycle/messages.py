@@ -20,7 +20,7 @@ class Request:
     Attributes:
         path: Without the mount point and without the query.
         query: The query string, as it came.
-        headers: By name; names are looked up whatever their case.
+        headers: By name in lower case.
         body: All of it; empty when it comes as `stream`.
         stream: The body piece by piece, for content that may be larger than memory.
         caller: Who is calling, where the transport knows (Jupyter); else the token says.

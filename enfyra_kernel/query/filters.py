@@ -55,12 +55,12 @@ class FilterParser:
         return self._object(source, ("filter",))
 
     def _object(self, source: Any, path: tuple[str, ...]) -> Filter:
-        if not isinstance(source, Mapping):
+        if not isinstance(source, dict):
             raise _invalid(path, "must be an object")
         if len(path) > MAX_DEPTH:
             raise _invalid(path[:3], f"is nested more than {MAX_DEPTH} levels deep")
         parts = [
-            self._entry(key, value, path) for key, value in cast(Mapping[Any, Any], source).items()
+            self._entry(key, value, path) for key, value in cast(dict[Any, Any], source).items()
         ]
         return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
@@ -83,10 +83,10 @@ class FilterParser:
         return self._field(key, value, place)
 
     def _list(self, value: Any, place: tuple[str, ...]) -> list[Filter]:
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return [
                 self._object({key: item}, place)
-                for key, item in cast(Mapping[Any, Any], value).items()
+                for key, item in cast(dict[Any, Any], value).items()
             ]
         if not isinstance(value, list):
             raise _invalid(place, "must be a list of objects")
@@ -100,9 +100,9 @@ class FilterParser:
             return IsNull(field, empty=True)
         if isinstance(value, list):
             return self._compare(field, Operator.IN, cast(list[Any], value), place)
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return self._compare(field, Operator.EQ, value, place)
-        conditions = cast(Mapping[Any, Any], value)
+        conditions = cast(dict[Any, Any], value)
         if not conditions:
             raise _invalid(place, "names no operator")
         parts = [
@@ -143,7 +143,7 @@ class FilterParser:
             value = _listed(value, place)
             if len(value) != 2:
                 raise _invalid(place, "must be a list of two values")
-        elif isinstance(value, list | Mapping):
+        elif isinstance(value, list | dict):
             raise _invalid(place, "must be one value")
         self.values.append(value)
         return Compare(field, operator, len(self.values) - 1)
@@ -161,7 +161,7 @@ def _listed(value: Any, place: tuple[str, ...]) -> list[Any]:
     items = cast(list[Any], value)
     if len(items) > MAX_LIST:
         raise _invalid(place, f"must hold at most {MAX_LIST} values, not {len(items)}")
-    if any(item is None or isinstance(item, list | Mapping) for item in items):
+    if any(item is None or isinstance(item, list | dict) for item in items):
         raise _invalid(place, "must hold plain values; use _is_null for null")
     return items
 

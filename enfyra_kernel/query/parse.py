@@ -88,10 +88,10 @@ def _fields(fields: Any, include: Any) -> tuple[str, ...] | None:
 
 def _sort(value: Any) -> tuple[SortKey, ...]:
     value = _structured("sort", value) if isinstance(value, str) and value[:1] in "{[" else value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return tuple(
             SortKey(tuple(field.split(".")), _descending(field, direction))
-            for field, direction in cast(Mapping[str, Any], value).items()
+            for field, direction in cast(dict[str, Any], value).items()
         )
     return tuple(
         SortKey(tuple(name.removeprefix("-").split(".")), name.startswith("-"))
@@ -126,11 +126,11 @@ def _deep(value: Any, path: tuple[str, ...]) -> tuple[Deep, ...]:
         return ()
     if len(path) > MAX_DEEP:
         raise EnfyraError("INVALID_QUERY", f"deep is nested more than {MAX_DEEP} levels deep")
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise EnfyraError("INVALID_QUERY", f"{'.'.join(path)} must be an object of relations")
     return tuple(
         _deep_entry(relation, asked, (*path, relation))
-        for relation, asked in cast(Mapping[str, Any], value).items()
+        for relation, asked in cast(dict[str, Any], value).items()
     )
 
 
@@ -138,9 +138,9 @@ def _deep_entry(relation: str, asked: Any, path: tuple[str, ...]) -> Deep:
     place = ".".join(path)
     if asked is None or asked is True:
         asked = {}
-    if not isinstance(asked, Mapping):
+    if not isinstance(asked, dict):
         raise EnfyraError("INVALID_QUERY", f"{place} must be an object")
-    options = cast(Mapping[str, Any], asked)
+    options = cast(dict[str, Any], asked)
     for key in options:
         if key not in _DEEP_KEYS:
             raise EnfyraError(

@@ -314,7 +314,9 @@ class _Planner:
         orderings = [self._ordering(key, table) for key in keys]
         key = table.key
         if not any(not one.joins and one.column.name == key.name for one in orderings):
-            orderings.append(Ordering((), (), key, nullable=False, descending=False))
+            # In the direction of the last key, so that an index serves the whole order.
+            descending = bool(orderings) and orderings[-1].descending
+            orderings.append(Ordering((), (), key, nullable=False, descending=descending))
         return tuple(orderings)
 
     def _ordering(self, key: SortKey, table: Table) -> Ordering:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ...encoding import decode_json
+from ...errors import EnfyraError
 from ...metadata.tables import StoredColumn, Table
 from ...metadata.types import INTEGERS
 from ...query.ast import LISTS, Operator
@@ -336,10 +337,18 @@ class SqlDatabase:
         self, plan: Plan, values: Values, limit: int | None = None
     ) -> AsyncIterator[bytes]:
         """Give all records as chunks of an Arrow IPC stream."""
-        from .arrow import ArrowStream
-
+        try:
+            from .arrow import ArrowStream
+        except ImportError:
+            raise EnfyraError(
+                "NOT_ACCEPTABLE",
+                "Arrow streams need pyarrow on the server",
+                hint="pip install 'enfyra-kernel[arrow]'",
+            ) from None
+        sized = self._sized(plan.slots)
+        sizes = _sizes(sized, values, len(plan.slots)) if sized else _NO_SIZES
         stream = ArrowStream(self.dialect, self.driver, self._renderer)
-        async for chunk in stream.chunks(plan, values, limit):
+        async for chunk in stream.chunks(plan, _padded(values, sizes), sizes, limit):
             yield chunk
 
     # -- schema ---------------------------------------------------------------------------------

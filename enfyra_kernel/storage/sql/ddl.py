@@ -498,6 +498,14 @@ class _Maker:
                 and column.type in LONG_TEXTS | DOCUMENTS
             }
             options["mysql_length"] = lengths
-        self._operations.create_index(
-            index.name, table, list(index.columns), unique=index.unique, **options
-        )
+        columns: list[Any] = list(index.columns)
+        if self._dialect.name == "postgresql" and described is not None:
+            columns = [self._ordered(described, name) for name in columns]
+        self._operations.create_index(index.name, table, columns, unique=index.unique, **options)
+
+    def _ordered(self, table: PhysicalTable, name: str) -> Any:
+        """Order a nullable column in an index as answers are ordered: nulls first."""
+        column = table.column(name)
+        if column is None or not column.nullable:
+            return name
+        return sa.text(f"{self._quote(name)} NULLS FIRST")

@@ -54,14 +54,21 @@ class Pool(Generic[C]):
         """How many connections there are."""
         return self._open
 
-    async def acquire(self) -> C:
-        """Take a connection; it must be given back with `release`."""
+    def take(self) -> C | None:
+        """Take a connection if one is idle; it must be given back with `release`."""
         idle = self._idle
         while idle:
             connection = idle.pop()
             if self._usable(connection):
                 return connection
             self._forget()
+        return None
+
+    async def acquire(self) -> C:
+        """Take a connection, waiting if need be; it must be given back with `release`."""
+        connection = self.take()
+        if connection is not None:
+            return connection
         if self._closing:
             raise EnfyraError("SERVICE_UNAVAILABLE", "The server is stopping")
         if self._open < self._size:

@@ -65,6 +65,10 @@ class PostgresqlDialect(Dialect):
             return self._adopted(value, column)
         return value
 
+    def plain_value(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give a column as it is written into CSV."""
+        return self._adopted(value, column) if column.native is not None else value
+
     def _adopted(self, value: Expression, column: StoredColumn) -> Expression:
         if column.type in INSTANTS and "WITHOUT" in (column.native or "").upper():
             return sa.func.timezone("UTC", value)

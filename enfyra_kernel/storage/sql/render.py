@@ -93,10 +93,12 @@ class Renderer:
         inner, layout = scope.rows(plan, paged=True, convert=self.dialect.json_value)
         return scope.statement(inner), layout
 
-    def stream(self, plan: Plan, sizes: Sizes) -> tuple[Statement, Layout]:
-        """Render a Plan as a statement that gives all its flat rows as they are stored."""
+    def stream(self, plan: Plan, sizes: Sizes, *, limited: bool) -> tuple[Statement, Layout]:
+        """Render a Plan as a statement that gives its flat rows as they are stored."""
         scope = _Scope(self.dialect, sizes)
         inner, layout = scope.rows(plan, paged=False, convert=self.dialect.plain_value)
+        if limited:
+            inner = inner.limit(scope.limit())
         return scope.statement(inner), layout
 
     def counts(self, plan: Plan, sizes: Sizes) -> Statement:
@@ -237,9 +239,13 @@ class _Scope:
         if plan.where is not None:
             statement = statement.where(self.condition(plan.where, base, plan.table))
         if paged:
-            statement = statement.limit(self._bound(LIMIT, Source(LIMIT), sa.BigInteger()))
+            statement = statement.limit(self.limit())
             statement = statement.offset(self._bound(OFFSET, Source(OFFSET), sa.BigInteger()))
         return statement, layout
+
+    def limit(self) -> Expression:
+        """Give the parameter that holds the limit."""
+        return self._bound(LIMIT, Source(LIMIT), sa.BigInteger())
 
     def flat(
         self,

@@ -125,7 +125,7 @@ class PostgresqlDriver:
 
     async def fetch_row(self, text: str, arguments: Arguments) -> Row | None:
         """Give the first row of a short read; once more if the connection turns out to be dead."""
-        connection = await self._acquire()
+        connection = self._pool.take() or await self._acquire()
         try:
             return await connection.fetchrow(text, *arguments)
         except _LOST:
@@ -152,7 +152,7 @@ class PostgresqlDriver:
         return await self._once(lambda runner: runner.run_many(text, rows, returning=returning))
 
     async def _once(self, work: Callable[[PostgresqlRunner], Any]) -> Any:
-        connection = await self._acquire()
+        connection = self._pool.take() or await self._acquire()
         try:
             return await work(PostgresqlRunner(connection))
         finally:

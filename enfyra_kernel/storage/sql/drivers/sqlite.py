@@ -1,8 +1,8 @@
 """SQLite through the standard library: one writer, many readers.
 
 Short reads run on the event loop itself: they cost less than handing them to a thread. A read
-that turns out to take more than a millisecond is broken off and repeated on a thread, and its
-statement goes there at once from then on. Writes are made by one thread; those that arrive while
+that turns out to need more than a millisecond of computing is broken off and repeated on a thread,
+and its statement goes there at once for a while. Writes are made by one thread; those that arrive while
 it is busy are committed together.
 """
 
@@ -31,6 +31,10 @@ T = TypeVar("T")
 # Instructions of SQLite's machine between two looks at the clock: some 20 microseconds.
 STEP = 1000
 SHORT = 0.001
+# Waiting for the disk holds the loop up without computing.
+SHORT_WAIT = 0.02
+# Seconds that a statement which was broken off goes to the threads; doubled each time.
+PENANCE, MAX_PENANCE = 0.5, 60.0
 BUSY_TIMEOUT = 5000
 READERS = 4
 SAVEPOINT = "enfyra_write"
@@ -53,6 +57,42 @@ class _Deadline:
         return 1 if time.perf_counter() > self.at else 0
 
 
+class _ShortDeadline:
+    """Breaks a statement off that is not as short as it should be.
+
+    What counts is computing time: that the process had to wait for a processor says nothing about
+    the statement.
+    """
+
+    def __init__(self) -> None:
+        self._begin = 0.0
+        self._computed = 0.0
+        self._until: dict[str, float] = {}
+        self._penance: dict[str, float] = {}
+
+    def __call__(self) -> int:
+        waited = time.perf_counter() - self._begin
+        if waited < SHORT:
+            return 0
+        return 1 if waited > SHORT_WAIT or time.thread_time() - self._computed > SHORT else 0
+
+    def begin(self) -> None:
+        """Note that a statement begins."""
+        self._begin = time.perf_counter()
+        self._computed = time.thread_time()
+
+    def allows(self, text: str) -> bool:
+        """Say whether a statement may be tried on the loop."""
+        until = self._until.get(text)
+        return until is None or time.perf_counter() > until
+
+    def was_broken_off(self, text: str) -> None:
+        """Send a statement to the threads for a while."""
+        penance = min(self._penance.get(text, PENANCE / 2) * 2, MAX_PENANCE)
+        self._penance[text] = penance
+        self._until[text] = time.perf_counter() + penance
+
+
 def _fold(value: Any) -> str | None:
     return fold(str(value)) if value is not None else None
 
@@ -68,8 +108,7 @@ class SqliteDriver:
     def __init__(self, path: Path, *, timeout: float) -> None:
         self._path = path
         self._timeout = timeout
-        self._slow: set[str] = set()
-        self._short_deadline = _Deadline()
+        self._short_deadline = _ShortDeadline()
         self._short: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
         self._local = threading.local()
@@ -94,7 +133,7 @@ class SqliteDriver:
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
-    def _open_reader(self, deadline: _Deadline) -> sqlite3.Connection:
+    def _open_reader(self, deadline: Callable[[], int]) -> sqlite3.Connection:
         connection = self._open()
         connection.execute("PRAGMA query_only=ON")
         connection.set_progress_handler(deadline, STEP)
@@ -134,14 +173,14 @@ class SqliteDriver:
     async def fetch_row(self, text: str, arguments: Arguments) -> Row | None:
         """Give the first row of a short read."""
         short = self._short
-        if short is not None and text not in self._slow:
-            self._short_deadline.at = time.perf_counter() + SHORT
+        if short is not None and self._short_deadline.allows(text):
+            self._short_deadline.begin()
             try:
                 return short.execute(text, arguments).fetchone()
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                     raise explanation(error, explain_sqlite) from error
-                self._slow.add(text)
+                self._short_deadline.was_broken_off(text)
             except Exception as error:
                 raise explanation(error, explain_sqlite) from error
         rows = await self._in_reader(text, arguments, 1)
@@ -279,10 +318,10 @@ class SqliteDriver:
         async with self._turn:
             with explained(explain_sqlite):
                 connection = self._connection()
+                # SQLAlchemy rolls back once when it first connects, so this comes first.
+                opened = await self._in_writer(_engine_on(connection).connect)
                 await self._in_writer(connection.execute, "PRAGMA foreign_keys=OFF")
                 try:
-                    # SQLAlchemy rolls back once when it first connects, so this comes first.
-                    opened = await self._in_writer(_engine_on(connection).connect)
                     await self._in_writer(connection.execute, "BEGIN IMMEDIATE")
                     yield SqliteSchemaConnection(connection, opened, self._in_writer)
                     await self._in_writer(_check_references, connection)
@@ -291,9 +330,7 @@ class SqliteDriver:
                     await asyncio.shield(self._in_writer(_roll_back, connection))
                     raise
                 finally:
-                    await asyncio.shield(
-                        self._in_writer(connection.execute, "PRAGMA foreign_keys=ON")
-                    )
+                    await asyncio.shield(self._in_writer(_leave, connection, opened))
 
 
 class SqliteRunner:
@@ -353,7 +390,13 @@ class SqliteSchemaConnection:
 
 
 def _engine_on(connection: sqlite3.Connection) -> sa.Engine:
-    return sa.create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+    # Our transactions are our own: SQLAlchemy must not roll them back when it lets go.
+    return sa.create_engine(
+        "sqlite://",
+        creator=lambda: connection,
+        poolclass=StaticPool,
+        pool_reset_on_return=None,
+    )
 
 
 def _run(
@@ -390,6 +433,11 @@ def _saved(
         return error
     connection.execute(f"RELEASE {SAVEPOINT}")
     return outcome
+
+
+def _leave(connection: sqlite3.Connection, opened: sa.Connection) -> None:
+    opened.close()
+    connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

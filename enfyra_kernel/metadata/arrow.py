@@ -1,0 +1,45 @@
+"""Column types in Arrow, and back: what data frames see, and what is made of their columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from .tables import StoredColumn
+from .types import ColumnType
+from .values import precision_of
+
+# Marks a text column that holds JSON, so that whoever reads it can tell.
+TYPE_KEY = b"enfyra:type"
+
+_TYPES: dict[ColumnType, Any] = {
+    ColumnType.INT: pa.int32(),
+    ColumnType.BIGINT: pa.int64(),
+    ColumnType.FLOAT: pa.float64(),
+    ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.DATE: pa.date32(),
+    ColumnType.DATETIME: pa.timestamp("us", "UTC"),
+    ColumnType.TIMESTAMP: pa.timestamp("us", "UTC"),
+    ColumnType.ARRAY_SELECT: pa.list_(pa.string()),
+}
+
+
+def arrow_type(type_: ColumnType, options: Any = None) -> Any:
+    """Give the Arrow type of a column.
+
+    Example:
+        >>> arrow_type(ColumnType.DECIMAL, {"precision": 10, "scale": 2})
+        Decimal128Type(decimal128(10, 2))
+    """
+    if type_ is ColumnType.DECIMAL:
+        return pa.decimal128(*precision_of(options))
+    return _TYPES.get(type_, pa.string())
+
+
+def document_field(name: str, column: StoredColumn) -> Any:
+    """Give the Arrow field of a column, marked when it holds JSON."""
+    metadata = None
+    if column.type is ColumnType.SIMPLE_JSON:
+        metadata = {TYPE_KEY: column.type.value.encode()}
+    return pa.field(name, arrow_type(column.type, column.options), metadata=metadata)

@@ -1,0 +1,127 @@
+"""The application, and the stand-alone server around it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import Matcher, Rule
+from tornado.web import Application
+
+from enfyra_kernel.kernel import Kernel
+from enfyra_kernel.logs import get_logger
+
+from .delegate import SiteRouter
+from .site import Site
+
+_log = get_logger("server")
+
+# Bodies are limited by the delegate, which answers with a clear error.
+NO_LIMIT = 1 << 50
+GRACE = 30.0
+
+
+def build_routes(kernel: Kernel, prefix: str = "") -> list[Rule]:
+    """Give the routing rules for everything below a mount point.
+
+    They fit any `tornado.web.Application`: that of `make_app`, and Jupyter's.
+
+    Args:
+        prefix: The mount point, such as "/user/ann/enfyra"; "" for the root.
+    """
+    return [Rule(_Below(prefix), SiteRouter(Site(kernel, prefix)))]
+
+
+class _Below(Matcher):
+    """Matches every path below a mount point."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """Give no parameters for a path below the mount point, None for any other."""
+        path = request.path
+        if not path.startswith(self._prefix):
+            return None
+        return {} if path[len(self._prefix) : len(self._prefix) + 1] in {"/", ""} else None
+
+
+def make_app(kernel: Kernel, prefix: str = "") -> Application:
+    """Give an application that holds nothing else."""
+    return Application(build_routes(kernel, prefix), enfyra=kernel)  # pyright: ignore[reportArgumentType]
+
+
+class Server:
+    """A kernel behind HTTP.
+
+    Example:
+        >>> import asyncio, tempfile
+        >>> from enfyra_kernel import Settings
+        >>> async def main() -> int:
+        ...     with tempfile.TemporaryDirectory() as folder:
+        ...         settings = Settings.load(
+        ...             {"DB_URI": f"sqlite:///{folder}/shop.db", "PORT": "0"}, dotenv=None,
+        ...             admin_password="secret",
+        ...         )
+        ...         server = Server(Kernel(settings))
+        ...         await server.start()
+        ...         port = server.port
+        ...         await server.stop()
+        ...         return port
+        >>> asyncio.run(main()) > 0
+        True
+    """
+
+    def __init__(
+        self, kernel: Kernel, sockets: Sequence[socket.socket] | None = None
+    ) -> None:
+        self.kernel = kernel
+        self._sockets = sockets
+        self._http: HTTPServer | None = None
+        self._router: SiteRouter | None = None
+        self.port = 0
+
+    async def start(self, *, reuse_port: bool = False) -> None:
+        """Start the kernel, then listen."""
+        settings = self.kernel.settings
+        sockets = self._sockets or bind_sockets(
+            settings.port, settings.host, reuse_port=reuse_port
+        )
+        self.port = sockets[0].getsockname()[1]
+        try:
+            await self.kernel.start()
+        except BaseException:
+            for one in sockets:
+                one.close()
+            raise
+        # The router of the very same routes, without an application's routing around it.
+        self._router = build_routes(self.kernel)[0].target
+        self._http = HTTPServer(self._router, max_body_size=NO_LIMIT, idle_connection_timeout=3600)
+        self._http.add_sockets(sockets)
+
+    async def stop(self, grace: float = GRACE) -> None:
+        """Stop listening, answer what has come in, then stop the kernel."""
+        if self._http is not None and self._router is not None:
+            self._http.stop()
+            if not await self._router.drain(grace):
+                _log.warning("requests were cut off", extra={"running": self._router.running})
+            await self._http.close_all_connections()
+        await self.kernel.stop()
+
+    async def run(self, *, reuse_port: bool = False) -> None:
+        """Start, serve until SIGTERM or SIGINT, stop gracefully."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await self.start(reuse_port=reuse_port)
+        _log.info("listening", extra={"host": self.kernel.settings.host, "port": self.port})
+        await stop.wait()
+        _log.info("stopping")
+        await self.stop()

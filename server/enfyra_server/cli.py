@@ -1,0 +1,128 @@
+"""The command `enfyra`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from enfyra_kernel import __version__
+from enfyra_kernel.errors import EnfyraError
+from enfyra_kernel.settings import Settings, names_of_fields, variables
+
+app = typer.Typer(
+    name="enfyra",
+    help="Enfyra Kernel: define a table, and its API is live.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command()
+def serve(
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0 takes a free one. [PORT]")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. [ENFYRA_HOST]")
+    ] = None,
+    db: Annotated[
+        str | None, typer.Option(help="Database, such as sqlite:///shop.db. [DB_URI]")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes; more than one needs REDIS_URI.")
+    ] = 1,
+    reuse_port: Annotated[
+        bool, typer.Option("--reuse-port", hidden=True, help="Share the port.")
+    ] = False,
+) -> None:
+    """Serve the API until SIGTERM or Ctrl-C; requests that are running are finished first."""
+    overrides = {"port": port, "host": host, "db_uri": db}
+    given = {name: value for name, value in overrides.items() if value is not None}
+    settings = _settings(given)
+    if workers > 1:
+        _serve_many(settings, given, workers)
+    else:
+        _serve_one(settings, reuse_port=reuse_port)
+
+
+def _settings(given: dict[str, object]) -> Settings:
+    try:
+        return Settings.load(**given)
+    except EnfyraError as error:
+        raise _exit(error) from None
+
+
+def _serve_one(settings: Settings, *, reuse_port: bool) -> None:
+    from enfyra_kernel import logs
+    from enfyra_kernel.kernel import Kernel
+
+    from .app import Server
+
+    logs.configure(settings.log_level)
+    try:
+        asyncio.run(Server(Kernel(settings)).run(reuse_port=reuse_port))
+    except EnfyraError as error:
+        raise _exit(error) from None
+    except OSError as error:
+        typer.echo(f"enfyra: cannot listen on port {settings.port}: {error.strerror}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _serve_many(settings: Settings, given: dict[str, object], workers: int) -> None:
+    from .workers import run_workers
+
+    if settings.redis_uri is None:
+        message = f"{workers} workers need REDIS_URI: they tell each other about changes over it"
+        raise _exit(EnfyraError("CONFIGURATION_ERROR", message))
+    if settings.port == 0:
+        message = "several workers need a fixed port: they share it"
+        raise _exit(EnfyraError("CONFIGURATION_ERROR", message))
+    arguments = [
+        part
+        for name, option in (("port", "--port"), ("host", "--host"), ("db_uri", "--db"))
+        if name in given
+        for part in (option, str(given[name]))
+    ]
+    raise typer.Exit(run_workers(workers, ["serve", "--reuse-port", *arguments]))
+
+
+@app.command()
+def settings() -> None:
+    """List every setting with what it is for and its default."""
+    from pydantic import SecretStr
+
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    for field, variable in names_of_fields().items():
+        default = defaults[field]
+        if isinstance(default, SecretStr) or default in {None, ()}:
+            shown = ""
+        else:
+            shown = f" [{getattr(default, 'redacted', default)}]"
+        typer.echo(f"{variable}{shown}\n    {variables()[variable]}")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def _exit(error: EnfyraError) -> typer.Exit:
+    typer.echo(f"enfyra: {error.message}", err=True)
+    if error.hint:
+        typer.echo(f"        {error.hint}", err=True)
+    return typer.Exit(2 if error.code == "CONFIGURATION_ERROR" else 1)
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,282 @@
+"""OpenAPI 3.1, made of the Snapshot when it is asked for."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from enfyra_kernel import __version__
+from enfyra_kernel.encoding import encode_json
+from enfyra_kernel.metadata.definitions import ColumnDefinition
+from enfyra_kernel.metadata.routes import ITEM_METHODS, Route
+from enfyra_kernel.metadata.snapshot import Snapshot
+from enfyra_kernel.metadata.tables import Relation, Table
+from enfyra_kernel.metadata.types import ColumnType, RelationKind
+from enfyra_kernel.metadata.values import enum_values, length_of
+from enfyra_kernel.query.ast import Operator
+
+Json = dict[str, Any]
+
+_TYPES: dict[ColumnType, Json] = {
+    ColumnType.INT: {"type": "integer", "format": "int32"},
+    ColumnType.BIGINT: {"type": "integer", "format": "int64"},
+    ColumnType.FLOAT: {"type": "number", "format": "double"},
+    ColumnType.DECIMAL: {"type": "string", "format": "decimal"},
+    ColumnType.BOOLEAN: {"type": "boolean"},
+    ColumnType.UUID: {"type": "string", "format": "uuid"},
+    ColumnType.DATE: {"type": "string", "format": "date"},
+    ColumnType.DATETIME: {"type": "string", "format": "date-time"},
+    ColumnType.TIMESTAMP: {"type": "string", "format": "date-time"},
+    ColumnType.SIMPLE_JSON: {},
+}
+_OPERATORS = ", ".join(one.value for one in Operator)
+_PARAMETERS: list[Json] = [
+    {"name": name, "in": "query", "description": description, "schema": schema}
+    for name, description, schema in (
+        (
+            "filter",
+            f"Conditions as JSON, such as `{{\"status\":{{\"_eq\":\"draft\"}}}}`. Operators: "
+            f"{_OPERATORS}, _is_null, _is_not_null, _and, _or, _not. Relations nest.",
+            {"type": "string"},
+        ),
+        ("sort", "Fields, separated by commas; `-` in front for descending.", {"type": "string"}),
+        ("fields", "Fields to show; `*`, `author.name`, `-content`.", {"type": "string"}),
+        ("deep", "What to show of relations, as JSON.", {"type": "string"}),
+        ("meta", "`filterCount`, `totalCount` or `*`.", {"type": "string"}),
+        ("limit", "Rows in a page; 0 for all.", {"type": "integer", "minimum": 0, "default": 10}),
+        ("page", "The page, from 1.", {"type": "integer", "minimum": 1, "default": 1}),
+    )
+]  # fmt: skip
+_ID: Json = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def openapi(snapshot: Snapshot, prefix: str) -> bytes:
+    """Give the document as JSON; the last few are kept."""
+    return _document(snapshot, prefix)
+
+
+@lru_cache(4)
+def _document(snapshot: Snapshot, prefix: str) -> bytes:
+    routes = [route for route in snapshot.routes.routes]
+    schemas: Json = {"Error": _error_schema()}
+    paths: Json = {}
+    for route in sorted(routes, key=_order):
+        if route.table is not None:
+            schemas.update(_schemas(route.table))
+        for path, item in _paths(route).items():
+            paths.setdefault(path, {}).update(item)
+    return encode_json(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": snapshot.settings.get("projectName") or "Enfyra",
+                "version": f"{__version__}+{snapshot.version}",
+                "description": "Made of the definitions as they are at this moment.",
+            },
+            "servers": [{"url": prefix or "/"}],
+            "security": [{"bearer": []}],
+            "paths": paths,
+            "components": {
+                "schemas": schemas,
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                },
+            },
+        }
+    )
+
+
+def _order(route: Route) -> tuple[bool, str]:
+    return route.definition.is_system, route.path
+
+
+def _paths(route: Route) -> Json:
+    path = "/".join(
+        f"{{{part[1:]}}}" if part.startswith(":") else part for part in route.path.split("/")
+    )
+    if route.table is None:
+        return {path: {m.lower(): _static(route, m) for m in sorted(route.available)}}
+    collection = {
+        method.lower(): _operation(route, route.table, method)
+        for method in sorted(route.available - ITEM_METHODS)
+    }
+    item = {
+        method.lower(): _operation(route, route.table, method)
+        for method in sorted(route.available & ITEM_METHODS)
+    }
+    return {path: collection} | ({f"{path}/{{id}}": {"parameters": [_ID], **item}} if item else {})
+
+
+def _static(route: Route, method: str) -> Json:
+    operation: Json = {
+        "operationId": f"{method.lower()}{route.path.title().translate(_NO_PUNCTUATION)}",
+        "tags": ["system"],
+        "summary": f"{method} {route.path}",
+        "responses": {"200": {"description": "Success"}, "default": _failure()},
+    }
+    names = [part[1:] for part in route.path.split("/") if part.startswith(":")]
+    if names:
+        operation["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in names
+        ]
+    if method in {"POST", "PATCH", "PUT"}:
+        operation["requestBody"] = _body({"type": "object"})
+    if method in route.public:
+        operation["security"] = []
+    return operation
+
+
+_NO_PUNCTUATION = str.maketrans("", "", "/-_:.")
+_SUMMARIES = {
+    "GET": "List {}",
+    "POST": "Create {}",
+    "PATCH": "Change one {}",
+    "PUT": "Replace one {}",
+    "DELETE": "Delete one {}",
+}
+
+
+def _operation(route: Route, table: Table, method: str) -> Json:
+    status = "201" if method == "POST" else "200"
+    operation: Json = {
+        "operationId": f"{method.lower()}_{route.path.strip('/').replace('/', '_')}",
+        "tags": ["system" if table.definition.is_system else table.name],
+        "summary": _SUMMARIES.get(method, method + " {}").format(table.name),
+        "responses": {
+            status: {
+                "description": "Success",
+                "content": {"application/json": {"schema": _envelope(table, method)}},
+            },
+            "default": _failure(),
+        },
+    }
+    if table.definition.description and method == "GET":
+        operation["description"] = table.definition.description
+    if method == "GET":
+        operation["parameters"] = _PARAMETERS
+    elif method in {"POST", "PUT"}:
+        operation["requestBody"] = _body({"$ref": f"#/components/schemas/{table.name}.create"})
+    elif method == "PATCH":
+        operation["requestBody"] = _body({"$ref": f"#/components/schemas/{table.name}.update"})
+    if method in route.public:
+        operation["security"] = []
+    return operation
+
+
+def _body(schema: Json) -> Json:
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _envelope(table: Table, method: str) -> Json:
+    properties: Json = {"statusCode": {"type": "integer"}, "message": {"type": "string"}}
+    if method != "DELETE":
+        rows = {"type": "array", "items": {"$ref": f"#/components/schemas/{table.name}"}}
+        properties["data"] = rows
+    if method == "GET":
+        counts = {"totalCount": {"type": "integer"}, "filterCount": {"type": "integer"}}
+        properties["meta"] = {"type": "object", "properties": counts}
+    return {"type": "object", "properties": properties}
+
+
+def _failure() -> Json:
+    return {
+        "description": "An error",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+
+
+def _error_schema() -> Json:
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "properties": {
+            "success": {"type": "boolean", "const": False},
+            "statusCode": {"type": "integer"},
+            "message": {"oneOf": [text, {"type": "array", "items": text}]},
+            "error": {
+                "type": "object",
+                "properties": {
+                    "code": text,
+                    "message": text,
+                    "details": {},
+                    "hint": {"type": ["string", "null"]},
+                    "timestamp": {"type": "string", "format": "date-time"},
+                    "path": text,
+                    "method": text,
+                    "correlationId": text,
+                },
+            },
+        },
+    }
+
+
+def _schemas(table: Table) -> Json:
+    shown = {
+        name: _column_schema(column)
+        for name, column in table.columns.items()
+        if column.is_published and not column.is_secret
+    }
+    shown |= {
+        name: _relation_schema(relation)
+        for name, relation in table.relations.items()
+        if relation.published and relation.kind.to_one
+    }
+    writable = {
+        name: _column_schema(column)
+        for name, column in table.columns.items()
+        if column.is_published and not column.is_generated
+    }
+    writable |= {
+        name: _relation_input(relation)
+        for name, relation in table.relations.items()
+        if relation.published
+    }
+    required = [
+        name
+        for name, column in table.columns.items()
+        if name in writable and not column.is_nullable and column.default_value is None
+    ]
+    create: Json = {"type": "object", "properties": writable, "additionalProperties": False}
+    if required:
+        create["required"] = required
+    update = {"type": "object", "properties": writable, "additionalProperties": False}
+    return {
+        table.name: {"type": "object", "properties": shown},
+        f"{table.name}.create": create,
+        f"{table.name}.update": update,
+    }
+
+
+def _column_schema(column: ColumnDefinition) -> Json:
+    schema: Json = dict(_TYPES.get(column.type, {"type": "string"}))
+    if column.type is ColumnType.VARCHAR:
+        schema["maxLength"] = length_of(column.options)
+    if column.type is ColumnType.ENUM:
+        schema["enum"] = [*enum_values(column.options), *([None] if column.is_nullable else [])]
+    if column.type is ColumnType.ARRAY_SELECT:
+        schema = {"type": "array", "items": {"type": "string"}}
+    if column.is_nullable and "type" in schema:
+        schema["type"] = [schema["type"], "null"]
+    if column.description:
+        schema["description"] = column.description
+    if column.default_value is not None:
+        schema["default"] = column.default_value
+    return schema
+
+
+def _relation_schema(relation: Relation) -> Json:
+    reference = {"$ref": f"#/components/schemas/{relation.target}"}
+    return {"oneOf": [reference, {"type": "null"}]}
+
+
+def _relation_input(relation: Relation) -> Json:
+    key: Json = {"type": ["integer", "string"]}
+    one: Json = {
+        "oneOf": [key, {"type": "object", "properties": {"id": key}, "required": ["id"]}]
+    }
+    if relation.kind in {RelationKind.MANY_TO_ONE, RelationKind.ONE_TO_ONE}:
+        if relation.nullable:
+            one["oneOf"] = [*one["oneOf"], {"type": "null"}]
+        return one
+    return {"type": "array", "items": one}

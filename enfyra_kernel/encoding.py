@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -51,6 +52,7 @@ def _json_fault(data: bytes | str, error: Exception) -> str:
     return f"The JSON is malformed: {reason}"
 
 
+@lru_cache(16_384)
 def format_instant(instant: datetime) -> str:
     """Render an instant as RFC 3339 in UTC, without trailing zeros in the fraction.
 

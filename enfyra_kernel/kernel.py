@@ -238,7 +238,7 @@ async def _state_of(ping: Callable[[], Awaitable[None]]) -> str:
             await ping()
     except EnfyraError as error:
         return error.message
-    except Exception as error:  # noqa: BLE001 - any failure means that the service is not ready
+    except Exception as error:
         return f"not reachable ({type(error).__name__})"
     return "ok"
 

@@ -215,7 +215,7 @@ class Settings(BaseModel):
         }
         values |= {names_of_fields()[key]: value for key, value in overrides.items()}
         try:
-            settings = cls(**values)
+            settings = cls.model_validate(values)
         except ValidationError as error:
             problems += [_problem(fault["loc"], fault["msg"]) for fault in error.errors()]
             settings = None

@@ -129,7 +129,7 @@ class RedisBus:
         data = msgspec.json.encode(_Envelope(self.instance, message))
         try:
             await self._redis.publish(channel + self._suffix, data)  # pyright: ignore[reportUnknownMemberType]
-        except Exception as error:  # noqa: BLE001 - whatever ails Redis, the change is made
+        except Exception as error:
             _log.warning("message lost", extra={"channel": channel, "reason": str(error)})
 
     async def ping(self) -> None:
@@ -151,7 +151,7 @@ class RedisBus:
                         await self._receive(message)  # pyright: ignore[reportUnknownArgumentType]
             except asyncio.CancelledError:
                 raise
-            except Exception as error:  # noqa: BLE001 - Redis may fail in any way; try again
+            except Exception as error:
                 if not lost:
                     _log.warning("Redis cannot be reached", extra={"reason": str(error)})
                 lost = True

@@ -36,7 +36,7 @@ class Tokens:
     def access(self, user: str, session: str, now: datetime, lifetime: timedelta) -> str:
         """Sign an access token."""
         claims = {"sub": user, "sid": session, "typ": _ACCESS, "iat": now, "exp": now + lifetime}
-        return jwt.encode(claims, self._key, ALGORITHM)
+        return jwt.encode(claims, self._key, ALGORITHM)  # pyright: ignore[reportUnknownMemberType]
 
     def refresh(self, session: str, now: datetime, lifetime: timedelta) -> str:
         """Sign a refresh token; each one is different."""
@@ -47,7 +47,7 @@ class Tokens:
             "iat": now,
             "exp": now + lifetime,
         }
-        return jwt.encode(claims, self._key, ALGORITHM)
+        return jwt.encode(claims, self._key, ALGORITHM)  # pyright: ignore[reportUnknownMemberType]
 
     def read_access(self, token: str) -> Claims:
         """Read an access token.
@@ -64,7 +64,7 @@ class Tokens:
 
     def _read(self, token: str, kind: str, required: list[str]) -> dict[str, Any]:
         try:
-            claims: dict[str, Any] = jwt.decode(
+            claims: dict[str, Any] = jwt.decode(  # pyright: ignore[reportUnknownMemberType]
                 token, self._key, algorithms=[ALGORITHM], options={"require": required}
             )
         except jwt.ExpiredSignatureError:

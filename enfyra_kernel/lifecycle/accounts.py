@@ -77,7 +77,7 @@ class Accounts:
         body = context.json()
         if not isinstance(body, Mapping):
             raise EnfyraError("INVALID_BODY", "The body must be a JSON object")
-        values = dict(cast(Mapping[str, Any], body))
+        values = dict(cast("Mapping[str, Any]", body))
         self._refuse_protected(values)
         access = context.access
         if "password" in values:
@@ -138,7 +138,7 @@ def _strict(
     """Check that a body has these keys and no others."""
     if not isinstance(body, Mapping):
         raise EnfyraError("INVALID_BODY", "The body must be a JSON object")
-    named = dict(cast(Mapping[str, Any], body))
+    named = dict(cast("Mapping[str, Any]", body))
     known = {**required, **optional}
     problems = [f"{name} is required" for name in required if name not in named]
     for name, value in named.items():

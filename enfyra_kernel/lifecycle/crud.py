@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
-from ..errors import EnfyraError
+from ..encoding import encode_json
+from ..errors import EnfyraError, did_you_mean
+from ..query.brackets import parse_query_string
 from ..records.records import Records
 from ..storage.database import Page
 from .context import Context
@@ -41,7 +44,33 @@ class Crud:
         return success(rows, status=201)
 
     async def _load(self, context: Context) -> Response:
-        raise EnfyraError("UNSUPPORTED_MEDIA_TYPE")
+        try:
+            from ..records.loading import MODES, LoadOptions
+        except ImportError:
+            raise EnfyraError(
+                "UNSUPPORTED_MEDIA_TYPE",
+                "Loading Arrow streams needs pyarrow on the server",
+                hint="pip install 'enfyra-kernel[arrow]'",
+            ) from None
+        stream = context.request.stream
+        if stream is None:
+            stream = _one_piece(context.request.body)
+        named = parse_query_string(context.request.query)
+        for name in named:
+            if name not in _LOAD_OPTIONS:
+                hint = did_you_mean(name, _LOAD_OPTIONS)
+                raise EnfyraError(
+                    "INVALID_QUERY", f"There is no parameter '{name}' for loading.{hint}"
+                )
+        options = LoadOptions(
+            mode=str(named.get("mode", MODES[0])),
+            key=_names(named.get("key")),
+            missing=str(named.get("missing", "error")),
+            dry_run=context.flag("dryRun"),
+        )
+        repository = self._records.of_table(context.table, context.snapshot)
+        loaded = await repository.load(stream, options, context.access)
+        return success(encode_json(loaded), status=200 if options.dry_run else 201)
 
     async def update(self, context: Context) -> Response:
         """Answer PATCH on a record."""
@@ -64,6 +93,17 @@ class Crud:
         repository = self._records.of_table(context.table, context.snapshot)
         await repository.delete(key_of(context))
         return success(message="Deleted")
+
+
+_LOAD_OPTIONS = ("mode", "key", "missing", "dryRun")
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(part.strip() for part in str(value or "").split(",") if part.strip())
+
+
+async def _one_piece(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 def key_of(context: Context) -> str:

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from .. import __version__
 from ..encoding import encode_json
 from ..errors import EnfyraError, did_you_mean
 from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Relation, Table
+from ..version import VERSION
 from .context import Context
 from .messages import Response, success
 
@@ -34,7 +34,7 @@ class Describe:
         ]
         content = {
             "dbType": self._engine,
-            "enfyraVersion": __version__,
+            "enfyraVersion": VERSION,
             "version": context.snapshot.version,
             "tables": tables,
         }

@@ -70,8 +70,8 @@ class Lifecycle:
             return await self._answered(request)
         except EnfyraError as error:
             response = failure(error, request)
-            if error.code == "METHOD_NOT_ALLOWED" and isinstance(error.details, dict):
-                response.headers["Allow"] = ", ".join(error.details.get("allowed", ()))
+            if error.code == "METHOD_NOT_ALLOWED" and error.details:
+                response.headers["Allow"] = ", ".join(error.details["allowed"])
             if error.status >= 500:
                 _log.warning("request failed", extra={"code": error.code, "path": request.path})
             return response

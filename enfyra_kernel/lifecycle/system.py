@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -132,7 +132,7 @@ class SystemCrud(Crud):
             )
 
     @asynccontextmanager
-    async def _changing(self, context: Context) -> AsyncIterator[Session | None]:
+    async def _changing(self, context: Context) -> AsyncGenerator[Session | None, None]:
         name = context.table.name
         if name in DEFINITION_TABLES:
             change = DefinitionChange(tables=None, routes=None, settings=True)

@@ -1,5 +1,9 @@
 """Column types in Arrow, and back: what data frames see, and what is made of their columns."""
 
+# pyarrow has no type information; what comes out of it is checked where it is used.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from typing import Any

@@ -94,7 +94,9 @@ def text_reader(type_: ColumnType, options: Any = None) -> Reader:
 
 def length_of(options: Any) -> int:
     """Give a varchar's length from its options, or the default."""
-    value = cast(Mapping[str, Any], options).get("length") if isinstance(options, Mapping) else None
+    value = (
+        cast("Mapping[str, Any]", options).get("length") if isinstance(options, Mapping) else None
+    )
     return int(value) if value is not None else DEFAULT_VARCHAR_LENGTH
 
 
@@ -102,24 +104,24 @@ def precision_of(options: Any) -> tuple[int, int]:
     """Give a decimal's (precision, scale) from its options, or the defaults."""
     if not isinstance(options, Mapping):
         return DEFAULT_PRECISION, DEFAULT_SCALE
-    named = cast(Mapping[str, Any], options)
+    named = cast("Mapping[str, Any]", options)
     return int(named.get("precision", DEFAULT_PRECISION)), int(named.get("scale", DEFAULT_SCALE))
 
 
 def enum_values(options: Any) -> tuple[str, ...]:
     """Give the values that an enum or array-select column allows, as listed in its options."""
-    values: Any = cast(Any, options)
+    values: Any = options
     if isinstance(values, Mapping):
-        values = cast(Mapping[str, Any], values).get("values")
+        values = cast("Mapping[str, Any]", values).get("values")
     if isinstance(values, Sequence) and not isinstance(values, str):
-        return tuple(str(value) for value in cast(Sequence[Any], values))
+        return tuple(str(value) for value in cast("Sequence[Any]", values))
     return ()
 
 
 def check_text(value: Any) -> str:
     """Check that a value is text that every database can store."""
     if not isinstance(value, str):
-        raise ValueError("must be a string")  # noqa: TRY004 - the callers report ValueErrors
+        raise ValueError("must be a string")
     if "\x00" in value:
         raise ValueError("must not contain the character NUL (U+0000)")
     if not value.isascii():
@@ -156,8 +158,8 @@ def _array_reader(values: tuple[str, ...]) -> Reader:
 
     def read(value: Any) -> list[str]:
         if not isinstance(value, list):
-            raise ValueError("must be a list of strings")  # noqa: TRY004
-        items = [check_text(item) for item in cast(list[Any], value)]
+            raise ValueError("must be a list of strings")
+        items = [check_text(item) for item in cast("list[Any]", value)]
         if allowed and (strange := [item for item in items if item not in allowed]):
             raise ValueError(f"must hold only: {', '.join(values)} (not {strange[0]!r})")
         return items
@@ -247,7 +249,7 @@ def _decimal_reader(precision: int, scale: int) -> Reader:
 
 def _read_boolean(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("must be true or false")  # noqa: TRY004
+        raise ValueError("must be true or false")
     return value
 
 
@@ -293,7 +295,7 @@ def _read_instant(value: Any) -> datetime:
     if isinstance(value, str) and _INSTANT_TEXT.fullmatch(value):
         value = _parse_instant(value)
     if not isinstance(value, datetime):
-        raise ValueError("must be a date and time like 2026-11-20T13:00:00Z")  # noqa: TRY004
+        raise ValueError("must be a date and time like 2026-11-20T13:00:00Z")
     if value.tzinfo is None:
         return value.replace(tzinfo=UTC)
     try:
@@ -325,11 +327,11 @@ def check_document(value: Any) -> None:
     if isinstance(value, str):
         check_text(value)
     elif isinstance(value, Mapping):
-        for key, item in cast(Mapping[Any, Any], value).items():
+        for key, item in cast("Mapping[Any, Any]", value).items():
             check_text(key)
             check_document(item)
     elif isinstance(value, list):
-        for item in cast(list[Any], value):
+        for item in cast("list[Any]", value):
             check_document(item)
     elif isinstance(value, float):
         _finite(value)

@@ -61,7 +61,7 @@ def nest(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
             result[key] = [*_as_list(result[key]), value]
         else:
             result[key] = value
-    return cast(dict[str, Any], _lists(result)) if nested else result
+    return cast("dict[str, Any]", _lists(result)) if nested else result
 
 
 def _path(key: str) -> list[str]:
@@ -81,21 +81,19 @@ def _put(target: dict[str, Any], path: list[str], value: str) -> None:
             raise EnfyraError(
                 "INVALID_QUERY", f"The parameter '{path[0]}' is given both whole and in parts"
             )
-        target = cast(dict[str, Any], inner)
+        target = cast("dict[str, Any]", inner)
     last = path[-1] or str(len(target))
     target[last] = [*_as_list(target[last]), value] if last in target else value
 
 
 def _as_list(value: Any) -> list[Any]:
-    return cast(list[Any], value) if isinstance(value, list) else [value]
+    return cast("list[Any]", value) if isinstance(value, list) else [value]
 
 
 def _lists(value: Any) -> Any:
     """Turn dictionaries whose keys are 0, 1, 2, ... into lists."""
     if not isinstance(value, dict):
         return value
-    named = {key: _lists(item) for key, item in cast(dict[str, Any], value).items()}
-    if named and all(key.isdigit() for key in named):
-        if sorted(map(int, named)) == list(range(len(named))):
-            return [named[str(number)] for number in range(len(named))]
-    return named
+    named = {key: _lists(item) for key, item in cast("dict[str, Any]", value).items()}
+    keys = [str(number) for number in range(len(named))]
+    return [named[key] for key in keys] if named and set(named) == set(keys) else named

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 from ..errors import EnfyraError, did_you_mean
@@ -60,7 +59,7 @@ class FilterParser:
         if len(path) > MAX_DEPTH:
             raise _invalid(path[:3], f"is nested more than {MAX_DEPTH} levels deep")
         parts = [
-            self._entry(key, value, path) for key, value in cast(dict[Any, Any], source).items()
+            self._entry(key, value, path) for key, value in cast("dict[Any, Any]", source).items()
         ]
         return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
@@ -86,23 +85,23 @@ class FilterParser:
         if isinstance(value, dict):
             return [
                 self._object({key: item}, place)
-                for key, item in cast(dict[Any, Any], value).items()
+                for key, item in cast("dict[Any, Any]", value).items()
             ]
         if not isinstance(value, list):
             raise _invalid(place, "must be a list of objects")
         return [
             self._object(item, (*place, str(number)))
-            for number, item in enumerate(cast(list[Any], value))
+            for number, item in enumerate(cast("list[Any]", value))
         ]
 
     def _field(self, field: str, value: Any, place: tuple[str, ...]) -> Filter:
         if value is None:
             return IsNull(field, empty=True)
         if isinstance(value, list):
-            return self._compare(field, Operator.IN, cast(list[Any], value), place)
+            return self._compare(field, Operator.IN, cast("list[Any]", value), place)
         if not isinstance(value, dict):
             return self._compare(field, Operator.EQ, value, place)
-        conditions = cast(dict[Any, Any], value)
+        conditions = cast("dict[Any, Any]", value)
         if not conditions:
             raise _invalid(place, "names no operator")
         parts = [
@@ -158,7 +157,7 @@ def _listed(value: Any, place: tuple[str, ...]) -> list[Any]:
         value = [part.strip() for part in value.split(",")] if value else []
     if not isinstance(value, list):
         raise _invalid(place, "must be a list")
-    items = cast(list[Any], value)
+    items = cast("list[Any]", value)
     if len(items) > MAX_LIST:
         raise _invalid(place, f"must hold at most {MAX_LIST} values, not {len(items)}")
     if any(item is None or isinstance(item, list | dict) for item in items):

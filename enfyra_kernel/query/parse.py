@@ -72,7 +72,7 @@ def _names(name: str, value: Any) -> list[str] | None:
         return None
     if isinstance(value, str) and value.lstrip().startswith("["):
         value = _structured(name, value)
-    items = cast(list[Any], value) if isinstance(value, list) else [value]
+    items = cast("list[Any]", value) if isinstance(value, list) else [value]
     if not all(isinstance(item, str) for item in items):
         raise EnfyraError("INVALID_QUERY", f"{name} must be names, separated by commas")
     return [part.strip() for item in items for part in item.split(",") if part.strip()]
@@ -91,7 +91,7 @@ def _sort(value: Any) -> tuple[SortKey, ...]:
     if isinstance(value, dict):
         return tuple(
             SortKey(tuple(field.split(".")), _descending(field, direction))
-            for field, direction in cast(dict[str, Any], value).items()
+            for field, direction in cast("dict[str, Any]", value).items()
         )
     return tuple(
         SortKey(tuple(name.removeprefix("-").split(".")), name.startswith("-"))
@@ -116,7 +116,8 @@ def _meta(value: Any) -> dict[str, bool]:
         else:
             raise EnfyraError(
                 "INVALID_QUERY",
-                f"meta knows {', '.join(_COUNTS)} and *, not '{name}'.{did_you_mean(name, _COUNTS)}",
+                f"meta knows {', '.join(_COUNTS)} and *, not '{name}'."
+                f"{did_you_mean(name, _COUNTS)}",
             )
     return flags
 
@@ -130,7 +131,7 @@ def _deep(value: Any, path: tuple[str, ...]) -> tuple[Deep, ...]:
         raise EnfyraError("INVALID_QUERY", f"{'.'.join(path)} must be an object of relations")
     return tuple(
         _deep_entry(relation, asked, (*path, relation))
-        for relation, asked in cast(dict[str, Any], value).items()
+        for relation, asked in cast("dict[str, Any]", value).items()
     )
 
 
@@ -140,12 +141,13 @@ def _deep_entry(relation: str, asked: Any, path: tuple[str, ...]) -> Deep:
         asked = {}
     if not isinstance(asked, dict):
         raise EnfyraError("INVALID_QUERY", f"{place} must be an object")
-    options = cast(dict[str, Any], asked)
+    options = cast("dict[str, Any]", asked)
     for key in options:
         if key not in _DEEP_KEYS:
             raise EnfyraError(
                 "INVALID_QUERY",
-                f"{place} knows {', '.join(_DEEP_KEYS)}, not '{key}'.{did_you_mean(key, _DEEP_KEYS)}",
+                f"{place} knows {', '.join(_DEEP_KEYS)}, not '{key}'."
+                f"{did_you_mean(key, _DEEP_KEYS)}",
             )
     fields = _names(f"{place}.fields", options.get("fields"))
     return Deep(

@@ -25,7 +25,6 @@ from .ast import (
     Operator,
     Related,
     Shape,
-    Some,
     SortKey,
 )
 from .selection import Selected, Selection, select_fields

@@ -60,7 +60,7 @@ class BodyReader:
         self._required = tuple(
             name
             for name, one in self._fields.items()
-            if not one.nullable and _has_no_default(table, name)
+            if not one.nullable and _nobody_fills(table, name)
         )
         self._defaults = _defaults(table)
         self._stored = {one.name: one for one in map(stored, table.columns.values())}
@@ -86,7 +86,7 @@ class BodyReader:
         problems: list[str] = []
         content = self._read(body, access, problems, place, updating=False)
         for name in self._required:
-            if name not in body and not (name == self._table.primary.name):
+            if name not in body and name != self._table.primary.name:
                 problems.append(f"{place}{name} is required")
         if self._key_is_given and self._table.primary.physical not in content.columns:
             problems.append(f"{place}{self._table.primary.name} is required")
@@ -126,7 +126,7 @@ class BodyReader:
         if not isinstance(body, Mapping):
             raise EnfyraError("INVALID_BODY", f"{place or 'The body '}must be a JSON object")
         content = Content()
-        for name, value in cast(Mapping[str, Any], body).items():
+        for name, value in cast("Mapping[str, Any]", body).items():
             one = self._fields.get(name)
             if one is None or (not one.published and not access.unpublished):
                 if name not in IGNORED and self._table.definition.validate_body:
@@ -220,7 +220,7 @@ def _key_reader(target: Table) -> Reader:
 
     def read_key(value: Any) -> Any:
         if isinstance(value, Mapping):
-            named = cast(Mapping[str, Any], value)
+            named = cast("Mapping[str, Any]", value)
             value = named.get(primary.name, named.get("_id"))
             if value is None:
                 raise _Invalid(
@@ -245,14 +245,14 @@ def _keys_reader(target: Table) -> Reader:
     def read_keys(value: Any) -> list[Any]:
         if not isinstance(value, list):
             raise _Invalid("must be a list")
-        return list(dict.fromkeys(read(item) for item in cast(list[Any], value)))
+        return list(dict.fromkeys(read(item) for item in cast("list[Any]", value)))
 
     return read_keys
 
 
-def _has_no_default(table: Table, name: str) -> bool:
+def _nobody_fills(table: Table, name: str) -> bool:
     column = table.columns.get(name)
-    return column is None or column.default_value is None
+    return column is None or (column.default_value is None and not column.is_generated)
 
 
 def _defaults(table: Table) -> dict[str, Callable[[datetime], Any]]:

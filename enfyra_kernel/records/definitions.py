@@ -1,9 +1,12 @@
-"""Changes of definitions: tables, columns and relations through the planner and the lock, and the
-rows of other definition tables together with the version that tells everybody."""
+"""Changes of definitions, made live everywhere.
+
+Tables, columns and relations go through the planner and the lock; rows of other definition tables
+are written together with the version that tells everybody.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +15,12 @@ from ..errors import EnfyraError
 from ..metadata.definitions import RouteDefinition
 from ..metadata.registry import EVERYTHING, DefinitionChange, Registry
 from ..metadata.snapshot import Snapshot
+from ..schema.adopt import Adopter
 from ..schema.catalog import Catalog
 from ..schema.edit import Editor
 from ..schema.lock import SchemaLock
 from ..schema.migrator import Draft, Migrator
-from ..schema.payload import Problems, read_column, read_relation, read_table
+from ..schema.payload import Problems, TableInput, read_column, read_relation, read_table
 from ..schema.rows import CatalogWriter, SystemRows
 from ..storage.database import ConstraintViolation, Database, Session
 
@@ -69,9 +73,28 @@ class Definitions:
         problems = Problems()
         given = read_table(body, problems)
         problems.check()
+        if given.adopt:
+            return await self._adopt_table(given, preview=preview)
         return await self._change(
             lambda editor: editor.create_table(given), confirm=confirm, preview=preview
         )
+
+    async def _adopt_table(self, given: TableInput, *, preview: bool) -> Changed:
+        """Give an existing physical table a definition; it stays as it is."""
+        if given.columns or given.relations:
+            raise EnfyraError(
+                "VALIDATION_ERROR",
+                problems=["columns and relations of an adopted table are read from the database"],
+            )
+        physical = await self._database.inspect()
+
+        def edit(editor: Editor) -> int:
+            adopter = Adopter(editor.catalog, physical)
+            table_id = adopter.adopt(str(given.values.get("name", "")), given.values)
+            editor.catalog = adopter.catalog
+            return table_id
+
+        return await self._change(edit, confirm=None, preview=preview, physical=False)
 
     async def update_table(
         self, id_: int, body: Any, *, confirm: str | None = None, preview: bool = False
@@ -228,6 +251,7 @@ class Definitions:
         confirm: str | None,
         preview: bool,
         created: list[int] | None = None,
+        physical: bool = True,
     ) -> Changed:
         async with self._lock.hold() as lease:
             await self._registry.refresh()
@@ -236,7 +260,7 @@ class Definitions:
             editor = Editor(old, engine=self._database.engine)
             table_id = edit(editor)
             new = editor.finish(table_id)
-            draft = await self._migrator.draft(old, new, table_id)
+            draft = await self._migrator.draft(old, new, table_id, physical=physical)
             if preview:
                 return Changed(None, draft.preview)
             self._migrator.confirm(draft, confirm)
@@ -261,7 +285,9 @@ class Definitions:
     # -- rows of other definition tables --------------------------------------------------------
 
     @asynccontextmanager
-    async def changing(self, change: DefinitionChange = EVERYTHING) -> AsyncIterator[Session]:
+    async def changing(
+        self, change: DefinitionChange = EVERYTHING
+    ) -> AsyncGenerator[Session, None]:
         """Change rows of definition tables in a block; afterwards the change is live."""
         async with self._database.transaction() as session:
             yield session

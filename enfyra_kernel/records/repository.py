@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..clock import Clock
 from ..encoding import decode_json
@@ -20,6 +20,9 @@ from ..storage.database import ConstraintViolation, Database, Page, Read, Sessio
 from .body import BodyReader, Content
 from .links import Links
 from .violations import explain_write
+
+if TYPE_CHECKING:
+    from .loading import Loaded, LoadOptions
 
 DEFAULT_LIMIT = 10
 
@@ -194,6 +197,15 @@ class Repository:
                 results |= dict(zip(positions, returned or (), strict=True))
         return b"[" + b",".join(results[position] for position in sorted(results)) + b"]"
 
+    async def load(
+        self, stream: AsyncIterator[bytes], options: LoadOptions, access: Access = PUBLISHED
+    ) -> Loaded:
+        """Load many records from an Arrow IPC stream; see `loading`."""
+        from .loading import Loader
+
+        loader = Loader(self.table, self._snapshot, self._database, self._clock)
+        return await loader.load(stream, options, access)
+
     def _read_many(self, bodies: Sequence[Any], access: Access, now: Any) -> list[Content]:
         contents: list[Content] = []
         problems: list[str] = []
@@ -275,7 +287,7 @@ class Repository:
         return rows or b"[]"
 
     @asynccontextmanager
-    async def _together(self, session: Session | None) -> AsyncIterator[Session]:
+    async def _together(self, session: Session | None) -> AsyncGenerator[Session, None]:
         """Give the transaction that is open already, or open one."""
         if session is not None:
             yield session

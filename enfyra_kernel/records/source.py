@@ -24,7 +24,7 @@ from ..metadata.tables import Table, junction_as_table
 from ..query.parse import parse
 from ..query.plan import ADMINISTRATOR, plan
 from ..schema.lock import SchemaLock
-from ..storage.database import Database
+from ..storage.database import Database, Read
 
 T = TypeVar("T")
 
@@ -42,6 +42,7 @@ class SystemSource:
         self._database = database
         self._system = system
         self._lock = lock
+        self._prepared: dict[tuple[Table, bool], Read] = {}
         route = system.tables["route_definition"]
         method = system.tables["method_definition"]
         self._junctions: dict[str, Table] = {
@@ -107,6 +108,9 @@ class SystemSource:
         if ids is not None:
             parameters["filter"] = {field: {"_in": sorted(ids)}}
         query = parse(parameters)
-        made = plan(query.shape, table, self._system, ADMINISTRATOR)
-        page = await self._database.find(self._database.read(made), made.bind(query.values), -1)
+        read = self._prepared.get((table, ids is None))
+        if read is None:
+            made = plan(query.shape, table, self._system, ADMINISTRATOR)
+            read = self._prepared[(table, ids is None)] = self._database.read(made)
+        page = await self._database.find(read, read.plan.bind(query.values), -1)
         return msgspec.json.decode(page.rows, type=list[kind])

@@ -173,7 +173,7 @@ class Editor:
             if key not in given.values:
                 self.problems.add(given.place, f"{key} is required")
         facts = _fields(given.values, _COLUMN_FIELDS)
-        facts = {"name": "?", "type": ColumnType.TEXT, **facts}
+        facts: dict[str, Any] = {"name": "?", "type": ColumnType.TEXT, **facts}
         if facts.get("is_primary"):
             facts |= {"is_generated": True, "is_nullable": False, "is_updatable": False}
         return ColumnDefinition(id=self._new_id(), **facts)
@@ -200,7 +200,7 @@ class Editor:
         table = self.catalog[table_id]
         self._guard_system(table)
         column = next(one for one in table.columns if one.id == id_)
-        self._refuse_to_drop(table, column)
+        self._refuse_to_drop(column)
         gone = {column.name}
         self.catalog = self.catalog.with_table(
             msgspec.structs.replace(
@@ -217,7 +217,7 @@ class Editor:
                 "AUTHORIZATION_ERROR", f"'{table.name}' is a system table; its fields are fixed"
             )
 
-    def _refuse_to_drop(self, table: TableDefinition, column: ColumnDefinition) -> None:
+    def _refuse_to_drop(self, column: ColumnDefinition) -> None:
         if column.is_primary:
             self.problems.add(f"column '{column.name}'", "is the primary key and cannot be dropped")
         elif column.is_system:
@@ -369,7 +369,8 @@ class Editor:
         if owner.type.inverse is not given.values["type"]:
             self.problems.add(
                 given.place,
-                f"must be {owner.type.inverse.value}: '{owner.property_name}' is {owner.type.value}",
+                f"must be {owner.type.inverse.value}: '{owner.property_name}' is "
+                f"{owner.type.value}",
             )
             return None
         return owner

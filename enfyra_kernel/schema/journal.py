@@ -17,8 +17,8 @@ from ..clock import Clock
 from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Table
 from ..metadata.values import new_uuid
-from ..query.plan import ADMINISTRATOR, plan
 from ..query.parse import parse
+from ..query.plan import ADMINISTRATOR, plan
 from ..storage.changes import Change
 from ..storage.database import Database, Session
 from .rows import SystemRows

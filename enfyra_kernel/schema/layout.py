@@ -1,5 +1,7 @@
-"""From a table's definition to its physical tables: itself, and a junction for each
-many-to-many relation that it owns."""
+"""From a table's definition to its physical tables.
+
+They are the table itself, and a junction for each many-to-many relation that it owns.
+"""
 
 from __future__ import annotations
 
@@ -175,4 +177,5 @@ def _junction(
             for column, end, _ in ends
         ),
         key=f"junction:{relation.id}",
+        adopted="adopted" in (relation.metadata or ()),
     )

@@ -8,8 +8,9 @@ committing anything afterwards.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ from ..query.ast import Operator
 from ..query.commands import Insert, Update, key_equals
 from ..query.plan import All, Comparison, Plan, Predicate, Slot
 from ..query.selection import SelectedColumn
-from ..storage.database import ConstraintViolation, Database, Session
+from ..storage.database import ConstraintViolation, Database, Read, Session
 
 _log = get_logger("schema")
 
@@ -95,6 +96,12 @@ class SchemaLock:
         return rows[0]
 
     async def _rows(self, session: Session | None = None) -> list[LockRow]:
+        reader = session if session is not None else self._database
+        page = await reader.find(self._read, (ROW,), 1)
+        return msgspec.json.decode(page.rows, type=list[LockRow])
+
+    @cached_property
+    def _read(self) -> Read:
         plan = Plan(
             table=self.table,
             selection=tuple(
@@ -104,9 +111,7 @@ class SchemaLock:
             order=(),
             slots=(self._slot("id"),),
         )
-        reader = session if session is not None else self._database
-        page = await reader.find(self._database.read(plan), (ROW,), 1)
-        return msgspec.json.decode(page.rows, type=list[LockRow])
+        return self._database.read(plan)
 
     async def _update(
         self,
@@ -148,15 +153,13 @@ class SchemaLock:
         if await self._rows():
             return
         insert = Insert(self.table, tuple(stored(one) for one in self.table.columns.values()))
-        try:
+        with suppress(ConstraintViolation):
             await self._database.write(self._database.insert(insert), (ROW, None, 0, 0.0, 0, None))
-        except ConstraintViolation:
-            pass
 
     # -- holding --------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def hold(self) -> AsyncIterator[Lease]:
+    async def hold(self) -> AsyncGenerator[Lease, None]:
         """Hold the lock in a block.
 
         Raises:

@@ -60,14 +60,19 @@ class Migrator:
 
     # -- before ---------------------------------------------------------------------------------
 
-    async def draft(self, old: Catalog, new: Catalog, table_id: int) -> Draft:
+    async def draft(
+        self, old: Catalog, new: Catalog, table_id: int, *, physical: bool = True
+    ) -> Draft:
         """Work a change out and check it against the data.
+
+        Args:
+            physical: Whether the database changes; it does not when a table is adopted.
 
         Raises:
             EnfyraError: VALIDATION_ERROR or CONVERSION_FAILED when the data stands in the way,
                 TABLE_EXISTS when a table of the name is there that Enfyra does not know.
         """
-        changes = diff(_layouts(old, new, old), _layouts(old, new, new))
+        changes = diff(_layouts(old, new, old), _layouts(old, new, new)) if physical else ()
         for change in changes:
             if isinstance(change, c.AlterColumn):
                 check_possible(change)
@@ -115,11 +120,11 @@ class Migrator:
         Tables are called by their new names.
         """
         names = _renamed(changes)
-        asking = {name: names.get(name, name) for name in _asking(changes, names)}
+        asking = {name: names.get(name, name) for name in _asking(changes)}
         if not asking:
             return set()
         filled: set[str] = set()
-        async with self._database.schema_change(_state(old)) as session:
+        async with self._database.schema_change(_concerned(old, new)) as session:
             for now, before in asking.items():
                 if await session.count(before):
                     filled.add(now)
@@ -142,7 +147,7 @@ class Migrator:
                     f"'{table}' has records: the new field '{column.name}' must be nullable or "
                     "have a default",
                 )
-            case c.AlterColumn(table, old, new):
+            case c.AlterColumn(table, old):
                 before = _old_name(changes, table, old.name)
                 source = names.get(table, table)
                 await self._check_alteration(session, source, before, change)
@@ -194,7 +199,8 @@ class Migrator:
     async def _make_at_once(
         self, draft: Draft, lease: Lease, name: str, operation: str, also: Also | None
     ) -> dict[int, int]:
-        async with self._database.schema_change(_state(draft.old)) as session:
+        state = _concerned(draft.old, draft.new)
+        async with self._database.schema_change(state) as session:
             for change in draft.changes:
                 await session.apply(change)
             writer = await self._write_rows(session, draft, also)
@@ -219,7 +225,8 @@ class Migrator:
         safe = [one for one in draft.changes if not isinstance(one, c.LOSING)]
         losing = [one for one in draft.changes if isinstance(one, c.LOSING)]
         made = 0
-        async with self._database.schema_change(_state(draft.old)) as session:
+        state = _concerned(draft.old, draft.new)
+        async with self._database.schema_change(state) as session:
             try:
                 for change in safe:
                     made += 1
@@ -294,10 +301,9 @@ def _layouts(old: Catalog, new: Catalog, which: Catalog) -> list[PhysicalTable]:
     ]
 
 
-def _state(catalog: Catalog) -> dict[str, PhysicalTable]:
-    return {
-        physical.name: physical for table in catalog.values() for physical in layout(table, catalog)
-    }
+def _concerned(old: Catalog, new: Catalog) -> dict[str, PhysicalTable]:
+    """Give the physical tables, as they are, that a change has to do with."""
+    return {physical.name: physical for physical in _layouts(old, new, old)}
 
 
 def _following(
@@ -318,7 +324,7 @@ def _renamed(changes: Sequence[c.Change]) -> dict[str, str]:
     return {one.new: one.old for one in changes if isinstance(one, c.RenameTable)}
 
 
-def _asking(changes: Sequence[c.Change], names: Mapping[str, str]) -> set[str]:
+def _asking(changes: Sequence[c.Change]) -> set[str]:
     """Give the existing tables whose rows matter to a change."""
     created = {one.table.name for one in changes if isinstance(one, c.CreateTable)}
     return {

@@ -176,7 +176,7 @@ def read_relation(source: Any, place: str, problems: Problems) -> RelationInput:
     )
 
 
-# -- the type's options and the default -------------------------------------------------------------
+# -- the type's options and the default -----------------------------------------------------------
 
 
 def check_type(
@@ -184,7 +184,7 @@ def check_type(
 ) -> None:
     """Check a column's options and default against its type."""
     before = len(problems.found)
-    named: Mapping[str, Any] = cast(Any, options) if isinstance(options, Mapping) else {}
+    named: Mapping[str, Any] = cast("Any", options) if isinstance(options, Mapping) else {}
     if type_ is ColumnType.OBJECT_ID and engine != "mongodb":
         problems.add(place, "the type ObjectId exists on MongoDB only; use uuid")
     elif type_ is ColumnType.VARCHAR:
@@ -226,13 +226,13 @@ def _check_decimal(
 
 def _check_values(options: Any, place: str, problems: Problems, *, required: bool) -> None:
     if isinstance(options, Mapping):
-        options = cast(Mapping[str, Any], options).get("values")
+        options = cast("Mapping[str, Any]", options).get("values")
     if options is None and not required:
         return
     if not isinstance(options, list) or not options:
         problems.add(place, "options must be a list of the allowed values")
         return
-    values = cast(list[Any], options)
+    values = cast("list[Any]", options)
     if not all(isinstance(value, str) and 0 < len(value) <= MAX_ENUM_VALUE for value in values):
         problems.add(place, f"options must be texts of 1 to {MAX_ENUM_VALUE} characters")
     elif len(set(values)) != len(values):
@@ -244,12 +244,12 @@ def can_be_unique(type_: ColumnType) -> bool:
     return type_ not in LONG_TEXTS | {ColumnType.SIMPLE_JSON, ColumnType.ARRAY_SELECT}
 
 
-# -- parts of the raw input -------------------------------------------------------------------------
+# -- parts of the raw input -----------------------------------------------------------------------
 
 
 def _object(source: Any, place: str, problems: Problems) -> Mapping[str, Any]:
     if isinstance(source, Mapping):
-        return cast(Mapping[str, Any], source)
+        return cast("Mapping[str, Any]", source)
     problems.add(place, "must be an object")
     problems.check()
     return {}
@@ -333,7 +333,7 @@ def _reference(
     """Read an id, a name, or an object that holds one of them."""
     value = raw.get(key)
     if isinstance(value, Mapping):
-        named = cast(Mapping[str, Any], value)
+        named = cast("Mapping[str, Any]", value)
         value = named.get("id", named.get("name", named.get("propertyName")))
     if value is None or isinstance(value, str) or type(value) is int:
         return value
@@ -348,7 +348,7 @@ def _list(raw: Mapping[str, Any], key: str, problems: Problems) -> list[Any] | N
     if not isinstance(value, list):
         problems.add(key, "must be a list")
         return None
-    return cast(list[Any], value)
+    return cast("list[Any]", value)
 
 
 def _groups(
@@ -363,9 +363,9 @@ def _groups(
         if (
             not isinstance(parts, list)
             or not parts
-            or not all(isinstance(part, str) for part in cast(list[Any], parts))
+            or not all(isinstance(part, str) for part in cast("list[Any]", parts))
         ):
             problems.add(f"{key}[{number}]", "must be a list of field names")
             continue
-        result.append(tuple(cast(list[str], parts)))
+        result.append(tuple(cast("list[str]", parts)))
     return tuple(dict.fromkeys(result))

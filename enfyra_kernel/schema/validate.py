@@ -30,10 +30,10 @@ def check_catalog(catalog: Catalog, touched: Iterable[int], *, engine: str) -> N
         table = catalog[id_]
         if not table.is_system:
             _check_table(table, problems, engine)
-        _check_fields(table, catalog, problems)
+        _check_fields(table, problems)
     problems.check()
     for id_ in sorted(ids & set(catalog)):
-        if not catalog[id_].is_system:
+        if not catalog[id_].is_system and not catalog[id_].is_adopted:
             _check_indexes(catalog[id_])
 
 
@@ -93,13 +93,14 @@ def _check_group(
         elif kind == "uniques" and column is not None and not can_be_unique(column.type):
             problems.add(
                 kind,
-                f"cannot hold '{name}': a {column.type.value} is too long to be unique; use varchar",
+                f"cannot hold '{name}': a {column.type.value} is too long to be unique; "
+                "use varchar",
             )
     if len(set(group)) != len(group):
         problems.add(kind, f"repeats a field in ({', '.join(group)})")
 
 
-def _check_fields(table: TableDefinition, catalog: Catalog, problems: Problems) -> None:
+def _check_fields(table: TableDefinition, problems: Problems) -> None:
     """Check that no two fields, logical or physical, go by one name."""
     taken: dict[str, str] = {}
     for name in (
@@ -136,7 +137,8 @@ def _check_indexes(table: TableDefinition) -> None:
     if conflicts:
         raise EnfyraError(
             "SCHEMA_INDEX_OVER_UNIQUE_FIELD",
-            f"Unique fields are indexed already; take {', '.join(sorted(conflicts))} out of indexes",
+            "Unique fields are indexed already; take "
+            f"{', '.join(sorted(conflicts))} out of indexes",
             details={
                 "conflicts": [
                     {"field": name, "unique": list(uniques[name]), "indexes": groups}

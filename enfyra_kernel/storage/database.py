@@ -160,7 +160,7 @@ class SchemaSession(Session, Protocol):
         ...
 
 
-class ConstraintViolation(Exception):  # noqa: N818 - it says what happened
+class ConstraintViolation(Exception):
     """The database refused a write; the records room turns it into an error that names fields.
 
     Attributes:

@@ -8,14 +8,13 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
-from tornado.httputil import HTTPServerRequest
-from tornado.routing import Matcher, Rule
-from tornado.web import Application
-
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.logs import get_logger
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerRequest
+from tornado.netutil import bind_sockets
+from tornado.routing import Matcher, Rule
+from tornado.web import Application
 
 from .delegate import SiteRouter
 from .site import Site
@@ -78,9 +77,7 @@ class Server:
         True
     """
 
-    def __init__(
-        self, kernel: Kernel, sockets: Sequence[socket.socket] | None = None
-    ) -> None:
+    def __init__(self, kernel: Kernel, sockets: Sequence[socket.socket] | None = None) -> None:
         self.kernel = kernel
         self._sockets = sockets
         self._http: HTTPServer | None = None
@@ -90,9 +87,7 @@ class Server:
     async def start(self, *, reuse_port: bool = False) -> None:
         """Start the kernel, then listen."""
         settings = self.kernel.settings
-        sockets = self._sockets or bind_sockets(
-            settings.port, settings.host, reuse_port=reuse_port
-        )
+        sockets = self._sockets or bind_sockets(settings.port, settings.host, reuse_port=reuse_port)
         self.port = sockets[0].getsockname()[1]
         try:
             await self.kernel.start()
@@ -102,8 +97,9 @@ class Server:
             raise
         # The router of the very same routes, without an application's routing around it.
         self._router = build_routes(self.kernel)[0].target
-        self._http = HTTPServer(self._router, max_body_size=NO_LIMIT, idle_connection_timeout=3600)
-        self._http.add_sockets(sockets)
+        http = HTTPServer(self._router, max_body_size=NO_LIMIT, idle_connection_timeout=3600)
+        http.add_sockets(sockets)
+        self._http = http
 
     async def stop(self, grace: float = GRACE) -> None:
         """Stop listening, answer what has come in, then stop the kernel."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-
 from enfyra_kernel import __version__
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.settings import Settings, names_of_fields, variables
@@ -27,9 +26,7 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port to listen on; 0 takes a free one. [PORT]")
     ] = None,
-    host: Annotated[
-        str | None, typer.Option(help="Address to listen on. [ENFYRA_HOST]")
-    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [ENFYRA_HOST]")] = None,
     db: Annotated[
         str | None, typer.Option(help="Database, such as sqlite:///shop.db. [DB_URI]")
     ] = None,
@@ -42,7 +39,7 @@ def serve(
 ) -> None:
     """Serve the API until SIGTERM or Ctrl-C; requests that are running are finished first."""
     overrides = {"port": port, "host": host, "db_uri": db}
-    given = {name: value for name, value in overrides.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     settings = _settings(given)
     if workers > 1:
         _serve_many(settings, given, workers)
@@ -50,7 +47,7 @@ def serve(
         _serve_one(settings, reuse_port=reuse_port)
 
 
-def _settings(given: dict[str, object]) -> Settings:
+def _settings(given: dict[str, Any]) -> Settings:
     try:
         return Settings.load(**given)
     except EnfyraError as error:
@@ -73,7 +70,7 @@ def _serve_one(settings: Settings, *, reuse_port: bool) -> None:
         raise typer.Exit(1) from None
 
 
-def _serve_many(settings: Settings, given: dict[str, object], workers: int) -> None:
+def _serve_many(settings: Settings, given: dict[str, Any], workers: int) -> None:
     from .workers import run_workers
 
     if settings.redis_uri is None:

@@ -11,11 +11,10 @@ import asyncio
 import http.client
 from collections.abc import AsyncIterator, Awaitable, Iterable
 
-from tornado import httputil, iostream, routing
-
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.lifecycle.messages import ARROW, Request, Response, failure
 from enfyra_kernel.logs import get_logger
+from tornado import httputil, iostream, routing
 
 from .site import Site
 

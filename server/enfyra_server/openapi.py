@@ -57,10 +57,9 @@ def openapi(snapshot: Snapshot, prefix: str) -> bytes:
 
 @lru_cache(4)
 def _document(snapshot: Snapshot, prefix: str) -> bytes:
-    routes = [route for route in snapshot.routes.routes]
     schemas: Json = {"Error": _error_schema()}
     paths: Json = {}
-    for route in sorted(routes, key=_order):
+    for route in sorted(snapshot.routes.routes, key=_order):
         if route.table is not None:
             schemas.update(_schemas(route.table))
         for path, item in _paths(route).items():
@@ -272,9 +271,7 @@ def _relation_schema(relation: Relation) -> Json:
 
 def _relation_input(relation: Relation) -> Json:
     key: Json = {"type": ["integer", "string"]}
-    one: Json = {
-        "oneOf": [key, {"type": "object", "properties": {"id": key}, "required": ["id"]}]
-    }
+    one: Json = {"oneOf": [key, {"type": "object", "properties": {"id": key}, "required": ["id"]}]}
     if relation.kind in {RelationKind.MANY_TO_ONE, RelationKind.ONE_TO_ONE}:
         if relation.nullable:
             one["oneOf"] = [*one["oneOf"], {"type": "null"}]

@@ -94,9 +94,7 @@ def lua(method: str, path: str, body: object, token: str | None) -> str:
     headers = '{["Content-Type"] = "application/json"'
     headers += f', ["Authorization"] = "Bearer {token}"}}' if token else "}"
     text = json.dumps(json.dumps(body)) if body is not None else "nil"
-    return LUA.format(
-        seed=os.getpid(), path=path, method=method, headers=headers, body=text
-    )
+    return LUA.format(seed=os.getpid(), path=path, method=method, headers=headers, body=text)
 
 
 def memory_mb(pid: int) -> float:
@@ -109,8 +107,12 @@ def measure(engine: str, uri: str, rounds: int) -> dict[str, float]:
 
     from .data import prepare
 
-    env = {"DB_URI": uri, "SECRET_KEY": "bench" * 8, "ADMIN_PASSWORD": "secret",
-           "ENFYRA_LOG_LEVEL": "warning"}
+    env = {
+        "DB_URI": uri,
+        "SECRET_KEY": "bench" * 8,
+        "ADMIN_PASSWORD": "secret",
+        "ENFYRA_LOG_LEVEL": "warning",
+    }
 
     async def fill() -> None:
         async with Kernel(Settings.load(env, dotenv=None)) as kernel:

@@ -1,5 +1,9 @@
 """Answers as Arrow IPC streams: a few thousand rows in memory at a time, however many there are."""
 
+# pyarrow has no type information; what comes out of it is checked where it is used.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import asyncio
@@ -8,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
+import pyarrow.csv  # pyright: ignore[reportUnusedImport] - it is used as pa.csv
 
 from ...encoding import decode_json
 from ...metadata.arrow import arrow_type, document_field
@@ -177,5 +181,3 @@ def _whole(column: Any, stored: StoredColumn) -> Column:
     if stored.type is ColumnType.ARRAY_SELECT:
         return _array(array.to_pylist(), stored)
     return array
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +17,6 @@ from ...query.ast import LISTS, Operator
 from ...query.commands import Delete, Insert, Update
 from ...query.plan import Comparison, Plan, Slot
 from ...query.selection import SelectedColumn, Selection
-from ..changes import Change
 from ..database import Page, Read, SchemaSession, Session, Values, Write
 from ..physical import PhysicalTable
 from .dialect import Dialect
@@ -310,8 +309,10 @@ class SqlDatabase:
         count = 0
         returned: list[bytes] = []
         statement: Statement = write.arrays() if write.arrays else write.of(())
-        for batch in _batches(rows):
-            arguments = [statement.arguments(values) for values in batch]
+        # Nothing to give back: larger batches, for fewer round trips.
+        many = MANY if write.returning or write.then_read is not None else MANY * 10
+        for batch in _batches(rows, many):
+            arguments = statement.many(batch)
             outcome = await runner.run_many(statement.text, arguments, returning=write.returning)
             count += outcome.count
             if write.then_read is None:
@@ -326,7 +327,7 @@ class SqlDatabase:
         return count, returned if asked else None
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Session]:
+    async def transaction(self) -> AsyncGenerator[Session, None]:
         """Run everything in the block in one transaction."""
         async with self.driver.transaction() as runner:
             yield SqlSession(self, runner)
@@ -335,7 +336,7 @@ class SqlDatabase:
 
     async def stream(
         self, plan: Plan, values: Values, limit: int | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Give all records as chunks of an Arrow IPC stream."""
         try:
             from .arrow import ArrowStream
@@ -362,7 +363,7 @@ class SqlDatabase:
     @asynccontextmanager
     async def schema_change(
         self, tables: Mapping[str, PhysicalTable]
-    ) -> AsyncIterator[SchemaSession]:
+    ) -> AsyncGenerator[SchemaSession, None]:
         """Open a session for changing the schema, given the tables as they are."""
         from .ddl import SqlSchemaSession
 
@@ -405,12 +406,12 @@ def _in_order(rows: bytes, keys: Sequence[Any], key_name: str) -> list[bytes]:
     return [by_key[key] for key in keys]
 
 
-def _batches(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
+def _batches(rows: Sequence[Values], many: int) -> Iterator[Sequence[Values]]:
     """Cut rows into batches that one statement can take, by number and by size."""
     start = size = 0
     for position, values in enumerate(rows):
         size += sum(len(value) if isinstance(value, str) else 16 for value in values)
-        if position + 1 - start >= MANY or size >= MANY_BYTES:
+        if position + 1 - start >= many or size >= MANY_BYTES:
             yield rows[start : position + 1]
             start, size = position + 1, 0
     if start < len(rows):

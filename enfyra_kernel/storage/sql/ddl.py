@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec.structs
 import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine.reflection import Inspector
 
 from ...encoding import encode_json
 from ...metadata.types import DOCUMENTS, INSTANTS, LONG_TEXTS
@@ -81,7 +82,7 @@ class SqlSchemaSession:
 
     async def has_null(self, table: str, column: str) -> bool:
         """Say whether a column holds a null somewhere."""
-        value = sa.column(sa.quoted_name(column, quote=True))
+        value: sa.ColumnClause[Any] = sa.column(sa.quoted_name(column, quote=True))
         statement = sa.select(sa.literal(1)).select_from(_table_clause(table))
         statement = statement.where(value.is_(None)).limit(1)
         return await self._connection.call(lambda one: one.execute(statement).first()) is not None
@@ -125,6 +126,10 @@ class SqlSchemaSession:
         return problems
 
 
+def _placeholder(name: str) -> sa.Column[Any]:
+    return sa.Column(name)
+
+
 def _escaped(dialect: Dialect, text: str) -> str:
     return text.replace("%", "%%") if dialect.name == "mysql" else text
 
@@ -144,8 +149,12 @@ def is_made(connection: sa.Connection, change: c.Change) -> bool:
             return table.name not in tables
         case c.RenameTable(_, new):
             return new in tables
-        case _ if change.table not in tables:
-            return False
+        case _:
+            return change.table in tables and _is_made_in(inspector, change)
+
+
+def _is_made_in(inspector: Inspector, change: Any) -> bool:
+    """Say whether a change of a table that is there has been made."""
     columns = {column["name"] for column in inspector.get_columns(change.table)}
     match change:
         case c.AddColumn(_, column):
@@ -160,7 +169,8 @@ def is_made(connection: sa.Connection, change: c.Change) -> bool:
             there = index.name in {one["name"] for one in inspector.get_indexes(table)}
         case c.AddReference(table, one) | c.DropReference(table, one):
             there = one.name in {key["name"] for key in inspector.get_foreign_keys(table)}
-        case c.AddCheck(table, one) | c.DropCheck(table, one):
+        case _:
+            table, one = change.table, change.check
             there = one.name in {key["name"] for key in inspector.get_check_constraints(table)}
     return there == isinstance(change, c.AddIndex | c.AddReference | c.AddCheck)
 
@@ -222,7 +232,7 @@ class _Maker:
                     onupdate="CASCADE",
                 )
             case c.DropReference(table, one):
-                op.drop_constraint(one.name, table, type_="foreignkey")
+                op.drop_constraint(str(one.name), table, type_="foreignkey")
             case c.AddCheck(table, one):
                 op.create_check_constraint(one.name, table, self._condition(one))
             case c.DropCheck(table, one):
@@ -425,7 +435,7 @@ class _Maker:
                 if one.target == target
                 for column in one.target_columns
             }
-            sa.Table(target, metadata, *[sa.Column(name) for name in columns])
+            sa.Table(target, metadata, *[_placeholder(name) for name in columns])
         described = sa.Table(
             table.name, metadata, *self._parts(table, references=True), **self._options(table)
         )

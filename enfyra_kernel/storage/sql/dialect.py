@@ -39,7 +39,7 @@ class Dialect(ABC):
     returning: bool = True
     sa: SaDialect
 
-    def adapt(self, facts: Mapping[str, str]) -> None:
+    def adapt(self, facts: Mapping[str, str]) -> None:  # noqa: B027 - most need not
         """Take account of what the driver found out about the server."""
 
     # -- types ----------------------------------------------------------------------------------

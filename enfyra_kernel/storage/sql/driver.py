@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -14,7 +15,8 @@ Row = Sequence[Any]
 Arguments = Sequence[Any]
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Outcome:
     """What a write did.
 
     Attributes:
@@ -81,7 +83,10 @@ class Driver(Runner, Protocol):
 class SchemaConnection(Protocol):
     """A connection that runs SQLAlchemy's own way, off the hot path."""
 
-    runner: Runner
+    @property
+    def runner(self) -> Runner:
+        """Runs statements in the connection's transaction."""
+        ...
 
     async def call(self, function: Callable[[sa.Connection], T]) -> T:
         """Call a function with a SQLAlchemy connection, where it may block."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ Explain = Callable[[Exception], Exception | None]
 
 
 @contextmanager
-def explained(explain: Explain) -> Iterator[None]:
+def explained(explain: Explain) -> Generator[None, None, None]:
     """Turn a driver's errors into ours in a block; errors of other kinds pass."""
     try:
         yield
@@ -176,8 +176,9 @@ def explain_mysql(error: Exception) -> Exception | None:
 
     if not isinstance(error, Error) or not error.args:
         return None
-    number = error.args[0] if isinstance(error.args[0], int) else 0
-    text = str(error.args[1]) if len(error.args) > 1 else str(error.args[0])
+    first: Any = error.args[0]
+    number = first if isinstance(first, int) else 0
+    text = " ".join(str(part) for part in error.args[1:]) or str(error)
     if number in _MYSQL_KINDS:
         return _mysql_constraint(_MYSQL_KINDS[number], text)
     if number in _MYSQL_ERRORS:

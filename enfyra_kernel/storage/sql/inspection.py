@@ -21,10 +21,11 @@ _VALUES = re.compile(r"'((?:[^']|'')*)'")
 def inspect_tables(
     connection: sa.Connection, dialect: Dialect, names: Sequence[str] | None
 ) -> list[PhysicalTable]:
-    """Describe tables and views; those of the given names, or all."""
+    """Describe tables and views; those of the given names, case aside, or all."""
     inspector = sa.inspect(connection)
-    tables = [name for name in inspector.get_table_names() if names is None or name in names]
-    views = [name for name in inspector.get_view_names() if names is None or name in names]
+    asked = None if names is None else {name.lower() for name in names}
+    tables = [one for one in inspector.get_table_names() if asked is None or one.lower() in asked]
+    views = [one for one in inspector.get_view_names() if asked is None or one.lower() in asked]
     return [_describe(inspector, dialect, name, view=False) for name in tables] + [
         _describe(inspector, dialect, name, view=True) for name in views
     ]
@@ -57,13 +58,20 @@ def _column(column: Any, dialect: Dialect, primary: list[str], sa_dialect: Any) 
         options=options,
         nullable=bool(column.get("nullable", True)) and not is_primary,
         primary=is_primary,
-        generated=is_primary and len(primary) == 1 and _counts_up(column, dialect, type_),
+        generated=_is_filled(column, dialect, type_, counts=is_primary and len(primary) == 1),
         native=_kept_native(native, type_, dialect),
     )
 
 
 def _has_type(column: Any) -> bool:
     return not isinstance(column["type"], sa.types.NullType)
+
+
+def _is_filled(column: Any, dialect: Dialect, type_: ColumnType | None, *, counts: bool) -> bool:
+    """Say whether the database gives a value where none is given."""
+    if counts and _counts_up(column, dialect, type_):
+        return True
+    return column.get("default") is not None or bool(column.get("computed"))
 
 
 def _counts_up(column: Any, dialect: Dialect, type_: ColumnType | None) -> bool:

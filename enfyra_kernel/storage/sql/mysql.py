@@ -16,7 +16,7 @@ from ...metadata.tables import StoredColumn
 from ...metadata.types import DOCUMENTS, INSTANTS, LONG_TEXTS, ColumnType
 from ...query.ast import Operator
 from ...query.folding import fold
-from .dialect import Dialect, Encoder, Expression, common_type, encode_document
+from .dialect import Dialect, Encoder, Expression, common_type, encode_document, text_literal
 
 ESCAPE = "!"
 SEARCH_COLLATION = "utf8mb4_unicode_520_ci"
@@ -72,7 +72,7 @@ class MysqlDialect(Dialect):
     def json_value(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it is read; `row_reader` makes the rest."""
         if column.type in INSTANTS:
-            pattern = sa.literal_column("'%Y-%m-%dT%H:%i:%s.%f'")
+            pattern = text_literal("%Y-%m-%dT%H:%i:%s.%f")
             return sa.func.date_format(value, pattern)
         return value
 

@@ -200,8 +200,12 @@ def sa_table(table: Table) -> sa.TableClause:
     ]
     return sa.table(
         sa.quoted_name(table.definition.physical, quote=True),
-        *[sa.column(sa.quoted_name(name, quote=True)) for name in dict.fromkeys(names)],
+        *[_sa_column(name) for name in dict.fromkeys(names)],
     )
+
+
+def _sa_column(name: str) -> sa.ColumnClause[Any]:
+    return sa.column(sa.quoted_name(name, quote=True))
 
 
 class _Scope:
@@ -439,8 +443,8 @@ class _Scope:
         self._aliases += 1
         link = sa.table(
             sa.quoted_name(junction.table, quote=True),
-            sa.column(sa.quoted_name(junction.source_column, quote=True)),
-            sa.column(sa.quoted_name(junction.target_column, quote=True)),
+            _sa_column(junction.source_column),
+            _sa_column(junction.target_column),
         ).alias(f"t{self._aliases}")
         keys = sa.select(link.c[junction.source_column])
         if where is not None:

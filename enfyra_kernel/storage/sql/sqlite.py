@@ -155,7 +155,7 @@ class SqliteDialect(Dialect):
 
     def search(self, value: Expression, operator: Operator, slot: str) -> Expression:
         """Search in a text, ignoring case and accents."""
-        parameter = sa.bindparam(slot)
+        parameter: Expression = sa.bindparam(slot)
         text = sa.func.enfyra_fold(value)
         if operator is Operator.CONTAINS:
             return sa.func.instr(text, parameter) > number_literal(0)

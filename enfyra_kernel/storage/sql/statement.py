@@ -37,9 +37,15 @@ class Statement(NamedTuple):
             elif of == OFFSET:
                 arguments.append(offset)
             else:
-                value = values[of]  # pyright: ignore[reportArgumentType, reportCallIssue]
+                value: Any = values[int(of)]
                 arguments.append(value if encode is None or value is None else encode(value))
         return arguments
+
+    def many(self, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        """Give the driver's arguments for many rows."""
+        if all(of == number and encode is None for number, (of, encode) in enumerate(self.sources)):
+            return rows
+        return [self.arguments(values) for values in rows]
 
 
 def compile_statement(statement: Any, dialect: Dialect, sources: Mapping[str, Source]) -> Statement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any, TypeVar
@@ -103,7 +103,9 @@ class MysqlDriver:
         }
 
     async def _connect(self) -> Connection:
-        return await asyncmy.connect(**self._connect_arguments(), autocommit=True)
+        return await asyncmy.connect(  # pyright: ignore[reportUnknownMemberType]
+            **self._connect_arguments(), autocommit=True
+        )
 
     async def _acquire(self) -> Connection:
         with explained(_explain_connecting):
@@ -142,7 +144,7 @@ class MysqlDriver:
             self._pool.release(connection)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[MysqlRunner]:
+    async def transaction(self) -> AsyncGenerator[MysqlRunner, None]:
         """Run what is in the block in one transaction."""
         connection = await self._acquire()
         try:
@@ -159,7 +161,7 @@ class MysqlDriver:
 
     async def stream(
         self, text: str, arguments: Arguments, size: int
-    ) -> AsyncIterator[Sequence[Row]]:
+    ) -> AsyncGenerator[Sequence[Row], None]:
         """Give the rows of a read, some at a time."""
         connection = await self._acquire()
         finished = False
@@ -189,7 +191,7 @@ class MysqlDriver:
                 return await connection.run_sync(function)
 
     @asynccontextmanager
-    async def schema_connection(self) -> AsyncIterator[MysqlSchemaConnection]:
+    async def schema_connection(self) -> AsyncGenerator[MysqlSchemaConnection, None]:
         """Open a connection for changing the schema; each change is final at once."""
         with explained(explain_mysql):
             async with self._engine.connect() as connection:
@@ -239,7 +241,7 @@ async def _bounded(connection: Connection, work: Any, timeout: float) -> Any:
 async def _roll_back(connection: Connection) -> None:
     try:
         await connection.rollback()
-    except Exception:  # noqa: BLE001 - a connection that cannot be rolled back is of no use
+    except Exception:
         connection.close()
 
 

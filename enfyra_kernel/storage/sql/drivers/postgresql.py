@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ _COUNT = re.compile(r"(\d+)$")
 _LOST = (asyncpg.exceptions.PostgresConnectionError, asyncpg.exceptions.InterfaceError, OSError)
 
 Connection = Any
+_connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType]
 
 
 class PostgresqlRunner:
@@ -111,7 +112,7 @@ class PostgresqlDriver:
         return arguments
 
     async def _connect(self) -> Connection:
-        return await asyncpg.connect(
+        return await _connect(
             **self._connect_arguments(),
             statement_cache_size=1024,
             max_cached_statement_lifetime=0,
@@ -161,7 +162,7 @@ class PostgresqlDriver:
     # -- several together -----------------------------------------------------------------------
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[PostgresqlRunner]:
+    async def transaction(self) -> AsyncGenerator[PostgresqlRunner, None]:
         """Run what is in the block in one transaction."""
         connection = await self._acquire()
         try:
@@ -173,7 +174,7 @@ class PostgresqlDriver:
 
     async def stream(
         self, text: str, arguments: Arguments, size: int
-    ) -> AsyncIterator[Sequence[Row]]:
+    ) -> AsyncGenerator[Sequence[Row], None]:
         """Give the rows of a read, some at a time."""
         connection = await self._acquire()
         try:
@@ -248,7 +249,7 @@ class PostgresqlDriver:
                 return await connection.run_sync(function)
 
     @asynccontextmanager
-    async def schema_connection(self) -> AsyncIterator[PostgresqlSchemaConnection]:
+    async def schema_connection(self) -> AsyncGenerator[PostgresqlSchemaConnection, None]:
         """Open a connection for changing the schema, in a transaction of its own."""
         with explained(explain_postgresql):
             async with self._engine.connect() as connection, connection.begin():

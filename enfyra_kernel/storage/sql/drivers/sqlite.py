@@ -2,8 +2,8 @@
 
 Short reads run on the event loop itself: they cost less than handing them to a thread. A read
 that turns out to need more than a millisecond of computing is broken off and repeated on a thread,
-and its statement goes there at once for a while. Writes are made by one thread; those that arrive while
-it is busy are committed together.
+and its statement goes there at once for a while. Writes are made by one thread; those that arrive
+while it is busy are committed together.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -273,12 +273,12 @@ class SqliteDriver:
             except BaseException:
                 _roll_back(connection)
                 raise
-        except Exception as error:  # noqa: BLE001 - each write that waits is told
+        except Exception as error:
             return [error] * len(batch)
         return outcomes
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[SqliteRunner]:
+    async def transaction(self) -> AsyncGenerator[SqliteRunner, None]:
         """Run what is in the block in one transaction; other writes wait until it ends."""
         async with self._turn:
             with explained(explain_sqlite):
@@ -309,7 +309,7 @@ class SqliteDriver:
             return await asyncio.to_thread(look)
 
     @asynccontextmanager
-    async def schema_connection(self) -> AsyncIterator[SqliteSchemaConnection]:
+    async def schema_connection(self) -> AsyncGenerator[SqliteSchemaConnection, None]:
         """Open a connection for changing the schema, in a transaction of its own.
 
         Tables are changed by copying them, during which foreign keys must rest; they are checked
@@ -427,7 +427,7 @@ def _saved(
     connection.execute(f"SAVEPOINT {SAVEPOINT}")
     try:
         outcome = work(connection)
-    except Exception as error:  # noqa: BLE001 - the write that failed is told, the others go on
+    except Exception as error:
         connection.execute(f"ROLLBACK TO {SAVEPOINT}")
         connection.execute(f"RELEASE {SAVEPOINT}")
         return error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -21,6 +23,7 @@ from ..database import Page, Read, SchemaSession, Session, Values, Write
 from ..physical import PhysicalTable
 from .dialect import Dialect
 from .driver import Driver, Outcome, Row, Runner, SchemaConnection
+from .inspection import inspect_tables
 from .render import Renderer, Sizes, joined
 from .rows import row_reader
 from .statement import Statement
@@ -356,8 +359,6 @@ class SqlDatabase:
 
     async def inspect(self, names: Sequence[str] | None = None) -> list[PhysicalTable]:
         """Describe the tables that are there."""
-        from .inspection import inspect_tables
-
         return await self.driver.examine(lambda opened: inspect_tables(opened, self.dialect, names))
 
     @asynccontextmanager
@@ -365,10 +366,10 @@ class SqlDatabase:
         self, tables: Mapping[str, PhysicalTable]
     ) -> AsyncGenerator[SchemaSession, None]:
         """Open a session for changing the schema, given the tables as they are."""
-        from .ddl import SqlSchemaSession
-
+        # Alembic takes a tenth of a second to load, which the event loop need not wait for.
+        ddl = await asyncio.to_thread(import_module, "enfyra_kernel.storage.sql.ddl")
         async with self.driver.schema_connection() as connection:
-            yield SqlSchemaSession(self, connection, tables)
+            yield ddl.SqlSchemaSession(self, connection, tables)
 
     def schema_runner(self, connection: SchemaConnection) -> SqlSession:
         """Give a session that runs in a schema connection's transaction."""

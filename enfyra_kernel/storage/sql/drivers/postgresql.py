@@ -28,7 +28,7 @@ _COUNT = re.compile(r"(\d+)$")
 _LOST = (asyncpg.exceptions.PostgresConnectionError, asyncpg.exceptions.InterfaceError, OSError)
 
 Connection = Any
-_connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType]
+_connect: Any = getattr(asyncpg, "connect")  # noqa: B009 - its type is not known
 
 
 class PostgresqlRunner:

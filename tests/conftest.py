@@ -1,0 +1,156 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from enfyra_kernel.kernel import Kernel
+
+from .api import Api
+from .databases import (
+    ENGINES,
+    Databases,
+    MysqlDatabases,
+    PostgresqlDatabases,
+    SqliteDatabases,
+    settings,
+)
+from .services import SERVICES, Service, ServiceMissing
+
+pytest_plugins = ["tests.loop_watch"]
+
+_SERVICE_OF = {"postgresql": "postgresql", "mysql": "mariadb"}
+_started: dict[str, Service] = {}
+
+
+def _variable(name: str) -> str:
+    return f"TEST_{name.upper()}_URL"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With several test processes, start the services once, for all of them."""
+    workers = getattr(config.option, "numprocesses", None)
+    if workers and not hasattr(config, "workerinput"):
+        for name in SERVICES:
+            try:
+                os.environ[_variable(name)] = _start(name)
+            except ServiceMissing as error:
+                if os.environ.get("CI"):
+                    raise pytest.UsageError(str(error)) from None
+
+
+def pytest_unconfigure() -> None:
+    for service in _started.values():
+        service.stop()
+    _started.clear()
+
+
+def _start(name: str) -> str:
+    if name not in _started:
+        _started[name] = SERVICES[name]().start()
+    return _started[name].url
+
+
+def service_url(name: str) -> str:
+    """Give the address of a service, started if it does not run yet; skip if it cannot be had."""
+    url = os.environ.get(_variable(name))
+    if url is not None:
+        return url
+    try:
+        return _start(name)
+    except ServiceMissing as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{name}: {error}")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    return service_url("redis")
+
+
+@pytest.fixture(scope="session")
+def mongodb_url() -> str:
+    return service_url("mongodb")
+
+
+@pytest.fixture(scope="session")
+def _database_makers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Databases]:
+    return {"sqlite": SqliteDatabases(tmp_path_factory.mktemp("sqlite"))}
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each SQL engine in turn."""
+    return request.param
+
+
+@pytest.fixture
+def databases(engine: str, _database_makers: dict[str, Databases]) -> Databases:
+    """What makes databases of the engine at hand."""
+    if engine not in _database_makers:
+        url = service_url(_SERVICE_OF[engine])
+        maker = PostgresqlDatabases if engine == "postgresql" else MysqlDatabases
+        _database_makers[engine] = maker(url)
+    return _database_makers[engine]
+
+
+@pytest.fixture
+def database_uri(databases: Databases) -> Iterator[str]:
+    """A database that holds the system tables and an administrator."""
+    uri = databases.fresh()
+    yield uri
+    databases.drop(uri)
+
+
+@pytest.fixture
+def empty_uri(databases: Databases) -> Iterator[str]:
+    """A database that holds nothing."""
+    uri = databases.empty()
+    yield uri
+    databases.drop(uri)
+
+
+@pytest_asyncio.fixture
+async def kernel(database_uri: str) -> AsyncIterator[Kernel]:
+    """A started kernel on a fresh database of each engine."""
+    async with Kernel(settings(database_uri)) as kernel:
+        yield kernel
+
+
+@pytest_asyncio.fixture
+async def api(kernel: Kernel) -> Api:
+    """The administrator's client of `kernel`."""
+    return await Api(kernel).login()
+
+
+@pytest.fixture
+def sqlite_uri(_database_makers: dict[str, Databases]) -> Iterator[str]:
+    """A database as `database_uri`, on SQLite only."""
+    maker = _database_makers["sqlite"]
+    uri = maker.fresh()
+    yield uri
+    maker.drop(uri)
+
+
+@pytest_asyncio.fixture
+async def sqlite_kernel(sqlite_uri: str) -> AsyncIterator[Kernel]:
+    """A started kernel on SQLite, for what does not depend on the engine."""
+    async with Kernel(settings(sqlite_uri)) as kernel:
+        yield kernel
+
+
+@pytest_asyncio.fixture
+async def sqlite_api(sqlite_kernel: Kernel) -> Api:
+    """The administrator's client of `sqlite_kernel`."""
+    return await Api(sqlite_kernel).login()
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The project's root."""
+    return Path(__file__).parents[1]

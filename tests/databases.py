@@ -1,0 +1,149 @@
+"""Fresh databases for tests, quickly: each engine's system tables are installed once and copied."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+import subprocess
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from enfyra_kernel.kernel import Kernel
+from enfyra_kernel.settings import Settings
+
+ADMIN_EMAIL = "admin@enfyra.local"
+ADMIN_PASSWORD = "secret"
+SECRET_KEY = "a key that is only good for tests"
+ENGINES = ("sqlite", "postgresql", "mysql")
+
+
+def settings(uri: str, **more: Any) -> Settings:
+    """Give the settings for a database of the tests."""
+    return Settings.load(
+        {},
+        dotenv=None,
+        db_uri=uri,
+        secret_key=SECRET_KEY,
+        admin_email=ADMIN_EMAIL,
+        admin_password=ADMIN_PASSWORD,
+        **{"port": 0, "refresh_interval": 0.1, **more},
+    )
+
+
+def install(uri: str) -> None:
+    """Start a kernel once, so that the database has its system tables and its administrator."""
+
+    async def start() -> None:
+        async with Kernel(settings(uri)):
+            pass
+
+    asyncio.run(start())
+
+
+class SqliteDatabases:
+    """Copies of one file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._template = folder / "template.db"
+
+    def empty(self) -> str:
+        return f"sqlite:///{self._folder / uuid.uuid4().hex}.db"
+
+    def fresh(self) -> str:
+        if not self._template.exists():
+            install(f"sqlite:///{self._template}")
+            with sqlite3.connect(self._template) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        uri = self.empty()
+        shutil.copy(self._template, uri.removeprefix("sqlite:///"))
+        return uri
+
+    def drop(self, uri: str) -> None:
+        for path in self._folder.glob(Path(uri.removeprefix("sqlite:///")).name + "*"):
+            path.unlink()
+
+
+class PostgresqlDatabases:
+    """Databases made of a template."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._template: str | None = None
+
+    def _run(self, *statements: str) -> None:
+        import asyncpg
+
+        async def run() -> None:
+            connection = await asyncpg.connect(self._url)
+            for statement in statements:
+                await connection.execute(statement)
+            await connection.close()
+
+        asyncio.run(run())
+
+    def _uri(self, name: str) -> str:
+        return self._url.rpartition("/")[0] + "/" + name
+
+    def empty(self) -> str:
+        name = f"t{uuid.uuid4().hex[:16]}"
+        self._run(f"CREATE DATABASE {name}")
+        return self._uri(name)
+
+    def fresh(self) -> str:
+        if self._template is None:
+            uri = self.empty()
+            install(uri)
+            self._template = uri.rpartition("/")[2]
+        name = f"t{uuid.uuid4().hex[:16]}"
+        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        return self._uri(name)
+
+    def drop(self, uri: str) -> None:
+        self._run(f"DROP DATABASE IF EXISTS {uri.rpartition('/')[2]} WITH (FORCE)")
+
+
+class MysqlDatabases:
+    """Databases made of a dump."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._url = url
+        self._client = [
+            "-h127.0.0.1", f"-P{parts.port}", "-uenfyra", "-pp@ss", "--protocol=tcp",
+        ]  # fmt: skip
+        self._dump: bytes | None = None
+
+    def _run(self, text: str | bytes, database: str = "") -> None:
+        data = text if isinstance(text, bytes) else text.encode()
+        command = ["mariadb", "--no-defaults", *self._client, *([database] if database else [])]
+        subprocess.run(command, input=data, check=True, capture_output=True)
+
+    def _uri(self, name: str) -> str:
+        return self._url.rpartition("/")[0] + "/" + name
+
+    def empty(self) -> str:
+        name = f"t{uuid.uuid4().hex[:16]}"
+        self._run(f"CREATE DATABASE {name}")
+        return self._uri(name)
+
+    def fresh(self) -> str:
+        if self._dump is None:
+            uri = self.empty()
+            install(uri)
+            command = ["mariadb-dump", "--no-defaults", *self._client, uri.rpartition("/")[2]]
+            self._dump = subprocess.run(command, check=True, capture_output=True).stdout
+        uri = self.empty()
+        self._run(self._dump, uri.rpartition("/")[2])
+        return uri
+
+    def drop(self, uri: str) -> None:
+        self._run(f"DROP DATABASE IF EXISTS {uri.rpartition('/')[2]}")
+
+
+Databases = SqliteDatabases | PostgresqlDatabases | MysqlDatabases
+Fresh = Callable[[], str]

@@ -1,0 +1,14 @@
+"""Private PostgreSQL, MariaDB, MongoDB and Redis for the tests: started on free ports, stopped by
+pid, never those that happen to run on the standard ports."""
+
+from .base import Service, ServiceMissing
+from .mariadb import MariaDB
+from .mongodb import MongoDB
+from .postgresql import PostgreSQL
+from .redis import Redis
+
+SERVICES: dict[str, type[Service]] = {
+    one.name: one for one in (PostgreSQL, MariaDB, MongoDB, Redis)
+}
+
+__all__ = ["SERVICES", "MariaDB", "MongoDB", "PostgreSQL", "Redis", "Service", "ServiceMissing"]

@@ -138,12 +138,6 @@ class Settings(BaseModel):
         ge=1,
         description="The most rows a JSON answer holds. Arrow streams are not capped.",
     )
-    max_body_mb: int = Field(
-        default=32,
-        alias="ENFYRA_MAX_BODY_MB",
-        ge=1,
-        description="The largest JSON body, in megabytes. Arrow streams are not capped.",
-    )
     db_pool_size: int = Field(
         default=8,
         alias="ENFYRA_DB_POOL_SIZE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -63,7 +64,10 @@ class Api:
         headers: dict[str, str] | None = None,
         **query: Any,
     ) -> Answer:
-        content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+        content = raw if raw is not None else b""
+        if body is not None:
+            # On a thread: the loop is the kernel's, and a large body is the client's affair.
+            content = (await asyncio.to_thread(json.dumps, body)).encode()
         named = {"content-type": "application/json"} if content else {}
         if self.token is not None:
             named["authorization"] = f"Bearer {self.token}"
@@ -75,7 +79,7 @@ class Api:
         if response.stream is not None:
             data = b"".join([piece async for piece in response.stream])
             return Answer(response.status, data, response.headers)
-        decoded = json.loads(response.body) if response.body else None
+        decoded = await asyncio.to_thread(json.loads, response.body) if response.body else None
         return Answer(response.status, decoded, response.headers)
 
     async def get(self, path: str, **query: Any) -> Answer:

@@ -40,7 +40,7 @@ class Accounts:
 
     async def login(self, context: Context) -> Response:
         """Answer POST /auth/login."""
-        body = _strict(context.json(), {"email": str, "password": str}, {"remember": bool})
+        body = _strict(await context.json(), {"email": str, "password": str}, {"remember": bool})
         given = await self._sessions.login(
             body["email"], body["password"], remember=body.get("remember", False)
         )
@@ -48,7 +48,7 @@ class Accounts:
 
     async def refresh(self, context: Context) -> Response:
         """Answer POST /auth/refresh-token."""
-        body = _strict(context.json(), {"refreshToken": str}, {})
+        body = _strict(await context.json(), {"refreshToken": str}, {})
         given = await self._sessions.refresh(body["refreshToken"])
         return spread(msgspec.to_builtins(given))
 
@@ -56,7 +56,7 @@ class Accounts:
         """Answer POST /auth/logout: by the refresh token in the body, or by the bearer token."""
         session: str | None = None
         if context.request.body:
-            body = _strict(context.json(), {}, {"refreshToken": str})
+            body = _strict(await context.json(), {}, {"refreshToken": str})
             if "refreshToken" in body:
                 session = self._sessions.session_of(body["refreshToken"])
         if session is None and context.caller is not None:
@@ -74,7 +74,7 @@ class Accounts:
     async def change_me(self, context: Context) -> Response:
         """Answer PATCH /me: the password, and fields that are the user's to change."""
         caller = _required(context)
-        body = context.json()
+        body = await context.json()
         if not isinstance(body, Mapping):
             raise EnfyraError("INVALID_BODY", "The body must be a JSON object")
         values = dict(cast("Mapping[str, Any]", body))

@@ -35,7 +35,7 @@ class Crud:
         repository = self._records.of_table(context.table, context.snapshot)
         if context.content_type == ARROW:
             return await self._load(context)
-        body = context.json()
+        body = await context.json()
         query = context.query()
         if isinstance(body, list):
             rows = await repository.create_many(_records(body), query, context.access)
@@ -76,7 +76,7 @@ class Crud:
         """Answer PATCH on a record."""
         repository = self._records.of_table(context.table, context.snapshot)
         rows = await repository.update(
-            key_of(context), context.json(), context.query(), context.access
+            key_of(context), await context.json(), context.query(), context.access
         )
         return success(rows)
 
@@ -84,7 +84,7 @@ class Crud:
         """Answer PUT on a record."""
         repository = self._records.of_table(context.table, context.snapshot)
         rows = await repository.replace(
-            key_of(context), context.json(), context.query(), context.access
+            key_of(context), await context.json(), context.query(), context.access
         )
         return success(rows)
 

@@ -15,7 +15,7 @@ from ..logs import correlation_id, get_logger
 from ..metadata.registry import Registry
 from ..metadata.routes import ITEM_METHODS, Route, RouteMatch, normal_path
 from ..metadata.snapshot import Snapshot
-from ..metadata.system import SYSTEM_NAMES
+from ..metadata.system import PLANNED_TABLES, SYSTEM_NAMES
 from .accounts import Accounts
 from .context import Context
 from .crud import Crud
@@ -27,7 +27,6 @@ _log = get_logger("request")
 
 Operation = Callable[[Context], Awaitable[Response]]
 
-PLANNED = frozenset({"table_definition", "column_definition", "relation_definition"})
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
 _MAX_CORRELATION = 128
 _PROCESS = f"req_{secrets.token_hex(6)}_"
@@ -147,7 +146,7 @@ class Lifecycle:
             return operation
         crud = self._crud
         if table.definition.is_system:
-            crud = self._planned if table.name in PLANNED else self._system
+            crud = self._planned if table.name in PLANNED_TABLES else self._system
         match method:
             case "GET":
                 return crud.list

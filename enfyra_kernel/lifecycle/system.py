@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from ..encoding import encode_json
 from ..errors import EnfyraError
 from ..identity.passwords import Passwords
+from ..metadata.names import RESERVED_PATHS
 from ..metadata.registry import DefinitionChange
 from ..metadata.system import DEFINITION_TABLES
 from ..query.ast import Compare, Operator, Query, Shape
@@ -25,6 +27,17 @@ USER = "user_definition"
 # Changing a row of these changes what somebody's token is worth.
 IDENTITY_TABLES = frozenset({USER, "role_definition", "session_definition"})
 OPTIONS = frozenset({"schemaConfirmHash", "schema_confirm_hash", "preview"})
+ROUTE = "route_definition"
+# Rows of the system that are there to be changed.
+OPEN_TABLES = frozenset({USER, "setting_definition"})
+SYSTEM_FIELDS = {
+    ROUTE: frozenset(
+        {"description", "icon", "publicMethods", "skipRoleGuardMethods", "availableMethods",
+         "maxUploadFileSize"}
+    ),
+    "method_definition": frozenset({"buttonColor", "textColor"}),
+}  # fmt: skip
+_PATH = re.compile(r"(/(:[A-Za-z_]\w*|\*\w*|[A-Za-z0-9._~-]+))+")
 
 
 class SystemCrud(Crud):
@@ -64,6 +77,7 @@ class SystemCrud(Crud):
 
     async def _change(self, context: Context, change: Callable[..., Awaitable[bytes]]) -> Response:
         body = await self._prepared(context, creating=False)
+        await self._guard_system(context, body)
         await self._guard_root(context)
         async with self._changing(context) as session:
             rows = await change(key_of(context), body, context.query(), context.access, session)
@@ -88,14 +102,14 @@ class SystemCrud(Crud):
 
     async def _row(self, repository: Repository, key: str, field: str) -> dict[str, Any]:
         shape = Shape(where=Compare(repository.table.primary.name, Operator.EQ, 0), fields=(field,))
-        bound = repository.key_slot.read(key)
+        bound = repository.bound_key(key)
         rows = await repository.rows(Query(shape=shape, values=(bound,)), ADMINISTRATOR)
         if not rows:
             raise repository.not_found(key)
         return rows[0]
 
     async def _prepared(self, context: Context, *, creating: bool) -> Any:
-        body = context.json()
+        body = await context.json()
         if isinstance(body, list):
             raise EnfyraError("INVALID_BODY", "System tables take one record at a time")
         if not isinstance(body, dict):
@@ -107,6 +121,8 @@ class SystemCrud(Crud):
         }
         if context.table.name == USER:
             named = await self._prepared_user(named, creating=creating)
+        if context.table.name == ROUTE and "path" in named:
+            _check_path(named["path"])
         return named
 
     async def _prepared_user(self, body: dict[str, Any], *, creating: bool) -> dict[str, Any]:
@@ -120,6 +136,21 @@ class SystemCrud(Crud):
         if isinstance(body.get("email"), str):
             body = body | {"email": body["email"].strip().lower()}
         return body
+
+    async def _guard_system(self, context: Context, body: Any) -> None:
+        """Rows of the system are changed only where that breaks nothing."""
+        table = context.table
+        if not isinstance(body, dict) or "isSystem" not in table.columns or table.name in OPEN_TABLES:
+            return
+        row = await self._row(self._repository(context), key_of(context), "isSystem")
+        allowed = SYSTEM_FIELDS.get(table.name, frozenset({"description"}))
+        refused = sorted(set[str](body) - allowed - {"id", "createdAt", "updatedAt"})
+        if row["isSystem"] and refused:
+            raise EnfyraError(
+                "AUTHORIZATION_ERROR",
+                f"This '{table.name}' belongs to the system; of it, only "
+                f"{', '.join(sorted(allowed))} can be changed, not {', '.join(refused)}",
+            )
 
     async def _guard_root(self, context: Context) -> None:
         """The first administrator's row is changed by nobody but himself."""
@@ -161,7 +192,7 @@ class DefinitionCrud(Crud):
             "column_definition": self._definitions.create_column,
             "relation_definition": self._definitions.create_relation,
         }
-        changed = await makers[context.table.name](context.json(), **self._options(context))
+        changed = await makers[context.table.name](await context.json(), **self._options(context))
         return await self._answer(context, changed, status=201)
 
     async def update(self, context: Context) -> Response:
@@ -172,7 +203,7 @@ class DefinitionCrud(Crud):
             "relation_definition": self._definitions.update_relation,
         }
         changed = await changers[context.table.name](
-            self._id(context), context.json(), **self._options(context)
+            self._id(context), await context.json(), **self._options(context)
         )
         return await self._answer(context, changed, status=200)
 
@@ -217,3 +248,15 @@ class DefinitionCrud(Crud):
         )
         page = await repository.find(Query(shape=shape, values=(changed.id,)), context.access)
         return success(page.rows, status=status)
+
+
+def _check_path(path: Any) -> None:
+    """Refuse a route's path that could never match, or would hide the server's own."""
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        raise EnfyraError(
+            "INVALID_BODY",
+            problems=["path must look like /shop/:city, with letters, digits, '.', '_', '~', '-'"],
+        )
+    first = path[1:].partition("/")[0].lower()
+    if first.partition(".")[0] in RESERVED_PATHS:
+        raise EnfyraError("INVALID_BODY", problems=[f"path must not begin with /{first}"])

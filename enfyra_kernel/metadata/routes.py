@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from .definitions import RouteDefinition
+from .system import ALIASES
 from .tables import Table
 
 PREFIXES = ("/api", "/enfyra")
@@ -79,6 +80,7 @@ class RouteTable:
         return self._find_otherwise(normal_path(path))
 
     def _find_otherwise(self, path: str) -> RouteMatch | None:
+        path = _without_alias(path)
         route = self._exact.get(path)
         if route is not None:
             return RouteMatch(route, _NO_PARAMETERS, False)
@@ -122,6 +124,14 @@ def normal_path(path: str) -> str:
             path = path[len(prefix) :]
             break
     return path.rstrip("/") or "/"
+
+
+def _without_alias(path: str) -> str:
+    """Give the path with the newer spelling of a system table's name put back."""
+    if not path.startswith("/enfyra_"):
+        return path
+    name, slash, rest = path[1:].partition("/")
+    return f"/{ALIASES.get(name, name)}{slash}{rest}"
 
 
 def _score(segments: tuple[str, ...]) -> int:

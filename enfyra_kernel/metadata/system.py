@@ -629,6 +629,9 @@ SECRETS = frozenset(
     if column.is_secret
 )
 
+# Changed through the planner, because the database changes with them.
+PLANNED_TABLES = frozenset({"table_definition", "column_definition", "relation_definition"})
+
 # Changing a row of these changes what the API does: the Snapshot is made anew.
 DEFINITION_TABLES = frozenset(
     {"table_definition", "column_definition", "relation_definition", "column_rule_definition",

@@ -27,7 +27,7 @@ from .ast import (
     Shape,
     SortKey,
 )
-from .selection import Selected, Selection, select_fields
+from .selection import MAX_DEPTH, Selected, Selection, select_fields
 
 # -- predicates: a Filter with its names resolved -------------------------------------------------
 
@@ -174,6 +174,8 @@ INTERNAL = Access(unpublished=True, secrets=True)
 
 def plan(shape: Shape, table: Table, snapshot: Snapshot, access: Access) -> Plan:
     """Resolve a query's names.
+
+    How deep relations may be followed is the setting `maxQueryDepth`.
 
     Raises:
         EnfyraError: UNKNOWN_FIELD with the nearest name, INVALID_QUERY for what a field cannot
@@ -353,7 +355,10 @@ class _Planner:
     def selection(
         self, fields: tuple[str, ...] | None, deep: tuple[Deep, ...], table: Table
     ) -> Selection:
-        return select_fields(fields, deep, table, self._snapshot, self._access.sees, unknown_field)
+        most = int(self._snapshot.settings.get("maxQueryDepth") or MAX_DEPTH)
+        return select_fields(
+            fields, deep, table, self._snapshot, self._access.sees, unknown_field, most
+        )
 
 
 def _read_search(value: Any) -> str:

@@ -11,7 +11,8 @@ from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Relation, Table
 from .ast import Deep
 
-MAX_HOPS = 7
+MAX_DEPTH = 7
+MAX_PATH = 50
 
 Sees = Callable[[ColumnDefinition | Relation], bool]
 UnknownField = Callable[[Table, str, str], EnfyraError]
@@ -57,16 +58,16 @@ class _Wanted:
     def relation(self, name: str) -> _Wanted:
         return self.below.setdefault(name, _Wanted())
 
-    def add(self, field: str, hops: int = 0) -> None:
+    def add(self, field: str) -> None:
         self.empty = False
         exclude = field.startswith("-")
         head, dot, rest = field.removeprefix("-").partition(".")
-        if hops > MAX_HOPS:
-            raise EnfyraError("INVALID_QUERY", f"fields: more than {MAX_HOPS} relations deep")
+        if field.count(".") > MAX_PATH:
+            raise EnfyraError("INVALID_QUERY", f"fields: '{field[:60]}...' is too long a path")
         if dot:
             if not head or not rest:
                 raise EnfyraError("INVALID_QUERY", f"fields: '{field}' is not a path of names")
-            self.relation(head).add(f"-{rest}" if exclude else rest, hops + 1)
+            self.relation(head).add(f"-{rest}" if exclude else rest)
         elif head == "*":
             if exclude:
                 raise EnfyraError("INVALID_QUERY", "fields: '-*' would leave nothing")
@@ -84,14 +85,15 @@ def select_fields(
     snapshot: Snapshot,
     sees: Sees,
     unknown: UnknownField,
+    most: int = MAX_DEPTH,
 ) -> Selection:
-    """Resolve what an answer shall hold.
+    """Resolve what an answer shall hold, at most so many relations deep.
 
     Without `fields`: every column the caller may see, and each to-one relation as its key.
     An excluded name (`-content`) turns its level into "all but".
     """
     wanted = _collect(fields, deep)
-    return _Selector(snapshot, sees, unknown).select(wanted, table, "fields")
+    return _Selector(snapshot, sees, unknown, most).select(wanted, table, "fields", 0)
 
 
 def _collect(fields: Iterable[str] | None, deep: tuple[Deep, ...]) -> _Wanted:
@@ -110,17 +112,23 @@ def _collect(fields: Iterable[str] | None, deep: tuple[Deep, ...]) -> _Wanted:
 
 
 class _Selector:
-    def __init__(self, snapshot: Snapshot, sees: Sees, unknown: UnknownField) -> None:
+    def __init__(self, snapshot: Snapshot, sees: Sees, unknown: UnknownField, most: int) -> None:
+        self._most = most
         self._snapshot = snapshot
         self._sees = sees
         self._unknown = unknown
 
-    def select(self, wanted: _Wanted, table: Table, place: str) -> Selection:
+    def select(self, wanted: _Wanted, table: Table, place: str, depth: int) -> Selection:
+        if depth > self._most:
+            raise EnfyraError(
+                "INVALID_QUERY", f"{place}: relations can be followed {self._most} deep at most"
+            )
         for name in (*wanted.names, *wanted.excluded, *wanted.below):
             if name not in table.columns and name not in table.relations:
                 raise self._unknown(table, name, place)
         return tuple(
-            self._one(name, wanted, table, place) for name in self._names(wanted, table, place)
+            self._one(name, wanted, table, place, depth)
+            for name in self._names(wanted, table, place)
         )
 
     def _names(self, wanted: _Wanted, table: Table, place: str) -> list[str]:
@@ -154,7 +162,7 @@ class _Selector:
                 f"{place}: you are not allowed to see the field '{name}' of '{table.name}'",
             )
 
-    def _one(self, name: str, wanted: _Wanted, table: Table, place: str) -> Selected:
+    def _one(self, name: str, wanted: _Wanted, table: Table, place: str, depth: int) -> Selected:
         column = table.columns.get(name)
         if column is not None:
             if name in wanted.below:
@@ -175,7 +183,7 @@ class _Selector:
         if below is None:
             selection: Selection = (SelectedColumn(target.primary.name, target.primary),)
         else:
-            selection = self.select(below, target, f"{place}.{name}")
+            selection = self.select(below, target, f"{place}.{name}", depth + 1)
         return SelectedOne(
             name, relation, target, selection, _key_only(relation, target, selection)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
@@ -181,21 +182,20 @@ class Repository:
         if len(bodies) != 1:
             await self._refuse_many()
         now = self._clock.now()
-        contents = self._read_many(bodies, access, now)
+        contents = await asyncio.to_thread(self._read_many, bodies, access, now)
         shape = query.shape
-        groups = _grouped(contents)
+        groups = await asyncio.to_thread(_grouped, contents)
         results: dict[int, bytes] = {}
         async with self._database.transaction() as session:
             for columns, members in groups.items():
                 write = self._insert(columns, shape.fields, shape.deep, access)
-                rows = [tuple(content.columns.values()) for _, content in members]
                 try:
-                    _, returned = await session.write_many(write, rows)
+                    _, returned = await session.write_many(write, [row for _, row in members])
                 except ConstraintViolation as violation:
                     raise await self._explained(violation, {}, contents) from violation
                 positions = (position for position, _ in members)
                 results |= dict(zip(positions, returned or (), strict=True))
-        return b"[" + b",".join(results[position] for position in sorted(results)) + b"]"
+        return await asyncio.to_thread(_joined, results)
 
     async def load(
         self, stream: AsyncIterator[bytes], options: LoadOptions, access: Access = PUBLISHED
@@ -272,7 +272,7 @@ class Repository:
     async def _change(
         self, key: Any, content: Content, query: Query, access: Access, session: Session | None
     ) -> bytes:
-        bound = self._bound_key(key)
+        bound = self.bound_key(key)
         shape = query.shape
         if content.links or not content.columns:
             async with self._together(session) as transaction:
@@ -329,7 +329,7 @@ class Repository:
         """
         if self.table.definition.is_single_record:
             raise EnfyraError("BAD_REQUEST", f"The record of '{self.table.name}' cannot be deleted")
-        bound = self._bound_key(key)
+        bound = self.bound_key(key)
         write = self._database.delete(Delete(self.table, key_equals(self.table), (self.key_slot,)))
         try:
             count, _ = await (session or self._database).write(write, (bound,))
@@ -340,7 +340,7 @@ class Repository:
 
     # -- parts ----------------------------------------------------------------------------------
 
-    def _bound_key(self, key: Any) -> Any:
+    def bound_key(self, key: Any) -> Any:
         """Read a key out of a path; one that can be no key is one that does not exist."""
         try:
             return self.key_slot.read(key)
@@ -376,11 +376,16 @@ class Repository:
         return explain_write(violation, self.table, named)
 
 
+def _joined(results: Mapping[int, bytes]) -> bytes:
+    return b"[" + b",".join(results[position] for position in sorted(results)) + b"]"
+
+
 def _grouped(
     contents: Sequence[Content],
-) -> dict[tuple[str, ...], list[tuple[int, Content]]]:
-    """Group contents by the columns that they have, which one statement shares."""
-    groups: dict[tuple[str, ...], list[tuple[int, Content]]] = {}
+) -> dict[tuple[str, ...], list[tuple[int, tuple[Any, ...]]]]:
+    """Group rows by the columns that they have, which one statement shares."""
+    groups: dict[tuple[str, ...], list[tuple[int, tuple[Any, ...]]]] = {}
     for position, content in enumerate(contents):
-        groups.setdefault(tuple(content.columns), []).append((position, content))
+        row = (position, tuple(content.columns.values()))
+        groups.setdefault(tuple(content.columns), []).append(row)
     return groups

@@ -14,7 +14,7 @@ from ..errors import EnfyraError
 from ..logs import get_logger
 from ..metadata.definitions import RelationDefinition, TableDefinition
 from ..metadata.snapshot import Snapshot
-from ..metadata.system import LOCK_TABLE, READ_ONLY_TABLES, SYSTEM_TABLES
+from ..metadata.system import LOCK_TABLE, PLANNED_TABLES, READ_ONLY_TABLES, SYSTEM_TABLES
 from ..storage.changes import CreateTable
 from ..storage.database import Database
 from ..storage.physical import PhysicalTable
@@ -219,7 +219,7 @@ class _Seeds:
         facts: list[dict[str, Any]] = []
         links: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = []
         for table in self._catalog.values():
-            methods = ("GET",) if table.name in READ_ONLY_TABLES else METHODS
+            methods = _methods_of(table.name)
             facts.append(_route(f"/{table.name}", self._writer.ids[table.id]))
             links.append((methods, (), ()))
         for path, available, public, logged_in in STATIC_ROUTES:
@@ -234,6 +234,13 @@ class _Seeds:
                 for method in groups[position]
             ]
             await self._rows.link_pairs("route_definition", property_name, pairs)
+
+
+def _methods_of(name: str) -> tuple[str, ...]:
+    if name in READ_ONLY_TABLES:
+        return ("GET",)
+    # What a replacement leaves out of a definition would be ambiguous.
+    return tuple(one for one in METHODS if one != "PUT" or name not in PLANNED_TABLES)
 
 
 def _route(path: str, table_id: int | None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ _log = get_logger("server")
 # client gets to read the answer; beyond that the connection is closed.
 PATIENCE = 16
 WAITING_CHUNKS = 8
+DEFAULT_MAX_BODY = 32
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
@@ -43,7 +44,6 @@ class SiteRouter(routing.Router):
         self.stopping = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self.max_body = site.kernel.settings.max_body_mb << 20
 
     def find_handler(
         self, request: httputil.HTTPServerRequest, **_: object
@@ -57,6 +57,12 @@ class SiteRouter(routing.Router):
     ) -> httputil.HTTPMessageDelegate:
         """Give the delegate of a request on a connection that is all ours."""
         return SiteDelegate(self, request_conn)
+
+    @property
+    def max_body(self) -> int:
+        """How many bytes a JSON body may have: `maxRequestBodySize`, which can change any time."""
+        settings = self.site.kernel.registry.current.settings
+        return int(settings.get("maxRequestBodySize") or DEFAULT_MAX_BODY) << 20
 
     def begin(self) -> None:
         """Note that a request is being answered."""
@@ -122,9 +128,10 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
                 return None
             return self._incoming.put(chunk)
         self._size += len(chunk)
-        if self._size <= self._router.max_body:
+        limit = self._router.max_body
+        if self._size <= limit:
             self._chunks.append(chunk)
-        elif self._size > self._router.max_body * PATIENCE:
+        elif self._size > limit * PATIENCE:
             self._close()
         else:
             self._chunks.clear()

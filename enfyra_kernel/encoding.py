@@ -46,7 +46,7 @@ def decode_json_in_pieces(data: bytes) -> Any:
     megabytes. A list, which large bodies are, is cut into its items first, and those are decoded
     one by one.
     """
-    if not data.lstrip()[:1] == b"[":
+    if data.lstrip()[:1] != b"[":
         return decode_json(data)
     try:
         items = _pieces.decode(data)

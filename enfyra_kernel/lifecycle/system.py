@@ -140,7 +140,11 @@ class SystemCrud(Crud):
     async def _guard_system(self, context: Context, body: Any) -> None:
         """Rows of the system are changed only where that breaks nothing."""
         table = context.table
-        if not isinstance(body, dict) or "isSystem" not in table.columns or table.name in OPEN_TABLES:
+        if (
+            not isinstance(body, dict)
+            or "isSystem" not in table.columns
+            or table.name in OPEN_TABLES
+        ):
             return
         row = await self._row(self._repository(context), key_of(context), "isSystem")
         allowed = SYSTEM_FIELDS.get(table.name, frozenset({"description"}))

@@ -9,6 +9,7 @@ import msgspec.structs
 
 from ..storage import changes as c
 from ..storage.physical import PhysicalColumn, PhysicalReference, PhysicalTable
+from .renaming import renames as order_renames
 
 
 @dataclass(slots=True)
@@ -137,14 +138,19 @@ def _columns(steps: _Steps, was: PhysicalTable, now: PhysicalTable) -> dict[str,
             continue
         if old.name != column.name:
             renames[old.name] = column.name
-            steps.rename.append(c.RenameColumn(now.name, old, column.name))
         renamed = msgspec.structs.replace(old, name=column.name)
         if _differs(renamed, column):
             steps.alter.append(c.AlterColumn(now.name, renamed, column))
-    steps.drop_columns += [
-        c.DropColumn(now.name, column) for key, column in before.items() if key not in after
-    ]
-    return renames
+    gone = [old for key, old in before.items() if key not in after]
+    made, going = order_renames(
+        now.name,
+        [(old, renames[old.name]) for old in was.columns if old.name in renames],
+        gone,
+        {column.name for column in now.columns},
+    )
+    steps.rename += made
+    steps.drop_columns += [c.DropColumn(now.name, column) for column in going]
+    return renames | {old.name: left.name for old, left in zip(gone, going, strict=True)}
 
 
 def _differs(old: PhysicalColumn, new: PhysicalColumn) -> bool:

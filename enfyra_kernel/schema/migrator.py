@@ -22,6 +22,7 @@ from .journal import COMMITTED, COMPLETED, ROLLED_BACK, RUNNING, Journal, Journa
 from .layout import layout
 from .lock import Lease
 from .preview import confirm_hash, losses, preview
+from .renaming import name_before, old_names_of_tables
 from .rows import CatalogWriter, SystemRows
 
 _log = get_logger("schema")
@@ -119,7 +120,7 @@ class Migrator:
 
         Tables are called by their new names.
         """
-        names = _renamed(changes)
+        names = old_names_of_tables(changes)
         asking = {name: names.get(name, name) for name in _asking(changes)}
         if not asking:
             return set()
@@ -148,7 +149,7 @@ class Migrator:
                     "have a default",
                 )
             case c.AlterColumn(table, old):
-                before = _old_name(changes, table, old.name)
+                before = name_before(changes, table, old.name)
                 source = names.get(table, table)
                 await self._check_alteration(session, source, before, change)
             case c.AddIndex(table, index) if index.unique:
@@ -319,11 +320,6 @@ def _following(
     return tables
 
 
-def _renamed(changes: Sequence[c.Change]) -> dict[str, str]:
-    """Give the old names of renamed tables by their new ones."""
-    return {one.new: one.old for one in changes if isinstance(one, c.RenameTable)}
-
-
 def _asking(changes: Sequence[c.Change]) -> set[str]:
     """Give the existing tables whose rows matter to a change."""
     created = {one.table.name for one in changes if isinstance(one, c.CreateTable)}
@@ -332,10 +328,3 @@ def _asking(changes: Sequence[c.Change]) -> set[str]:
         for one in changes
         if isinstance(one, c.AddColumn | c.AlterColumn | c.DropColumn | c.DropTable)
     } - created
-
-
-def _old_name(changes: Sequence[c.Change], table: str, column: str) -> str:
-    for one in changes:
-        if isinstance(one, c.RenameColumn) and one.table == table and one.new == column:
-            return one.old.name
-    return column

@@ -13,6 +13,7 @@ from ..metadata.definitions import ColumnDefinition, TableDefinition
 from ..storage import changes as c
 from .catalog import Catalog
 from .conversion import loses
+from .renaming import name_before
 
 # Ids of new definitions are provisional (negative) and make no difference.
 _IDS = {"id", "source", "target", "mappedBy"}
@@ -58,7 +59,8 @@ def losses(changes: Sequence[c.Change], filled: set[str]) -> list[str]:
             case c.DropTable(table) if table.name in filled:
                 found.append(f"the table '{table.name}' and its records")
             case c.DropColumn(table, column) if table in filled:
-                found.append(f"the column '{table}.{column.name}' and its values")
+                name = name_before(changes, table, column.name)
+                found.append(f"the column '{table}.{name}' and its values")
             case c.AlterColumn(table, old, new) if table in filled and loses(old, new):
                 found.append(
                     f"the exact form of values in '{table}.{new.name}' "

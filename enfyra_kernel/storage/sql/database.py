@@ -21,7 +21,7 @@ from ...query.plan import Comparison, Plan, Slot
 from ...query.selection import SelectedColumn, Selection
 from ..database import Page, Read, SchemaSession, Session, Values, Write
 from ..physical import PhysicalTable
-from .dialect import Dialect
+from .dialect import WHOLE, Dialect
 from .driver import Driver, Outcome, Row, Runner, SchemaConnection
 from .inspection import inspect_tables
 from .render import Renderer, Sizes, joined
@@ -94,6 +94,8 @@ def rounded_size(length: int) -> int:
         >>> [rounded_size(length) for length in (0, 3, 5, 100)]
         [0, 4, 8, 128]
     """
+    if length > MOST_PARAMETERS:
+        return WHOLE
     return 1 << (length - 1).bit_length() if length > 2 else length
 
 
@@ -376,6 +378,8 @@ class SqlDatabase:
         return SqlSession(self, connection.runner)
 
 
+# Longer lists travel as one JSON text, however long they are.
+MOST_PARAMETERS = 128
 MANY = 500
 MANY_BYTES = 1 << 20
 _EVERY = {"sqlite": -1, "mysql": 2**63 - 1}

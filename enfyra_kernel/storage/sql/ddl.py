@@ -270,7 +270,7 @@ class _Maker:
         The table is locked meanwhile, so that no write gets lost between the steps.
         """
         table, new = change.table, change.new
-        draft = msgspec.structs.replace(new, name=f"{new.name}__new"[:64], nullable=True)
+        draft = msgspec.structs.replace(new, name=f"_new_{new.name}", nullable=True)
         lock = f"LOCK TABLES {self._quote(table)} WRITE"
         self._connection.exec_driver_sql(lock)
         try:

@@ -21,6 +21,8 @@ Expression = ColumnElement[Any]
 Encoder = Callable[[Any], Any]
 
 JSON_KEY_LIMIT = 45
+# The size of a list that is bound as one parameter where short ones are one for each item.
+WHOLE = -1
 
 
 class Dialect(ABC):

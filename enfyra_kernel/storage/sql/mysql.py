@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,9 +14,10 @@ from sqlalchemy.dialects.mysql.asyncmy import (
 
 from ...metadata.tables import StoredColumn
 from ...metadata.types import DOCUMENTS, INSTANTS, LONG_TEXTS, ColumnType
+from ...metadata.values import precision_of
 from ...query.ast import Operator
 from ...query.folding import fold
-from .dialect import Dialect, Encoder, Expression, common_type, encode_document, text_literal
+from .dialect import WHOLE, Dialect, Encoder, Expression, common_type, encode_document, text_literal
 
 ESCAPE = "!"
 SEARCH_COLLATION = "utf8mb4_unicode_520_ci"
@@ -85,10 +86,27 @@ class MysqlDialect(Dialect):
         raise TypeError("answers are made of rows")
 
     def in_list(self, value: Expression, column: StoredColumn, slot: str, size: int) -> Expression:
-        """Compare with a list, a parameter for each item."""
+        """Compare with a list: a parameter for each item, or one JSON text for a long list."""
         if not size:
             return sa.false()
+        if size == WHOLE:
+            return value.in_(sa.select(self._items(column, slot)))
         return value.in_([sa.bindparam(f"{slot}_{number}") for number in range(size)])
+
+    def _items(self, column: StoredColumn, slot: str) -> Expression:
+        """Give the items of a JSON text as values of a column's type."""
+        precision, scale = precision_of(column.options)
+        # Without a character set, texts would be cut down to that of the database.
+        text = f"LONGTEXT CHARACTER SET utf8mb4 COLLATE {self.collation}"
+        kind = _JSON_TABLE.get(column.type, text).format(precision=precision, scale=scale)
+        rows: Any = sa.func.json_table(
+            sa.bindparam(slot), sa.literal_column(f"'$[*]' COLUMNS (item {kind} PATH '$')")
+        ).table_valued("item", name="items")
+        return rows.c["item"]
+
+    def list_value(self, encode: Encoder | None, items: Sequence[Any]) -> Any:
+        """Give the JSON text that a long list is bound as."""
+        return encode_document([_json_item(item) for item in super().list_value(encode, items)])
 
     def search(self, value: Expression, operator: Operator, slot: str) -> Expression:
         """Search in a text, ignoring case and accents."""
@@ -112,6 +130,25 @@ class MysqlDialect(Dialect):
         """Make an insert update the record that is already there."""
         kept = columns or conflict[:1]
         return statement.on_duplicate_key_update({name: statement.inserted[name] for name in kept})
+
+
+_JSON_TABLE = {
+    ColumnType.INT: "BIGINT",
+    ColumnType.BIGINT: "BIGINT",
+    ColumnType.BOOLEAN: "TINYINT",
+    ColumnType.FLOAT: "DOUBLE",
+    ColumnType.DECIMAL: "DECIMAL({precision}, {scale})",
+    ColumnType.DATE: "DATE",
+    ColumnType.DATETIME: "DATETIME(6)",
+    ColumnType.TIMESTAMP: "DATETIME(6)",
+    ColumnType.UUID: "CHAR(36)",
+}
+
+
+def _json_item(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="microseconds")
+    return int(value) if isinstance(value, bool) else value
 
 
 def _naive(value: Any) -> Any:

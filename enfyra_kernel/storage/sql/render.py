@@ -24,7 +24,7 @@ from ...query.plan import (
     Predicate,
 )
 from ...query.selection import SelectedColumn, Selection
-from .dialect import Dialect, Encoder, Expression
+from .dialect import WHOLE, Dialect, Encoder, Expression
 from .statement import LIMIT, OFFSET, Source, Statement, compile_statement
 
 Sizes = tuple[int, ...]
@@ -399,8 +399,8 @@ class _Scope:
         slot: int,
         encode: Encoder | None,
     ) -> Expression:
-        size = self._sizes[node.slot] if self._dialect.expands_lists else 0
-        if self._dialect.expands_lists:
+        size = self._sizes[node.slot] if self._dialect.expands_lists else WHOLE
+        if size != WHOLE:
             for number in range(size):
                 self._sources[f"{name}_{number}"] = Source(slot, _item(number, encode))
         else:

@@ -1,0 +1,1 @@
+"""The API below `{base_url}enfyra/` of a Jupyter Server."""

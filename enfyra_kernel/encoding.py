@@ -35,7 +35,7 @@ def decode_json(data: bytes | str) -> Any:
         return _decoder.decode(data)
     except RecursionError:
         raise EnfyraError("INVALID_JSON", "The JSON is nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise EnfyraError("INVALID_JSON", _json_fault(data, error)) from None
 
 
@@ -50,16 +50,15 @@ def decode_json_in_pieces(data: bytes) -> Any:
         return decode_json(data)
     try:
         items = _pieces.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return decode_json(data)
     return [decode_json(bytes(item)) for item in items]
 
 
 def _json_fault(data: bytes | str, error: Exception) -> str:
-    text = str(error)
-    if isinstance(error, UnicodeDecodeError):
-        return f"The JSON is not valid UTF-8 (byte {error.start})"
-    reason = text.removeprefix("JSON is malformed: ")
+    if isinstance(error, UnicodeError):
+        return f"The JSON is not valid UTF-8{_first_bad_byte(data)}"
+    reason = str(error).removeprefix("JSON is malformed: ")
     if found := _POSITION.search(reason):
         raw = data.encode() if isinstance(data, str) else data
         before = raw[: int(found[1])]
@@ -67,6 +66,17 @@ def _json_fault(data: bytes | str, error: Exception) -> str:
         column = len(before) - (before.rfind(b"\n") + 1) + 1
         reason = f"{reason[: found.start()]} (line {line}, column {column})"
     return f"The JSON is malformed: {reason}"
+
+
+def _first_bad_byte(data: bytes | str) -> str:
+    # The decoder counts from the beginning of the text value that it was in.
+    try:
+        bytes(data).decode() if not isinstance(data, str) else data.encode()
+    except UnicodeDecodeError as error:
+        return f" (byte {error.start})"
+    except UnicodeEncodeError as error:
+        return f" (character {error.start})"
+    return ""
 
 
 @lru_cache(16_384)

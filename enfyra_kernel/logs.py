@@ -6,7 +6,7 @@ import contextvars
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -41,8 +41,17 @@ def _hide_secrets(
 def _render(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     try:
         return encode_json(event).decode()
-    except TypeError:
-        return encode_json({key: str(value) for key, value in event.items()}).decode()
+    except (TypeError, ValueError, RecursionError):
+        return encode_json({_text(key): _text(value) for key, value in event.items()}).decode()
+
+
+def _text(value: object) -> str:
+    """Give something readable of a value that is no JSON: no line may be lost for it."""
+    try:
+        text = str(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"
+    return text.encode(errors="backslashreplace").decode()
 
 
 _shared: list[structlog.types.Processor] = [
@@ -56,12 +65,15 @@ _shared: list[structlog.types.Processor] = [
 ]
 
 
-def configure(level: str = "info") -> None:
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
     """Send everything logged below `enfyra` and `tornado` to stderr as JSON lines.
 
     Only those loggers are touched: in Jupyter the process belongs to somebody else.
+
+    Args:
+        stream: Where the lines go instead.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_shared,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from .errors import EnfyraError, did_you_mean
-from .uri import DatabaseUri
+from .uri import DatabaseUri, split_address
 
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # A stranger's DB_HOST in the environment is none of our business; in our own .env it is a mistake.
@@ -34,7 +34,7 @@ def _database_uris(value: Any) -> Any:
 
 def _redis_uri(value: Any) -> Any:
     if isinstance(value, str):
-        parts = urlsplit(value)
+        parts = split_address(value)
         if parts.scheme not in {"redis", "rediss", "unix"}:
             raise ValueError("must start with redis://, rediss:// or unix://")
         if parts.scheme != "unix" and not parts.hostname:
@@ -50,7 +50,7 @@ def _node_name(value: Any) -> Any:
 
 def _http_url(value: Any) -> Any:
     if isinstance(value, str):
-        parts = urlsplit(value)
+        parts = split_address(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be an http:// or https:// address")
         return value.rstrip("/")
@@ -149,6 +149,7 @@ class Settings(BaseModel):
         default=30.0,
         alias="ENFYRA_DB_TIMEOUT",
         gt=0,
+        allow_inf_nan=False,
         description="Seconds after which the database gives up on a statement.",
     )
     access_token_ttl: int = Field(
@@ -173,12 +174,14 @@ class Settings(BaseModel):
         default=5.0,
         alias="ENFYRA_SCHEMA_LOCK_WAIT",
         ge=0,
+        allow_inf_nan=False,
         description="Seconds that a schema change waits for another one before it gives up.",
     )
     refresh_interval: float = Field(
         default=1.0,
         alias="ENFYRA_REFRESH_INTERVAL",
         gt=0,
+        allow_inf_nan=False,
         description="Seconds between looks at the database for definitions that another process "
         "changed; the safety net beside Redis.",
     )
@@ -254,7 +257,10 @@ def names_of_fields() -> dict[str, str]:
 def _read_dotenv(path: Path | None) -> dict[str, str]:
     if path is None or not path.is_file():
         return {}
-    return {name: value or "" for name, value in dotenv_values(path).items()}
+    try:
+        return {name: value or "" for name, value in dotenv_values(path).items()}
+    except UnicodeDecodeError:
+        raise EnfyraError("CONFIGURATION_ERROR", f"{path} is not UTF-8 text") from None
 
 
 def _unknown(values: Mapping[str, str], prefixes: tuple[str, ...]) -> list[str]:
@@ -275,8 +281,10 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
 def _key_beside(database: Path) -> str:
     path = database.with_name(database.name + ".key")
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+    # Only its owner may read what mkstemp makes.
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    draft = Path(name)
+    with os.fdopen(handle, "w") as file:
         file.write(secrets.token_urlsafe(48))
     try:
         # A link is made whole or not at all: two processes starting at once agree on one key.

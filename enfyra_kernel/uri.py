@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from .errors import did_you_mean
 
@@ -18,6 +18,27 @@ _ENGINES = {
 }
 _DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "sqlite": 0}
 _ENCODE_HINT = "URL-encode special characters of the password (@ is %40, : is %3A, / is %2F)"
+
+
+def split_address(text: str) -> SplitResult:
+    """Split an address; a ValueError says what is wrong without repeating any of it.
+
+    Example:
+        >>> split_address("redis://cache:6379/0").hostname
+        'cache'
+    """
+    if any(char < " " for char in text):
+        # urlsplit would drop some of them without a word.
+        raise ValueError(f"has a control character in it. {_ENCODE_HINT}")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ValueError(f"is malformed before the path. {_ENCODE_HINT}") from None
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError(f"has a port that is not a number. {_ENCODE_HINT}") from None
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +68,21 @@ class DatabaseUri:
     def parse(cls, text: str) -> DatabaseUri:
         """Read an address; a ValueError says what is wrong without repeating the password."""
         scheme, separator, rest = text.partition("://")
-        engine = _ENGINES.get(scheme.partition("+")[0])
+        name = scheme.partition("+")[0]
+        engine = _ENGINES.get(name)
+        known = ", ".join(_ENGINES)
         if not separator:
-            raise ValueError(f"needs the form engine://...: engines are {', '.join(_ENGINES)}")
+            raise ValueError(f"needs the form engine://...: engines are {known}")
         if engine is None:
-            known = ", ".join(_ENGINES)
-            raise ValueError(
-                f"has the unknown engine '{scheme}'.{did_you_mean(scheme, _ENGINES)}"
-                f" Known are {known}"
-            )
-        if engine == "sqlite":
-            return cls._parse_sqlite(rest)
-        return cls._parse_server(engine, text, rest)
+            # Anything but letters is not a mistyped engine; it may be a misplaced password.
+            shown = f" '{name}'.{did_you_mean(name, _ENGINES)}" if name.isalpha() else "."
+            raise ValueError(f"has an unknown engine{shown} Known are {known}")
+        uri = (
+            cls._parse_sqlite(rest) if engine == "sqlite" else cls._parse_server(engine, text, rest)
+        )
+        if "\0" in uri.database:
+            raise ValueError("has a NUL character in the name of the database")
+        return uri
 
     @classmethod
     def _parse_sqlite(cls, rest: str) -> DatabaseUri:
@@ -72,11 +96,7 @@ class DatabaseUri:
         authority = rest.partition("/")[0]
         if authority.count("@") > 1:
             raise ValueError(f"has more than one @ before the host. {_ENCODE_HINT}")
-        parts = urlsplit(text)
-        try:
-            port = parts.port
-        except ValueError:
-            raise ValueError(f"has a port that is not a number. {_ENCODE_HINT}") from None
+        parts = split_address(text)
         database = unquote(parts.path.lstrip("/"))
         if not parts.hostname:
             raise ValueError(f"names no host. {_ENCODE_HINT}")
@@ -89,7 +109,7 @@ class DatabaseUri:
         return cls(
             engine,
             parts.hostname,
-            port or _DEFAULT_PORTS[engine],
+            parts.port or _DEFAULT_PORTS[engine],
             unquote(parts.username or ""),
             unquote(parts.password or ""),
             database,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -30,17 +31,17 @@ def _loggers_as_they_were() -> Iterator[None]:
 
 
 @pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Lines:
-    """Give what was logged since the last time; each line must be a JSON object."""
-    configure("info")
-    import sys
+def sink() -> io.TextIOWrapper:
+    """What is written to: strict about characters, as a file is."""
+    return io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
 
-    def f():
-        t = capsys.readouterr().err
-        sys.__stdout__.write(t)
-        return [json.loads(line) for line in t.splitlines()]
 
-    return f
+@pytest.fixture
+def lines(sink: io.TextIOWrapper) -> Lines:
+    """Give all that was logged; each line must be a JSON object."""
+    configure("info", sink)
+    written: Any = sink.buffer
+    return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
 
 
 def test_a_line_says_what_where_when_and_how_bad(lines: Lines) -> None:
@@ -104,8 +105,15 @@ def test_whatever_a_text_holds_it_stays_one_line(lines: Lines, text: str) -> Non
     assert line["event"] == line["path"] == text
 
 
+class _Unreadable:
+    def __str__(self) -> str:
+        raise RuntimeError("no text of this")
+
+
 @pytest.mark.parametrize(
-    "value", [10**400, {"deep": [object()]}, b"\xff", {1, 2}, float("nan"), 1 + 2j, object()]
+    "value",
+    [10**5000, {"deep": [object()]}, b"\xff", {1, 2}, float("nan"), 1 + 2j, _Unreadable()],
+    ids=lambda value: type(value).__name__,
 )
 def test_a_value_that_is_no_json_does_not_lose_the_line(lines: Lines, value: Any) -> None:
     get_logger("x").info("odd", extra={"value": value})
@@ -133,14 +141,14 @@ def test_lines_below_the_level_are_left_out(lines: Lines) -> None:
     assert lines() == []
 
 
-def test_the_level_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("debug")
+def test_the_level_can_be_set(lines: Lines, sink: io.TextIOWrapper) -> None:
+    configure("debug", sink)
     get_logger("x").debug("details")
-    assert json.loads(capsys.readouterr().err)["level"] == "debug"
+    assert lines()[0]["level"] == "debug"
 
 
-def test_configuring_twice_does_not_write_twice(lines: Lines) -> None:
-    configure("info")
+def test_configuring_twice_does_not_write_twice(lines: Lines, sink: io.TextIOWrapper) -> None:
+    configure("info", sink)
     get_logger("x").info("once")
     assert len(lines()) == 1
 
@@ -161,3 +169,9 @@ def test_loggers_of_others_are_left_alone() -> None:
     configure("debug")
     assert (root.handlers, root.level) == before
     assert logging.getLogger("enfyra_else").propagate
+
+
+def test_unless_told_otherwise_lines_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    configure()
+    get_logger("x").info("here")
+    assert json.loads(capsys.readouterr().err)["event"] == "here"

@@ -117,7 +117,7 @@ def test_settings_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"DB_URI": "mysq://h/d"}, "DB_URI: has the unknown engine 'mysq'. Did you mean 'mysql'?"),
+        ({"DB_URI": "mysq://h/d"}, "DB_URI: has an unknown engine 'mysq'. Did you mean 'mysql'?"),
         ({"DB_URI": "shop.db"}, "DB_URI: needs the form engine://"),
         ({"DB_REPLICA_URIS": "postgresql://h/d,nonsense"}, "DB_REPLICA_URIS: needs the form"),
         ({"DB_READ_FROM_MASTER": "maybe"}, "DB_READ_FROM_MASTER: "),

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from .background import end
 from .clock import Clock, SystemClock
 from .cluster.bus import DEFINITIONS, SESSIONS, Bus, LocalBus, RedisBus
 from .errors import EnfyraError
@@ -159,8 +160,7 @@ class Kernel:
         """Close everything; requests that are running should have been finished before."""
         self.started = False
         if self._background is not None:
-            self._background.cancel()
-            await asyncio.wait([self._background])
+            await end(self._background)
             self._background = None
             await self.bus.stop()
             await self.database.stop()

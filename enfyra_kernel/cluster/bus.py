@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from ..background import end
 from ..logs import get_logger
 
 _log = get_logger("bus")
@@ -111,9 +112,7 @@ class RedisBus:
 
     async def stop(self) -> None:
         """Disconnect."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await end(self._task)
         await self._redis.aclose()
 
     def subscribe(self, channel: str, listener: Listener) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from ..encoding import decode_json
 from ..errors import EnfyraError
@@ -65,6 +66,8 @@ def check_of(old: PhysicalColumn, new: PhysicalColumn) -> Check | None:
         return None
     if new.type in DOCUMENTS:
         return None if old.type in DOCUMENTS else _json_check
+    if old.type is ColumnType.BOOLEAN and new.type in INTEGERS:
+        return None
     if old.type in NUMBERS and new.type in NUMBERS:
         return None if _widens(old.type, new.type) else _strict_check(new)
     if new.type in INSTANTS:
@@ -105,17 +108,21 @@ def _strict_check(new: PhysicalColumn) -> Check:
     if new.type is None:
         raise ValueError("a column without a type cannot be checked")
     if new.type in NUMBERS:
-        lenient = text_reader(ColumnType.DECIMAL)
+        number = text_reader(ColumnType.DECIMAL)
         strict = reader(new.type, new.options)
-
-        def read_number(text: str) -> object:
-            number = lenient(text)
-            if new.type in INTEGERS:
-                return strict(int(number)) if number == int(number) else strict("")
-            return strict(float(number) if new.type is ColumnType.FLOAT else number)
-
-        return _of_reader(read_number)
+        if new.type in INTEGERS:
+            return _of_reader(lambda text: strict(_whole(text)))
+        kind = float if new.type is ColumnType.FLOAT else Decimal
+        return _of_reader(lambda text: strict(kind(number(text))))
     return _of_reader(reader(new.type, new.options))
+
+
+def _whole(text: str) -> int | str:
+    try:
+        number = Decimal(text)
+        return int(number) if number == int(number) else text
+    except (ArithmeticError, ValueError):
+        return text
 
 
 def _of_reader(read: Callable[[str], object]) -> Check:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from ..background import end
 from ..clock import Clock
 from ..errors import EnfyraError
 from ..logs import get_logger
@@ -173,8 +174,7 @@ class SchemaLock:
             try:
                 yield lease
             finally:
-                renewal.cancel()
-                await asyncio.wait([renewal])
+                await end(renewal)
                 await self._release(lease)
         finally:
             self._local.release()

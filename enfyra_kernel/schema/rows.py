@@ -8,13 +8,15 @@ from typing import Any
 
 from ..encoding import decode_json
 from ..metadata.definitions import ColumnDefinition, RelationDefinition, TableDefinition
-from ..metadata.tables import StoredColumn, Table, junction_as_table, key_of, stored
+from ..metadata.tables import Relation, StoredColumn, Table, junction_as_table, key_of, stored
+from ..metadata.types import OnDelete
 from ..query.ast import Operator
 from ..query.commands import Delete, Insert, Update, key_equals
-from ..query.plan import Plan, Slot
+from ..query.plan import Comparison, Plan, Predicate, Slot
 from ..query.selection import SelectedColumn
 from ..storage.database import Database, Session
 from .catalog import Catalog
+from .renaming import COMING
 
 Facts = dict[str, Any]
 
@@ -164,11 +166,49 @@ class SystemRows:
         await self._session.write_many(insert, pairs)
 
     async def delete(self, name: str, ids: Iterable[Any]) -> None:
-        """Delete rows."""
+        """Delete rows, and those of system tables that go or change with them.
+
+        SQLite's own cascades rest while the schema changes, so they are done here.
+        """
         table = self._tables[name]
         delete = self._database.delete(Delete(table, key_equals(table), (_id_slot(table),)))
         for id_ in ids:
+            for other in self._tables.values():
+                for relation in other.relations.values():
+                    if table in (other, self._tables[relation.target]):
+                        await self._let_go(table, id_, other, relation)
             await self._session.write(delete, (id_,))
+
+    async def _let_go(self, table: Table, id_: Any, other: Table, relation: Relation) -> None:
+        target = self._tables[relation.target]
+        if relation.junction is not None and relation.owning:
+            junction = junction_as_table(relation.junction, other.key, target.key)
+            for end, name in ((other, "sourceId"), (target, "targetId")):
+                if end is table:
+                    await self._delete_where(junction, stored(junction.columns[name]), id_)
+        elif relation.holds_key and target is table:
+            key = key_of(relation, table)
+            if relation.on_delete is OnDelete.CASCADE:
+                await self.delete(other.name, await self._ids_where(other, key, id_))
+            elif relation.on_delete is OnDelete.SET_NULL:
+                where, slots = _equals(key)
+                update = Update(other, (key,), where=where, slots=slots)
+                await self._session.write(self._database.update(update), (None, id_))
+
+    async def _delete_where(self, table: Table, column: StoredColumn, value: Any) -> None:
+        await self._session.write(self._database.delete(Delete(table, *_equals(column))), (value,))
+
+    async def _ids_where(self, table: Table, column: StoredColumn, value: Any) -> list[Any]:
+        where, slots = _equals(column)
+        selection = (SelectedColumn("id", table.primary),)
+        plan = Plan(table=table, selection=selection, where=where, order=(), slots=slots)
+        page = await self._session.find(self._database.read(plan), (value,), -1)
+        return [row["id"] for row in decode_json(page.rows)]
+
+
+def _equals(column: StoredColumn) -> tuple[Predicate, tuple[Slot, ...]]:
+    slot = Slot(column.name, column.type, Operator.EQ, lambda value: value)
+    return Comparison(column, Operator.EQ, 0), (slot,)
 
 
 def _id_slot(table: Table) -> Slot:
@@ -190,12 +230,15 @@ class CatalogWriter:
         return None if id_ is None else self.ids.get(id_, id_)
 
     async def write(self, old: Catalog, new: Catalog) -> None:
-        """Write the difference."""
+        """Write the difference.
+
+        What goes away makes room for what changes its name, and that for what is new.
+        """
         await self._delete(old, new)
+        await self._update(old, new)
         await self._insert_tables([new[id_] for id_ in new if id_ not in old])
-        await self._update_tables(old, new)
-        await self._columns(old, new)
-        await self._relations(old, new)
+        await self._insert_columns(old, new)
+        await self._insert_relations(old, new)
 
     async def _delete(self, old: Catalog, new: Catalog) -> None:
         gone_tables = [id_ for id_ in old if id_ not in new]
@@ -210,7 +253,7 @@ class CatalogWriter:
             column.id
             for table in old.values()
             for column in table.columns
-            if column.id not in kept_columns and table.id not in gone_tables
+            if column.id not in kept_columns and table.id in new
         ]
         await self._rows.delete("column_definition", gone_columns)
         await self._rows.delete("table_definition", gone_tables)
@@ -219,15 +262,39 @@ class CatalogWriter:
         ids = await self._rows.insert("table_definition", [table_facts(one) for one in tables])
         self.ids |= {table.id: id_ for table, id_ in zip(tables, ids, strict=True)}
 
-    async def _update_tables(self, old: Catalog, new: Catalog) -> None:
-        for id_, table in new.items():
-            before = old.get(id_)
-            if before is not None and table_facts(before) != table_facts(table):
-                changed = _changed(table_facts(before), table_facts(table))
-                await self._rows.update("table_definition", id_, changed)
+    async def _update(self, old: Catalog, new: Catalog) -> None:
+        def columns(catalog: Catalog) -> dict[int, Facts]:
+            return {one.id: column_facts(one) for t in catalog.values() for one in t.columns}
 
-    async def _columns(self, old: Catalog, new: Catalog) -> None:
-        before = {one.id: one for table in old.values() for one in table.columns}
+        def relations(catalog: Catalog) -> dict[int, Facts]:
+            return {one.id: relation_facts(one) for one in catalog.relations()}
+
+        def tables(catalog: Catalog) -> dict[int, Facts]:
+            return {id_: table_facts(one) for id_, one in catalog.items()}
+
+        await self._change("table_definition", "name", tables(old), tables(new))
+        await self._change("column_definition", "name", columns(old), columns(new))
+        await self._change("relation_definition", "propertyName", relations(old), relations(new))
+
+    async def _change(
+        self, table: str, name: str, old: Mapping[int, Facts], new: Mapping[int, Facts]
+    ) -> None:
+        changed = {
+            id_: _changed(old[id_], facts)
+            for id_, facts in new.items()
+            if id_ in old and old[id_] != facts
+        }
+        renamed = [id_ for id_, facts in changed.items() if name in facts]
+        names = {old[id_][name] for id_ in renamed}
+        for id_ in renamed:
+            if changed[id_][name] in names:
+                # Somebody else may still hold the name, which is unique.
+                await self._rows.update(table, id_, {name: f"{COMING}{id_}"})
+        for id_, facts in changed.items():
+            await self._rows.update(table, id_, facts)
+
+    async def _insert_columns(self, old: Catalog, new: Catalog) -> None:
+        before = {one.id for table in old.values() for one in table.columns}
         added = [
             (table, column)
             for table in new.values()
@@ -239,16 +306,9 @@ class CatalogWriter:
             [column_facts(one) | {"table": self._real(table.id)} for table, one in added],
         )
         self.ids |= {column.id: id_ for (_, column), id_ in zip(added, ids, strict=True)}
-        for table in new.values():
-            for column in table.columns:
-                was = before.get(column.id)
-                if was is not None and was != column:
-                    changed = _changed(column_facts(was), column_facts(column))
-                    if changed:
-                        await self._rows.update("column_definition", column.id, changed)
 
-    async def _relations(self, old: Catalog, new: Catalog) -> None:
-        before = {one.id: one for one in old.relations()}
+    async def _insert_relations(self, old: Catalog, new: Catalog) -> None:
+        before = {one.id for one in old.relations()}
         added = [one for one in new.relations() if one.id not in before]
         for owning in (True, False):
             group = [one for one in added if one.owning is owning]
@@ -256,12 +316,6 @@ class CatalogWriter:
                 "relation_definition", [self._relation_row(one) for one in group]
             )
             self.ids |= {one.id: id_ for one, id_ in zip(group, ids, strict=True)}
-        for relation in new.relations():
-            was = before.get(relation.id)
-            if was is not None and was != relation:
-                changed = _changed(relation_facts(was), relation_facts(relation))
-                if changed:
-                    await self._rows.update("relation_definition", relation.id, changed)
 
     def _relation_row(self, relation: RelationDefinition) -> Facts:
         return relation_facts(relation) | {

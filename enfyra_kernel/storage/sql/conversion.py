@@ -6,6 +6,9 @@ from ...metadata.types import INSTANTS, INTEGERS, NUMBERS, TEXTS, ColumnType
 from ...metadata.values import precision_of
 from ..physical import PhysicalColumn
 
+CANONICAL = "enfyra_canonical"
+"""A function of SQLite, ours: what a value of a type is stored as, given the type and a text."""
+
 
 def to_text(dialect: str, column: str, type_: ColumnType | None) -> str:
     """Give the SQL for a column's values as canonical text; `column` is quoted already.
@@ -37,7 +40,10 @@ def converted(dialect: str, name: str, old: PhysicalColumn, new: PhysicalColumn)
         return f"CASE WHEN {name} IS NULL THEN NULL WHEN {name} THEN 1 ELSE 0 END"
     if old.type in INTEGERS and new.type is ColumnType.BOOLEAN:
         return f"({name} <> 0)"
-    return from_text(dialect, to_text(dialect, name, old.type), new)
+    text = to_text(dialect, name, old.type)
+    if old.type in INSTANTS and new.type is ColumnType.DATE:
+        text = f"SUBSTR({text}, 1, 10)"
+    return from_text(dialect, text, new)
 
 
 def from_text(dialect: str, text: str, new: PhysicalColumn) -> str:
@@ -46,10 +52,31 @@ def from_text(dialect: str, text: str, new: PhysicalColumn) -> str:
         return text
     if new.type is ColumnType.BOOLEAN:
         return f"CASE WHEN {text} IS NULL THEN NULL ELSE LOWER({text}) IN ('true', '1') END"
-    if new.type in INSTANTS and dialect == "mysql":
-        for old, replacement in (("T", " "), ("Z", ""), ("+00:00", "")):
-            text = f"REPLACE({text}, '{old}', '{replacement}')"
+    if dialect == "sqlite" and new.type in INSTANTS | {ColumnType.UUID}:
+        return f"{CANONICAL}('{new.type.value}', {text})"
+    if dialect == "mysql" and new.type in INSTANTS:
+        return _mysql_instant(text)
+    if dialect == "mysql" and new.type is ColumnType.UUID:
+        return _mysql_uuid(text)
     return _cast(dialect, text, new)
+
+
+def _mysql_instant(text: str) -> str:
+    zone = "[zZ]$|[+-][0-9]{2}(:?[0-9]{2})?$"
+    bare = f"TRIM(REGEXP_REPLACE(SUBSTR({text}, 11), '{zone}', ''))"
+    instant = f"CAST(CONCAT(SUBSTR({text}, 1, 10), ' ', REPLACE({bare}, 'T', '')) AS DATETIME(6))"
+    hours = f"REPLACE(REGEXP_SUBSTR(SUBSTR({text}, 11), '[+-][0-9]{{2}}:?[0-9]{{0,2}}$'), ':', '')"
+    offset = f"CONCAT(SUBSTR(RPAD({hours}, 5, '0'), 1, 3), ':', SUBSTR(RPAD({hours}, 5, '0'), 4))"
+    # CONVERT_TZ would leave everything before 1970 as it is.
+    seconds = f"TIME_TO_SEC(REPLACE({offset}, '+', ''))"
+    return f"IF({hours} = '', {instant}, {instant} - INTERVAL {seconds} SECOND)"
+
+
+def _mysql_uuid(text: str) -> str:
+    digits = f"LOWER(REGEXP_REPLACE({text}, '^urn:uuid:|[{{}}-]', ''))"
+    groups = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+    listed = ", ".join(f"SUBSTR({digits}, {start}, {length})" for start, length in groups)
+    return f"CONCAT_WS('-', {listed})"
 
 
 def _cast(dialect: str, expression: str, new: PhysicalColumn) -> str:

@@ -13,6 +13,7 @@ import msgspec
 
 from ...encoding import decode_json
 from ...errors import EnfyraError
+from ...metadata.system import SYSTEM_NAMES
 from ...metadata.tables import StoredColumn, Table
 from ...metadata.types import INTEGERS
 from ...query.ast import LISTS, Operator
@@ -370,7 +371,7 @@ class SqlDatabase:
         """Open a session for changing the schema, given the tables as they are."""
         # Alembic takes a tenth of a second to load, which the event loop need not wait for.
         ddl = await asyncio.to_thread(import_module, "enfyra_kernel.storage.sql.ddl")
-        async with self.driver.schema_connection() as connection:
+        async with self.driver.schema_connection({*tables, *SYSTEM_NAMES}) as connection:
             yield ddl.SqlSchemaSession(self, connection, tables)
 
     def schema_runner(self, connection: SchemaConnection) -> SqlSession:

@@ -12,7 +12,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine.reflection import Inspector
 
 from ...encoding import encode_json
-from ...metadata.types import DOCUMENTS, INSTANTS, LONG_TEXTS
+from ...metadata.tables import StoredColumn
+from ...metadata.types import DOCUMENTS, INSTANTS, LONG_TEXTS, NUMBERS, ColumnType
+from ...metadata.values import reader
 from .. import changes as c
 from ..physical import (
     PhysicalCheck,
@@ -20,7 +22,7 @@ from ..physical import (
     PhysicalIndex,
     PhysicalTable,
 )
-from .conversion import converted, to_text
+from .conversion import CANONICAL, converted, to_text
 from .dialect import Dialect
 from .driver import SchemaConnection
 
@@ -315,7 +317,7 @@ class _Maker:
             existing_type=self.type_of(change.old),
             existing_nullable=change.old.nullable,
             existing_server_default=self.default_of(change.old),
-            existing_autoincrement=change.old.generated,
+            existing_autoincrement=change.old.generated if self._dialect.name == "mysql" else None,
         )
 
     # -- SQLite ---------------------------------------------------------------------------------
@@ -327,6 +329,8 @@ class _Maker:
         if isinstance(change, c.AlterColumn) and change.converts:
             name = self._quote(change.new.name)
             value = converted("sqlite", name, change.old, change.new)
+            raw: Any = self._connection.connection.driver_connection
+            raw.create_function(CANONICAL, 2, self._canonical, deterministic=True)
             # SQLite's columns take any value, so values are converted before the column is.
             run("PRAGMA ignore_check_constraints=ON")
             run(
@@ -334,6 +338,9 @@ class _Maker:
                 f"WHERE {name} IS NOT NULL"
             )
             run("PRAGMA ignore_check_constraints=OFF")
+            if change.new.type not in NUMBERS | {ColumnType.BOOLEAN}:
+                # Else Alembic casts what it copies, and SQLite makes a number of each date.
+                described = _with_column(described, change.new)
         last_id = self._last_id(change.table)
         run("PRAGMA legacy_alter_table=ON")
         try:
@@ -341,6 +348,7 @@ class _Maker:
                 change.table,
                 recreate="always",
                 copy_from=None if described.adopted else self.table(described),
+                reflect_kwargs={"listeners": [("column_reflect", self._typed(described))]},
                 table_kwargs={"sqlite_autoincrement": True} if last_id is not None else {},
             ) as batch:
                 self._in_batch(batch, change)
@@ -351,6 +359,22 @@ class _Maker:
                 sa.text("UPDATE sqlite_sequence SET seq = :last WHERE name = :name"),
                 {"last": last_id, "name": change.table},
             )
+
+    def _canonical(self, type_: str, text: str | None) -> Any:
+        if text is None:
+            return None
+        column = StoredColumn("", ColumnType(type_))
+        value = reader(column.type)(text)
+        encode = self._dialect.encoder(column)
+        return encode(value) if encode is not None else value
+
+    def _typed(self, described: PhysicalTable) -> Callable[..., None]:
+        types = {column.name: self.type_of(column) for column in described.columns}
+
+        def give_type(_inspector: Any, _table: Any, column: dict[str, Any]) -> None:
+            column["type"] = types.get(column["name"], column["type"])
+
+        return give_type
 
     def _last_id(self, table: str) -> int | None:
         """Give the last id that was counted up, so that a rebuilt table goes on from there."""
@@ -519,3 +543,9 @@ class _Maker:
         if column is None or not column.nullable:
             return name
         return sa.text(f"{self._quote(name)} NULLS FIRST")
+
+
+def _with_column(table: PhysicalTable, column: PhysicalColumn) -> PhysicalTable:
+    """Describe a table with another version of one of its columns."""
+    columns = tuple(column if one.name == column.name else one for one in table.columns)
+    return msgspec.structs.replace(table, columns=columns)

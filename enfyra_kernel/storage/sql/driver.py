@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -75,8 +75,15 @@ class Driver(Runner, Protocol):
         """Call a function that only looks, with a SQLAlchemy connection of its own."""
         ...
 
-    def schema_connection(self) -> AbstractAsyncContextManager[SchemaConnection]:
-        """Open a connection for changing the schema, in a transaction of its own."""
+    def schema_connection(
+        self, concerned: Collection[str]
+    ) -> AbstractAsyncContextManager[SchemaConnection]:
+        """Open a connection for changing the schema, in a transaction of its own.
+
+        Args:
+            concerned: The tables whose foreign keys have to hold in the end, where the database
+                does not see to that by itself.
+        """
         ...
 
 

@@ -166,6 +166,7 @@ _MYSQL_ERRORS = {
     3024: "DATABASE_TIMEOUT", 1317: "DATABASE_TIMEOUT", 1114: "DATABASE_FULL",
     1021: "DATABASE_FULL", 1040: "DATABASE_BUSY",
 }  # fmt: skip
+_MYSQL_ROW_TOO_LONG = 1118
 _MYSQL_STALE = {1054, 1146}
 _MYSQL_UNREACHABLE = {2002, 2003, 2005, 2006, 2013, 1045, 1049, 1053, 1927, 1080}
 
@@ -185,6 +186,12 @@ def explain_mysql(error: Exception) -> Exception | None:
         return EnfyraError(_MYSQL_ERRORS[number])
     if number in _MYSQL_STALE:
         return StaleDefinitionError(text)
+    if number == _MYSQL_ROW_TOO_LONG:
+        return EnfyraError(
+            "VALIDATION_ERROR",
+            "The columns together are longer than a row of this database may be",
+            hint="Make some of them a text, or give them shorter lengths: options: {length: 40}",
+        )
     if number in _MYSQL_UNREACHABLE or not number:
         return unreachable(error)
     return _not_understood(error)

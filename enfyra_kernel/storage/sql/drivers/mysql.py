@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any, TypeVar
@@ -191,7 +191,9 @@ class MysqlDriver:
                 return await connection.run_sync(function)
 
     @asynccontextmanager
-    async def schema_connection(self) -> AsyncGenerator[MysqlSchemaConnection, None]:
+    async def schema_connection(
+        self, concerned: Collection[str]
+    ) -> AsyncGenerator[MysqlSchemaConnection, None]:
         """Open a connection for changing the schema; each change is final at once."""
         with explained(explain_mysql):
             async with self._engine.connect() as connection:

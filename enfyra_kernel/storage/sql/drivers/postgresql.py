@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any, TypeVar
@@ -249,7 +249,9 @@ class PostgresqlDriver:
                 return await connection.run_sync(function)
 
     @asynccontextmanager
-    async def schema_connection(self) -> AsyncGenerator[PostgresqlSchemaConnection, None]:
+    async def schema_connection(
+        self, concerned: Collection[str]
+    ) -> AsyncGenerator[PostgresqlSchemaConnection, None]:
         """Open a connection for changing the schema, in a transaction of its own."""
         with explained(explain_postgresql):
             async with self._engine.connect() as connection, connection.begin():

@@ -12,7 +12,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -309,7 +309,9 @@ class SqliteDriver:
             return await asyncio.to_thread(look)
 
     @asynccontextmanager
-    async def schema_connection(self) -> AsyncGenerator[SqliteSchemaConnection, None]:
+    async def schema_connection(
+        self, concerned: Collection[str]
+    ) -> AsyncGenerator[SqliteSchemaConnection, None]:
         """Open a connection for changing the schema, in a transaction of its own.
 
         Tables are changed by copying them, during which foreign keys must rest; they are checked
@@ -324,7 +326,7 @@ class SqliteDriver:
                 try:
                     await self._in_writer(connection.execute, "BEGIN IMMEDIATE")
                     yield SqliteSchemaConnection(connection, opened, self._in_writer)
-                    await self._in_writer(_check_references, connection)
+                    await self._in_writer(_check_references, connection, concerned)
                     await self._in_writer(connection.execute, "COMMIT")
                 except BaseException:
                     await asyncio.shield(self._in_writer(_roll_back, connection))
@@ -446,10 +448,15 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-def _check_references(connection: sqlite3.Connection) -> None:
-    broken = connection.execute("PRAGMA foreign_key_check").fetchone()
-    if broken is not None:
-        raise EnfyraError(
-            "CONSTRAINT_VIOLATION",
-            f"A record of '{broken[0]}' refers to a record of '{broken[2]}' that does not exist",
-        )
+def _check_references(connection: sqlite3.Connection, tables: Collection[str]) -> None:
+    # Not of all tables: large ones that have nothing to do with the change would take seconds.
+    there = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    for name in {name for (name,) in there} & set(tables):
+        broken = connection.execute(
+            "SELECT 1, parent FROM pragma_foreign_key_check(?)", (name,)
+        ).fetchone()
+        if broken is not None:
+            raise EnfyraError(
+                "CONSTRAINT_VIOLATION",
+                f"A record of '{name}' refers to a record of '{broken[1]}' that does not exist",
+            )

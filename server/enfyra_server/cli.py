@@ -96,7 +96,7 @@ def settings() -> None:
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     for field, variable in names_of_fields().items():
         default = defaults[field]
-        if isinstance(default, SecretStr) or default in {None, ()}:
+        if default is None or default == () or isinstance(default, SecretStr):
             shown = ""
         else:
             shown = f" [{getattr(default, 'redacted', default)}]"

@@ -220,6 +220,7 @@ class Kernel:
             try:
                 if await self.registry.refresh():
                     self.sessions.forget()
+                await self.definitions.heal()
             except EnfyraError as error:
                 _log.debug("no look at the definitions", extra={"reason": error.message})
             except Exception:

@@ -65,7 +65,11 @@ class Tokens:
     def _read(self, token: str, kind: str, required: list[str]) -> dict[str, Any]:
         try:
             claims: dict[str, Any] = jwt.decode(  # pyright: ignore[reportUnknownMemberType]
-                token, self._key, algorithms=[ALGORITHM], options={"require": required}
+                token,
+                self._key,
+                algorithms=[ALGORITHM],
+                # Another instance's clock may be a little ahead of ours.
+                options={"require": required, "verify_iat": False},
             )
         except jwt.ExpiredSignatureError:
             raise EnfyraError("TOKEN_EXPIRED") from None

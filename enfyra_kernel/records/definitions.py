@@ -257,6 +257,7 @@ class Definitions:
             await self._registry.refresh()
             snapshot = self._registry.current
             old = Catalog(snapshot.definitions)
+            await self._migrator.recover(old)
             editor = Editor(old, engine=self._database.engine)
             table_id = edit(editor)
             new = editor.finish(table_id)
@@ -276,6 +277,21 @@ class Definitions:
             await self._adopt(change)
         asked = created[0] if created else table_id
         return Changed(ids.get(asked, asked), draft.preview)
+
+    async def heal(self) -> None:
+        """Take back or finish what a crashed instance left half done.
+
+        Nothing happens while somebody holds the schema lock: the change may still be going on.
+        """
+        if not await self._migrator.interrupted():
+            return
+        try:
+            async with self._lock.hold(patience=0):
+                await self._registry.refresh()
+                await self._migrator.recover(Catalog(self._registry.current.definitions))
+        except EnfyraError as error:
+            if error.code != "SCHEMA_LOCKED":
+                raise
 
     async def _adopt(self, change: DefinitionChange) -> None:
         """Make a committed change live here, and tell the others."""

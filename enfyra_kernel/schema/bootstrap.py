@@ -17,13 +17,15 @@ from ..metadata.snapshot import Snapshot
 from ..metadata.system import LOCK_TABLE, PLANNED_TABLES, READ_ONLY_TABLES, SYSTEM_TABLES
 from ..storage.changes import CreateTable
 from ..storage.database import Database
-from ..storage.physical import PhysicalTable
 from .catalog import Catalog
 from .diff import diff
 from .layout import layout
-from .lock import Lease, SchemaLock
+from .lock import LEASE, Lease, SchemaLock
 from .migrator import Migrator
 from .rows import CatalogWriter, SystemRows
+
+# Who crashed while holding the lock holds it until its lease runs out.
+_LONG_ENOUGH = LEASE + 5
 
 _log = get_logger("schema")
 
@@ -76,13 +78,13 @@ class Bootstrap:
         await self._ensure_lock_table()
         wanted = declarations_hash()
         if (await self._lock.row()).system != wanted:
-            async with self._lock.hold() as lease:
+            async with self._lock.hold(patience=_LONG_ENOUGH) as lease:
                 row = await self._lock.row()
                 if row.system != wanted:
                     await self._install(lease, wanted, first=row.system is None)
-        if await self._migrator.journal.unfinished():
-            async with self._lock.hold():
-                await self._migrator.recover(_state(await self._load()))
+        if await self._migrator.interrupted():
+            async with self._lock.hold(patience=_LONG_ENOUGH):
+                await self._migrator.recover(await self._load())
 
     async def _ensure_lock_table(self) -> None:
         if await self._database.inspect([LOCK_TABLE.name]):
@@ -121,12 +123,6 @@ class Bootstrap:
                 await _Seeds(rows, writer, new).write()
             await lease.commit_version(session, system=wanted)
             await session.commit_writes()
-
-
-def _state(catalog: Catalog) -> dict[str, PhysicalTable]:
-    return {
-        physical.name: physical for table in catalog.values() for physical in layout(table, catalog)
-    }
 
 
 def merged(stored: Catalog, declared: tuple[TableDefinition, ...]) -> Catalog:

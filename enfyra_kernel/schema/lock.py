@@ -160,13 +160,17 @@ class SchemaLock:
     # -- holding --------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def hold(self) -> AsyncGenerator[Lease, None]:
+    async def hold(self, *, patience: float | None = None) -> AsyncGenerator[Lease, None]:
         """Hold the lock in a block.
+
+        Args:
+            patience: Seconds to wait for another holder, if not as long as usual.
 
         Raises:
             EnfyraError: SCHEMA_LOCKED when somebody else does not let go of it in time.
         """
-        deadline = self._clock.monotonic() + self._patience
+        waiting = self._patience if patience is None else patience
+        deadline = self._clock.monotonic() + waiting
         await self._enter(deadline)
         try:
             lease = await self._acquire(deadline)

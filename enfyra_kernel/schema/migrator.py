@@ -247,17 +247,29 @@ class Migrator:
         return writer.ids
 
     async def _take_back(self, session: SchemaSession, made: Sequence[c.Change]) -> None:
+        created = {one.table.name for one in made if isinstance(one, c.CreateTable)}
         for change in reversed(made):
-            await session.revert(change)
+            # What belongs to a table that goes needs no care, and may not go before it.
+            if isinstance(change, c.CreateTable) or c.table_of(change) not in created:
+                await session.revert(change)
 
     # -- after a crash --------------------------------------------------------------------------
 
-    async def recover(self, state: Mapping[str, PhysicalTable]) -> None:
+    async def interrupted(self) -> bool:
+        """Say whether a change has been begun and not finished, now or before a crash."""
+        if self._database.transactional_schema:
+            return False
+        return bool(await self.journal.unfinished())
+
+    async def recover(self, catalog: Catalog) -> None:
         """Take back or finish what was interrupted; whoever calls holds the schema lock.
 
         Args:
-            state: The tables as their definitions have them.
+            catalog: The definitions as they are stored.
         """
+        if self._database.transactional_schema:
+            return
+        state = {one.name: one for table in catalog.values() for one in layout(table, catalog)}
         for entry in await self.journal.unfinished():
             _log.warning(
                 "an interrupted schema change was found",

@@ -33,7 +33,7 @@ def main() -> int:
     process = subprocess.Popen(command(port), cwd=ROOT, env=environment(token))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: process.terminate())
-    if wait_for(f"http://127.0.0.1:{port}/enfyra/ready", process):
+    if wait_for(f"http://127.0.0.1:{port}", process):
         print(banner(port, token), flush=True)
     return process.wait()
 
@@ -92,19 +92,32 @@ def environment(token: str) -> dict[str, str]:
     return {"DB_URI": uri, **os.environ, "PATH": path, "JUPYTER_TOKEN": token}
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> bool:
-    """Wait until the API answers; say whether it does."""
+def wait_for(base: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until the API answers; say whether it does.
+
+    A database that cannot be reached is no reason to wait forever: Lab runs, and the log has told.
+    """
     deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return True
-        except urllib.error.HTTPError:
-            # It answers, and says that its database does not; the log has told why.
-            return True
-        except OSError:
-            time.sleep(0.2)
-    return False
+    while status_of(f"{base}/enfyra/health") != 200:
+        if process.poll() is not None or time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    for _ in range(10):
+        time.sleep(1)
+        if status_of(f"{base}/enfyra/ready") == 200:
+            break
+    return process.poll() is None
+
+
+def status_of(url: str) -> int:
+    """Give the status of an answer, 0 for none."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
 
 
 def banner(port: int, token: str) -> str:

@@ -1,4 +1,4 @@
-"""The documentation is true: its examples run, and it names everything there is, and nothing else."""
+"""The documentation is true: its examples run, and it names all there is, and nothing else."""
 
 from __future__ import annotations
 

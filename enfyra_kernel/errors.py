@@ -52,6 +52,7 @@ _KINDS = (
     ErrorKind("METHOD_NOT_ALLOWED", 405, "The path exists, but not for this method"),
     ErrorKind("NOT_ACCEPTABLE", 406, "The answer cannot be given in the format asked for"),
     ErrorKind("PAYLOAD_TOO_LARGE", 413, "The body is too large"),
+    ErrorKind("URI_TOO_LONG", 414, "The address with its query is too long"),
     ErrorKind("UNSUPPORTED_MEDIA_TYPE", 415, "The body's content type is not understood"),
     # Data
     ErrorKind("DUPLICATE_RESOURCE", 409, "A record with that value exists already"),

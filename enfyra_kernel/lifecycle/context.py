@@ -104,6 +104,12 @@ class Context:
                 f"The body is of the type {kind[:80]}; send {JSON}",
                 hint=f"With curl: -H 'Content-Type: {JSON}'",
             )
+        coding = self.request.headers.get("content-encoding", "identity")
+        if coding.strip().lower() != "identity":
+            raise EnfyraError(
+                "UNSUPPORTED_MEDIA_TYPE",
+                f"The body is compressed ({coding[:80]}); send it as it is",
+            )
         if not self.request.body:
             raise EnfyraError("INVALID_JSON", "The body is empty; send a JSON object")
         if len(self.request.body) > LARGE:

@@ -26,6 +26,8 @@ class Crud:
         query = context.query()
         if context.wants_arrow:
             stream = repository.stream(query, context.access)
+            if context.request.method != "HEAD":
+                stream = await _begun(stream)
             return Response(200, content_type=ARROW, stream=stream)
         page = await repository.find(query, context.access)
         return success(page.rows, meta=meta_of(page))
@@ -100,6 +102,19 @@ _LOAD_OPTIONS = ("mode", "key", "missing", "dryRun")
 
 def _names(value: object) -> tuple[str, ...]:
     return tuple(part.strip() for part in str(value or "").split(",") if part.strip())
+
+
+async def _begun(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Make the first rows at once: most errors show by then, while a status can still be sent."""
+    # The very first piece is the schema, for which the database is not asked.
+    first = await anext(stream, b"") + await anext(stream, b"")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in stream:
+            yield piece
+
+    return pieces()
 
 
 async def _one_piece(body: bytes) -> AsyncIterator[bytes]:

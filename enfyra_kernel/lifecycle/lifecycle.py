@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import re
-import secrets
 from collections.abc import Awaitable, Callable
 
 from ..access.policy import authorize
@@ -20,17 +17,12 @@ from .accounts import Accounts
 from .context import Context
 from .crud import Crud
 from .describe import Describe
-from .messages import Request, Response, failure
+from .messages import Request, Response, failure, identify
 from .system import DefinitionCrud, SystemCrud
 
 _log = get_logger("request")
 
 Operation = Callable[[Context], Awaitable[Response]]
-
-_UNSAFE = re.compile(r"[^\x21-\x7e]")
-_MAX_CORRELATION = 128
-_PROCESS = f"req_{secrets.token_hex(6)}_"
-_counter = itertools.count(1)
 
 
 class Lifecycle:
@@ -63,17 +55,14 @@ class Lifecycle:
 
     async def handle(self, request: Request) -> Response:
         """Answer a request; whatever happens, there is a response."""
-        request.correlation_id = _correlation_of(request)
+        identify(request)
         token = correlation_id.set(request.correlation_id)
         try:
             return await self._answered(request)
         except EnfyraError as error:
-            response = failure(error, request)
-            if error.code == "METHOD_NOT_ALLOWED" and error.details:
-                response.headers["Allow"] = ", ".join(error.details["allowed"])
             if error.status >= 500:
                 _log.warning("request failed", extra={"code": error.code, "path": request.path})
-            return response
+            return failure(error, request)
         except Exception:
             _log.exception("request failed", extra={"path": request.path})
             return failure(EnfyraError("INTERNAL_SERVER_ERROR"), request)
@@ -162,15 +151,6 @@ class Lifecycle:
                 raise EnfyraError("ROUTE_NOT_FOUND", f"{method} {route.path} has no handler")
 
 
-def _correlation_of(request: Request) -> str:
-    given = request.headers.get("x-correlation-id")
-    if given:
-        clean = _UNSAFE.sub("", given)[:_MAX_CORRELATION]
-        if clean:
-            return clean
-    return f"{_PROCESS}{next(_counter):x}"
-
-
 def _no_route(request: Request, snapshot: Snapshot) -> EnfyraError:
     path = normal_path(request.path)
     first = "/" + path.strip("/").partition("/")[0]
@@ -181,10 +161,6 @@ def _no_route(request: Request, snapshot: Snapshot) -> EnfyraError:
 
 def _wrong_method(request: Request, match: RouteMatch) -> EnfyraError:
     available = match.route.available
-    if match.route.table is not None:
-        here = available & ITEM_METHODS if match.item else available - ITEM_METHODS
-    else:
-        here = available
     path = match.route.path
     hint = None
     if match.item and request.method in {"GET", "HEAD"}:
@@ -192,10 +168,9 @@ def _wrong_method(request: Request, match: RouteMatch) -> EnfyraError:
         hint = f'To read one record, filter: GET {path}?filter={{"id":{{"_eq":"{key}"}}}}'
     elif not match.item and request.method in ITEM_METHODS & available:
         hint = f"Name the record: {request.method} {path}/<id>"
-    allowed = sorted({*here, *(("HEAD",) if "GET" in here else ())})
     return EnfyraError(
         "METHOD_NOT_ALLOWED",
-        f"{request.method} is not available at {normal_path(request.path)[:200]}",
-        details={"allowed": allowed},
+        f"{request.method[:40]} is not available at {normal_path(request.path)[:200]}",
+        details={"allowed": sorted(match.methods)},
         hint=hint,
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +14,15 @@ from ..errors import EnfyraError, error_body
 
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
+
+# What a client may send as a correlation id, which goes into headers and logs.
+_UNSAFE = re.compile(r"[^\x21-\x7e]")
+_MAX_CORRELATION = 128
+_PROCESS = f"req_{secrets.token_hex(6)}_"
+_counter = itertools.count(1)
+# Of a longer path, the beginning says enough.
+_MAX_PATH = 2000
+_SOON = {"Retry-After": "1"}
 
 
 @dataclass(slots=True)
@@ -73,11 +85,36 @@ def spread(content: Any, *, status: int = 200, message: str = "Success") -> Resp
 
 def failure(error: EnfyraError, request: Request) -> Response:
     """Give the body that everybody gets for an error."""
+    identify(request)
     path = f"{request.path}?{request.query}" if request.query else request.path
     body = error_body(
-        error, path=path, method=request.method, correlation_id=request.correlation_id
+        error,
+        path=path[:_MAX_PATH],
+        method=request.method[:_MAX_CORRELATION],
+        correlation_id=request.correlation_id,
     )
-    return Response(error.status, _encoded(body))
+    return Response(error.status, _encoded(body), headers=_headers_of(error))
+
+
+def _headers_of(error: EnfyraError) -> dict[str, str]:
+    match error.status:
+        case 401:
+            return {"WWW-Authenticate": "Bearer"}
+        case 405 if error.details:
+            return {"Allow": ", ".join(error.details["allowed"])}
+        case 423 | 503:
+            return dict(_SOON)
+        case _:
+            return {}
+
+
+def identify(request: Request) -> None:
+    """Give a request its correlation id: the client's, as far as it is harmless, or a new one."""
+    if request.correlation_id:
+        return
+    given = request.headers.get("x-correlation-id")
+    clean = _UNSAFE.sub("", given)[:_MAX_CORRELATION] if given else ""
+    request.correlation_id = clean or f"{_PROCESS}{next(_counter):x}"
 
 
 def _encoded(body: dict[str, Any]) -> bytes:

@@ -214,7 +214,10 @@ class DefinitionCrud(Crud):
     async def replace(self, context: Context) -> Response:
         """Answer PUT, which would be ambiguous here."""
         raise EnfyraError(
-            "METHOD_NOT_ALLOWED", "Definitions are changed by PATCH", hint="Use PATCH"
+            "METHOD_NOT_ALLOWED",
+            "Definitions are changed by PATCH",
+            details={"allowed": ["DELETE", "PATCH"]},
+            hint="Use PATCH",
         )
 
     async def delete(self, context: Context) -> Response:

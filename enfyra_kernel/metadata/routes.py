@@ -40,6 +40,14 @@ class RouteMatch(NamedTuple):
     parameters: Mapping[str, str]
     item: bool
 
+    @property
+    def methods(self) -> frozenset[str]:
+        """The methods that are available at the very path; HEAD where GET is."""
+        here = self.route.available
+        if self.route.table is not None:
+            here = here & ITEM_METHODS if self.item else here - ITEM_METHODS
+        return here | {"HEAD"} if "GET" in here else here
+
 
 class _Pattern(NamedTuple):
     route: Route

@@ -9,8 +9,10 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
+from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.logs import get_logger
+from enfyra_kernel.settings import Settings
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.netutil import bind_sockets
@@ -24,7 +26,10 @@ _log = get_logger("server")
 
 # Bodies are limited by the delegate, which answers with a clear error.
 NO_LIMIT = 1 << 50
-GRACE = 30.0
+# Less than the half minute after which those who stop a container lose their patience.
+GRACE = 25.0
+# More than the longest path that is answered, so that a longer one is told so.
+MAX_HEAD = 1 << 20
 
 
 def build_routes(kernel: Kernel, prefix: str = "") -> list[Rule]:
@@ -88,7 +93,7 @@ class Server:
     async def start(self, *, reuse_port: bool = False) -> None:
         """Start the kernel, then listen."""
         settings = self.kernel.settings
-        sockets = self._sockets or bind_sockets(settings.port, settings.host, reuse_port=reuse_port)
+        sockets = self._sockets or _bound(settings, reuse_port=reuse_port)
         self.port = sockets[0].getsockname()[1]
         try:
             await self.kernel.start()
@@ -98,21 +103,31 @@ class Server:
             raise
         # The router of the very same routes, without an application's routing around it.
         self._router = build_routes(self.kernel)[0].target
-        http = HTTPServer(self._router, max_body_size=NO_LIMIT, idle_connection_timeout=3600)
+        http = HTTPServer(
+            self._router,
+            max_body_size=NO_LIMIT,
+            max_header_size=MAX_HEAD,
+            idle_connection_timeout=3600,
+        )
         http.add_sockets(sockets)
         self._http = http
 
-    async def stop(self, grace: float = GRACE) -> None:
-        """Stop listening, answer what has come in, then stop the kernel."""
+    async def stop(self, grace: float = GRACE, hurry: asyncio.Event | None = None) -> None:
+        """Stop listening, answer what has come in, then stop the kernel.
+
+        Args:
+            grace: The most seconds that requests get.
+            hurry: Cuts them off when it is set.
+        """
         if self._http is not None and self._router is not None:
             self._http.stop()
-            if not await self._router.drain(grace):
+            if not await self._router.drain(grace, hurry):
                 _log.warning("requests were cut off", extra={"running": self._router.running})
             await self._http.close_all_connections()
         await self.kernel.stop()
 
     async def run(self, *, reuse_port: bool = False) -> None:
-        """Start, serve until SIGTERM or SIGINT, stop gracefully."""
+        """Start, serve until SIGTERM or SIGINT, stop gracefully; a second one stops at once."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -121,8 +136,20 @@ class Server:
         _spare_what_stays()
         _log.info("listening", extra={"host": self.kernel.settings.host, "port": self.port})
         await stop.wait()
+        stop.clear()
         _log.info("stopping")
-        await self.stop()
+        await self.stop(hurry=stop)
+
+
+def _bound(settings: Settings, *, reuse_port: bool) -> list[socket.socket]:
+    try:
+        return bind_sockets(settings.port, settings.host, reuse_port=reuse_port)
+    except OSError as error:
+        raise EnfyraError(
+            "CONFIGURATION_ERROR",
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}",
+            hint="PORT and ENFYRA_HOST, or --port and --host, choose another place",
+        ) from error
 
 
 def _spare_what_stays() -> None:

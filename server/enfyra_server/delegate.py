@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-from collections.abc import AsyncIterator, Awaitable, Iterable
+import logging
+import time
+from collections.abc import Awaitable, Iterable
 
 from enfyra_kernel.errors import EnfyraError
-from enfyra_kernel.lifecycle.messages import ARROW, Request, Response, failure
-from enfyra_kernel.logs import get_logger
+from enfyra_kernel.lifecycle.messages import ARROW, Request, Response, failure, identify
+from enfyra_kernel.logs import correlation_id, get_logger
 from tornado import httputil, iostream, routing
 
+from .incoming import WAITING_CHUNKS as WAITING_CHUNKS
+from .incoming import Incoming
 from .site import Site
 
 _log = get_logger("server")
@@ -23,8 +27,10 @@ _log = get_logger("server")
 # A body that is too large is read and thrown away up to this many times the limit, so that the
 # client gets to read the answer; beyond that the connection is closed.
 PATIENCE = 16
-WAITING_CHUNKS = 8
 DEFAULT_MAX_BODY = 32
+# The longest path with its query.
+MAX_TARGET = 1 << 16
+_SCHEMES = frozenset({"http", "https"})
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
@@ -35,7 +41,7 @@ class SiteRouter(routing.Router):
     delegate itself.
 
     Attributes:
-        running: How many requests are being answered.
+        running: How many requests have begun to come in and have not been answered.
     """
 
     def __init__(self, site: Site) -> None:
@@ -65,33 +71,42 @@ class SiteRouter(routing.Router):
         return int(settings.get("maxRequestBodySize") or DEFAULT_MAX_BODY) << 20
 
     def begin(self) -> None:
-        """Note that a request is being answered."""
+        """Note that a request is coming in."""
         self.running += 1
         self._idle.clear()
 
     def end(self) -> None:
-        """Note that a request has been answered."""
+        """Note that a request has been answered, or its client has gone."""
         self.running -= 1
         if not self.running:
             self._idle.set()
 
-    async def drain(self, patience: float) -> bool:
-        """Wait until all running requests have been answered; say whether they were in time."""
+    async def drain(self, patience: float, hurry: asyncio.Event | None = None) -> bool:
+        """Wait until all requests that have begun to come in have been answered.
+
+        Args:
+            patience: The most seconds to wait.
+            hurry: Ends the waiting when it is set.
+
+        Returns:
+            Whether they all have been.
+        """
         self.stopping = True
-        try:
-            async with asyncio.timeout(patience):
-                await self._idle.wait()
-        except TimeoutError:
-            return False
-        return True
+        ends = [asyncio.ensure_future(self._idle.wait())]
+        if hurry is not None:
+            ends.append(asyncio.ensure_future(hurry.wait()))
+        await asyncio.wait(ends, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        for one in ends:
+            one.cancel()
+        return not self.running
 
 
 class SiteDelegate(httputil.HTTPMessageDelegate):
     """Collects one request, has the site answer it, writes the answer."""
 
     __slots__ = (
-        "_chunks", "_connection", "_headers", "_incoming", "_router", "_size", "_start_line",
-        "_task",
+        "_begin", "_chunks", "_connection", "_headers", "_incoming", "_problem", "_router", "_size",
+        "_start_line", "_task",
     )  # fmt: skip
 
     def __init__(self, router: SiteRouter, connection: httputil.HTTPConnection) -> None:
@@ -99,8 +114,9 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         self._connection = connection
         self._chunks: list[bytes] = []
         self._size = 0
-        self._incoming: asyncio.Queue[bytes | None] | None = None
-        self._task: asyncio.Future[None] | None = None
+        self._problem: EnfyraError | None = None
+        self._incoming: Incoming | None = None
+        self._task: asyncio.Task[None] | None = None
 
     # -- receiving ------------------------------------------------------------------------------
 
@@ -108,30 +124,41 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         self,
         start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
         headers: httputil.HTTPHeaders,
-    ) -> Awaitable[None] | None:
+    ) -> None:
         """Begin; an Arrow stream is answered while it is still coming in."""
         if not isinstance(start_line, httputil.RequestStartLine):
             raise httputil.HTTPInputError("not a request")
+        self._begin = time.perf_counter()
         self._start_line = start_line
         self._headers = headers
-        if start_line.method in _BODILESS:
-            return None
-        if headers.get("Content-Type", "").startswith(ARROW):
-            self._incoming = asyncio.Queue(WAITING_CHUNKS)
-            self._start(self._incoming)
-        return None
+        self._router.begin()
+        if "Content-Length" in headers or "Transfer-Encoding" in headers:
+            self._problem = _ambiguity(headers)
+            if self._problem is not None:
+                # Nobody knows where the body ends: it is left unread, and the connection closed.
+                headers.pop("Transfer-Encoding", None)
+                headers["Content-Length"] = "0"
+                return
+        if len(start_line.path) > MAX_TARGET:
+            self._problem = _too_long()
+        elif start_line.method not in _BODILESS and headers.get("Content-Type", "").startswith(
+            ARROW
+        ):
+            self._incoming = Incoming()
+            self._start()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Take a piece of the body; a stream's sender has to wait until it is worked off."""
+        most = self._router.max_body
         if self._incoming is not None:
-            if self._task is not None and self._task.done():
-                return None
-            return self._incoming.put(chunk)
+            if self._incoming.skipped <= most * PATIENCE:
+                return self._incoming.put(chunk)
+            self._close()
+            return None
         self._size += len(chunk)
-        limit = self._router.max_body
-        if self._size <= limit:
+        if self._size <= most:
             self._chunks.append(chunk)
-        elif self._size > limit * PATIENCE:
+        elif self._size > most * PATIENCE:
             self._close()
         else:
             self._chunks.clear()
@@ -140,35 +167,39 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
     def finish(self) -> None:
         """Answer, now that the request is complete."""
         if self._incoming is None:
-            self._start(None)
-        elif self._task is not None and not self._task.done():
-            ending = asyncio.ensure_future(self._incoming.put(None))
-            self._task.add_done_callback(lambda _: ending.cancel())
+            self._start()
+        else:
+            self._incoming.end()
 
     def on_connection_close(self) -> None:
         """Let go of a request whose client has gone; what it writes is rolled back."""
-        if self._task is not None and self._incoming is not None:
+        if self._task is None:
+            self._router.end()
+        elif self._incoming is not None:
             self._task.cancel()
 
-    def _start(self, incoming: asyncio.Queue[bytes | None] | None) -> None:
-        self._router.begin()
-        self._task = asyncio.get_running_loop().create_task(self._answer(incoming))
+    def _start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._answer())
+
+    @property
+    def _stream(self) -> iostream.IOStream | None:
+        return getattr(self._connection, "stream", None)
 
     def _close(self) -> None:
-        stream = getattr(self._connection, "stream", None)
-        if stream is not None:
-            stream.close()
+        if self._stream is not None:
+            self._stream.close()
 
     # -- answering ------------------------------------------------------------------------------
 
-    async def _answer(self, incoming: asyncio.Queue[bytes | None] | None) -> None:
+    async def _answer(self) -> None:
         try:
-            request = self._made(incoming)
-            if self._size > self._router.max_body:
-                response = failure(_too_large(self._router.max_body), request)
-            else:
-                response = await self._router.site.handle(request)
+            request = self._made()
+            correlation_id.set(request.correlation_id)
+            response = await self._response(request)
+            if self._incoming is not None:
+                await self._incoming.skip()
             await self._write(request, response)
+            self._note(request, response)
         except iostream.StreamClosedError:
             pass
         except Exception:
@@ -177,56 +208,76 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         finally:
             self._router.end()
 
-    def _made(self, incoming: asyncio.Queue[bytes | None] | None) -> Request:
+    def _made(self) -> Request:
         method, target, _ = self._start_line
-        path, _, query = target.partition("?")
+        path, _, query = _relative(target).partition("?")
         chunks = self._chunks
         context: object = getattr(self._connection, "context", None)
-        return Request(
+        request = Request(
             method=method,
             path=path[len(self._router.site.prefix) :] or "/",
             query=query,
             headers=plain_headers(self._headers),
             body=chunks[0] if len(chunks) == 1 else b"".join(chunks),
-            stream=_pieces(incoming) if incoming is not None else None,
+            stream=self._incoming.pieces() if self._incoming is not None else None,
             remote_ip=getattr(context, "remote_ip", ""),
         )
+        identify(request)
+        return request
+
+    async def _response(self, request: Request) -> Response:
+        problem = self._problem
+        if problem is None and self._incoming is None and self._size > self._router.max_body:
+            problem = _too_large(self._router.max_body)
+        if problem is not None:
+            return failure(problem, request)
+        return await self._router.site.handle(request)
 
     async def _write(self, request: Request, response: Response) -> None:
         connection = self._connection
         headers = _Headers()
         headers["Content-Type"] = response.content_type
         headers["X-Content-Type-Options"] = "nosniff"
-        if request.correlation_id:
-            headers["X-Correlation-ID"] = request.correlation_id
+        headers["X-Correlation-ID"] = request.correlation_id
         for name, value in response.headers.items():
             headers[name] = value
-        if self._router.stopping:
+        if self._router.stopping or self._problem is not None:
             headers["Connection"] = "close"
-        start = httputil.ResponseStartLine("HTTP/1.1", response.status, _reason(response.status))
-        if response.stream is not None:
-            await self._write_stream(connection, start, headers, response.stream)
-            return
-        if response.status != 204:
+        if response.status != 204 and response.stream is None:
             headers["Content-Length"] = str(len(response.body))
+        start = httputil.ResponseStartLine("HTTP/1.1", response.status, _reason(response.status))
         body = b"" if request.method == "HEAD" else response.body
         connection.write_headers(start, headers, body)  # pyright: ignore[reportArgumentType]
+        if response.stream is not None and request.method != "HEAD":
+            async for piece in response.stream:
+                # What the connection's own write gives is never done when the client goes.
+                connection.write(piece)
+                await self._sent()
         connection.finish()
+        await self._sent()
+        if self._problem is not None:
+            self._close()
 
-    async def _write_stream(
-        self,
-        connection: httputil.HTTPConnection,
-        start: httputil.ResponseStartLine,
-        headers: _Headers,
-        stream: AsyncIterator[bytes],
-    ) -> None:
-        # The first piece is made before the status is sent: most errors show by then.
-        pieces = aiter(stream)
-        first = await anext(pieces, b"")
-        await connection.write_headers(start, headers, first)  # pyright: ignore[reportArgumentType]
-        async for piece in pieces:
-            await connection.write(piece)
-        connection.finish()
+    async def _sent(self) -> None:
+        """Wait until the client has taken all so far, which a server that stops waits for."""
+        stream = self._stream
+        if stream is None or stream.closed():
+            raise iostream.StreamClosedError
+        if stream.writing():
+            await stream.write(b"")
+
+    def _note(self, request: Request, response: Response) -> None:
+        if _log.isEnabledFor(logging.DEBUG):
+            took = round((time.perf_counter() - self._begin) * 1000, 1)
+            _log.debug(
+                "request",
+                extra={
+                    "method": request.method,
+                    "path": request.path,
+                    "status": response.status,
+                    "milliseconds": took,
+                },
+            )
 
 
 class _Headers(dict[str, str]):
@@ -253,6 +304,14 @@ def _reason(status: int) -> str:
     return http.client.responses.get(status, "Unknown")
 
 
+def _relative(target: str) -> str:
+    """Give a request's target without the scheme and host that proxies put in front of it."""
+    if target.startswith("/"):
+        return target
+    scheme, separator, rest = target.partition("://")
+    return rest[rest.find("/") :] if separator and scheme in _SCHEMES and "/" in rest else target
+
+
 def _too_large(limit: int) -> EnfyraError:
     return EnfyraError(
         "PAYLOAD_TOO_LARGE",
@@ -261,6 +320,26 @@ def _too_large(limit: int) -> EnfyraError:
     )
 
 
-async def _pieces(incoming: asyncio.Queue[bytes | None]) -> AsyncIterator[bytes]:
-    while (piece := await incoming.get()) is not None:
-        yield piece
+def _too_long() -> EnfyraError:
+    return EnfyraError(
+        "URI_TOO_LONG",
+        f"The path with its query is longer than {MAX_TARGET >> 10} kB",
+        hint="Filter by a range or a relation instead of a long list of values",
+    )
+
+
+def _ambiguity(headers: httputil.HTTPHeaders) -> EnfyraError | None:
+    """Say why it cannot be told where a body ends, which is how requests are smuggled."""
+    lengths = [part.strip() for part in headers.get("Content-Length", "").split(",")]
+    coding = headers.get("Transfer-Encoding")
+    if coding is None:
+        if not (lengths[0].isascii() and lengths[0].isdigit()):
+            return EnfyraError("BAD_REQUEST", "Content-Length is not a number")
+        if any(one != lengths[0] for one in lengths):
+            return EnfyraError("BAD_REQUEST", "Content-Length is given twice, with two values")
+        return None
+    if "Content-Length" in headers:
+        return EnfyraError("BAD_REQUEST", "Content-Length and Transfer-Encoding exclude each other")
+    if coding.lower() != "chunked":
+        return EnfyraError("BAD_REQUEST", "Transfer-Encoding can only be chunked")
+    return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from enfyra_kernel import __version__
@@ -51,12 +50,7 @@ _ID: Json = {"name": "id", "in": "path", "required": True, "schema": {"type": "s
 
 
 def openapi(snapshot: Snapshot, prefix: str) -> bytes:
-    """Give the document as JSON; the last few are kept."""
-    return _document(snapshot, prefix)
-
-
-@lru_cache(4)
-def _document(snapshot: Snapshot, prefix: str) -> bytes:
+    """Give the document as JSON."""
     schemas: Json = {"Error": _error_schema()}
     paths: Json = {}
     for route in sorted(snapshot.routes.routes, key=_order):

@@ -5,16 +5,21 @@ A site answers requests whatever transport they came by; see `delegate` for Torn
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
 from enfyra_kernel.encoding import encode_json
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.kernel import Kernel
-from enfyra_kernel.lifecycle.messages import Request, Response, failure
+from enfyra_kernel.lifecycle.messages import Request, Response, failure, identify
+from enfyra_kernel.logs import get_logger
 from enfyra_kernel.metadata.routes import normal_path
+from enfyra_kernel.metadata.snapshot import Snapshot
 
 from .openapi import openapi
+
+_log = get_logger("server")
 
 Page = Callable[[Request], Awaitable[Response]]
 
@@ -28,6 +33,8 @@ _DOCS_POLICY = (
     "frame-ancestors 'self'"
 )
 _FOREVER = "public, max-age=86400"
+_READING = frozenset({"GET", "HEAD"})
+_SOON = "1"
 
 
 class Site:
@@ -40,28 +47,54 @@ class Site:
     def __init__(self, kernel: Kernel, prefix: str = "") -> None:
         self.kernel = kernel
         self.prefix = prefix
+        self._described: tuple[Snapshot, bytes] | None = None
         self._pages: dict[str, Page] = {
+            "/": self._home,
             "/health": self._health,
             "/ready": self._ready,
             "/openapi.json": self._openapi,
             "/docs": self._docs,
+            **{f"/static/{name}": self._asset for name in _ASSETS},
         }
 
     async def handle(self, request: Request) -> Response:
         """Answer a request; its path is relative to the mount point."""
-        path = request.path
-        page = self._pages.get(path)
-        if page is not None and request.method in {"GET", "HEAD"}:
-            return await page(request)
-        if path.startswith("/static/"):
-            return self._asset(request)
-        if path == "/" and request.method in {"GET", "HEAD"}:
-            return Response(302, headers={"Location": f"{self.prefix}/docs"})
-        if not self.kernel.started:
-            return failure(EnfyraError("SERVICE_UNAVAILABLE"), request)
+        identify(request)
+        page = self._pages.get(request.path) or self._pages.get(normal_path(request.path))
+        if page is None and request.method != "OPTIONS":
+            if not self.kernel.started:
+                return failure(EnfyraError("SERVICE_UNAVAILABLE"), request)
+            return await self.kernel.handle(request)
+        try:
+            return await self._shown(request, page)
+        except EnfyraError as error:
+            return failure(error, request)
+        except Exception:
+            _log.exception("page failed", extra={"path": request.path})
+            return failure(EnfyraError("INTERNAL_SERVER_ERROR"), request)
+
+    async def _shown(self, request: Request, page: Page | None) -> Response:
         if request.method == "OPTIONS":
-            return self._options(request)
-        return await self.kernel.handle(request)
+            available = _READING if page is not None else self._methods_at(request.path)
+            return Response(204, headers={"Allow": ", ".join(sorted({*available, "OPTIONS"}))})
+        if page is None or request.method not in _READING:
+            raise EnfyraError(
+                "METHOD_NOT_ALLOWED",
+                f"{request.method[:40]} is not available at {normal_path(request.path)[:200]}",
+                details={"allowed": sorted(_READING)},
+            )
+        return await page(request)
+
+    def _methods_at(self, path: str) -> frozenset[str]:
+        match = self.kernel.registry.current.routes.find(path)
+        if match is None:
+            raise EnfyraError("ROUTE_NOT_FOUND", f"There is nothing at {normal_path(path)[:200]}.")
+        return match.methods
+
+    # -- the pages ------------------------------------------------------------------------------
+
+    async def _home(self, _: Request) -> Response:
+        return Response(302, headers={"Location": f"{self.prefix}/docs"})
 
     async def _health(self, _: Request) -> Response:
         return Response(200, encode_json({"status": "ok"}))
@@ -70,11 +103,17 @@ class Site:
         services = await self.kernel.health() if self.kernel.started else {"kernel": "starting"}
         ready = all(state == "ok" for state in services.values())
         content = {"status": "ready" if ready else "not ready", "services": services}
-        return Response(200 if ready else 503, encode_json(content))
+        if ready:
+            return Response(200, encode_json(content))
+        return Response(503, encode_json(content), headers={"Retry-After": _SOON})
 
     async def _openapi(self, _: Request) -> Response:
-        document = openapi(self.kernel.registry.current, self.prefix)
-        return Response(200, document, headers={"Cache-Control": "no-cache"})
+        snapshot = self.kernel.registry.current
+        if self._described is None or self._described[0] is not snapshot:
+            # Off the loop: a thousand tables take a while.
+            document = await asyncio.to_thread(openapi, snapshot, self.prefix)
+            self._described = (snapshot, document)
+        return Response(200, self._described[1], headers={"Cache-Control": "no-cache"})
 
     async def _docs(self, _: Request) -> Response:
         page = (files("enfyra_server") / "static" / "docs.html").read_bytes()
@@ -85,24 +124,11 @@ class Site:
             {"Content-Security-Policy": _DOCS_POLICY},
         )
 
-    def _asset(self, request: Request) -> Response:
-        name = request.path.removeprefix("/static/")
-        asset = _ASSETS.get(name)
-        if asset is None:
-            return failure(
-                EnfyraError("ROUTE_NOT_FOUND", f"There is nothing at {request.path[:200]}"), request
-            )
+    async def _asset(self, request: Request) -> Response:
+        asset = _ASSETS[request.path.rpartition("/")[2]]
         content = (files("enfyra_server") / "static").joinpath(*asset.split("/")).read_bytes()
-        kind = _TYPES["." + name.rpartition(".")[2]]
+        kind = _TYPES["." + asset.rpartition(".")[2]]
         return Response(200, content, kind, {"Cache-Control": _FOREVER})
-
-    def _options(self, request: Request) -> Response:
-        match = self.kernel.registry.current.routes.find(request.path)
-        if match is None:
-            path = normal_path(request.path)[:200]
-            return failure(EnfyraError("ROUTE_NOT_FOUND", f"There is nothing at {path}"), request)
-        methods = sorted({*match.route.available, "OPTIONS", "HEAD"})
-        return Response(204, headers={"Allow": ", ".join(methods)})
 
 
 _ASSETS = {

@@ -238,13 +238,22 @@ class Migrator:
                 await self.journal.mark(entry, COMMITTED, session=session)
                 await session.commit_writes()
             except Exception as error:
-                await self._take_back(session, safe[:made])
-                await self.journal.mark(entry, ROLLED_BACK, error=str(error))
+                await self._give_up(session, entry, safe[:made], error)
                 raise
             for change in losing:
                 await session.apply(change)
         await self.journal.mark(entry, COMPLETED)
         return writer.ids
+
+    async def _give_up(
+        self, session: SchemaSession, entry: int, made: Sequence[c.Change], reason: Exception
+    ) -> None:
+        try:
+            await self._take_back(session, made)
+            await self.journal.mark(entry, ROLLED_BACK, error=str(reason))
+        except Exception as error:
+            # As on a full disk. The journal still says that it is unfinished.
+            _log.error("a schema change could not be taken back yet", extra={"reason": repr(error)})
 
     async def _take_back(self, session: SchemaSession, made: Sequence[c.Change]) -> None:
         created = {one.table.name for one in made if isinstance(one, c.CreateTable)}

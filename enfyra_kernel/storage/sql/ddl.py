@@ -352,6 +352,9 @@ class _Maker:
                 table_kwargs={"sqlite_autoincrement": True} if last_id is not None else {},
             ) as batch:
                 self._in_batch(batch, change)
+        except Exception as error:
+            # A full disk makes SQLite roll back at once, so Alembic's cleaning up fails, too.
+            raise _first_cause(error) from None
         finally:
             run("PRAGMA legacy_alter_table=OFF")
         if last_id is not None:
@@ -549,3 +552,9 @@ def _with_column(table: PhysicalTable, column: PhysicalColumn) -> PhysicalTable:
     """Describe a table with another version of one of its columns."""
     columns = tuple(column if one.name == column.name else one for one in table.columns)
     return msgspec.structs.replace(table, columns=columns)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while error.__context__ is not None:
+        error = error.__context__
+    return error

@@ -14,8 +14,8 @@ def to_text(dialect: str, column: str, type_: ColumnType | None) -> str:
     """Give the SQL for a column's values as canonical text; `column` is quoted already.
 
     Example:
-        >>> to_text("sqlite", '"open"', ColumnType.BOOLEAN)
-        "CASE WHEN \\"open\\" IS NULL THEN NULL WHEN \\"open\\" THEN 'true' ELSE 'false' END"
+        >>> to_text("sqlite", "open", ColumnType.BOOLEAN)
+        "CASE WHEN open IS NULL THEN NULL WHEN open THEN 'true' ELSE 'false' END"
     """
     if type_ is None or type_ in TEXTS:
         return column

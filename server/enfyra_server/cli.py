@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +15,6 @@ from enfyra_kernel.settings import Settings, names_of_fields, variables
 
 app = typer.Typer(
     name="enfyra",
-    help="Enfyra Kernel: define a table, and its API is live.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -21,7 +22,36 @@ app = typer.Typer(
 )
 
 
-@app.command()
+class Loop(StrEnum):
+    """Which event loop to run on."""
+
+    AUTO = "auto"
+    ASYNCIO = "asyncio"
+    UVLOOP = "uvloop"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def enfyra(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Define a table, and its API is live.
+
+    Settings come from the environment and from a file .env; `enfyra settings` lists them.
+    """
+
+
+@app.command(short_help="Serve the API.")
 def serve(
     port: Annotated[
         int | None, typer.Option(help="Port to listen on; 0 takes a free one. [PORT]")
@@ -33,18 +63,24 @@ def serve(
     workers: Annotated[
         int, typer.Option(min=1, help="Processes; more than one needs REDIS_URI.")
     ] = 1,
+    loop: Annotated[
+        Loop, typer.Option(help="Event loop; auto takes uvloop where it is installed.")
+    ] = Loop.AUTO,
     reuse_port: Annotated[
         bool, typer.Option("--reuse-port", hidden=True, help="Share the port.")
     ] = False,
 ) -> None:
-    """Serve the API until SIGTERM or Ctrl-C; requests that are running are finished first."""
+    """Serve the API until SIGTERM or Ctrl-C.
+
+    Requests that have begun are finished first; a second signal does not wait for them.
+    """
     overrides = {"port": port, "host": host, "db_uri": db}
     given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     settings = _settings(given)
     if workers > 1:
-        _serve_many(settings, given, workers)
+        _serve_many(settings, given, workers, loop)
     else:
-        _serve_one(settings, reuse_port=reuse_port)
+        _serve_one(settings, loop, reuse_port=reuse_port)
 
 
 def _settings(given: dict[str, Any]) -> Settings:
@@ -54,7 +90,7 @@ def _settings(given: dict[str, Any]) -> Settings:
         raise _exit(error) from None
 
 
-def _serve_one(settings: Settings, *, reuse_port: bool) -> None:
+def _serve_one(settings: Settings, loop: Loop, *, reuse_port: bool) -> None:
     from enfyra_kernel import logs
     from enfyra_kernel.kernel import Kernel
 
@@ -62,15 +98,34 @@ def _serve_one(settings: Settings, *, reuse_port: bool) -> None:
 
     logs.configure(settings.log_level)
     try:
-        asyncio.run(Server(Kernel(settings)).run(reuse_port=reuse_port))
+        with asyncio.Runner(loop_factory=_loop_factory(loop)) as runner:
+            runner.run(Server(Kernel(settings)).run(reuse_port=reuse_port))
     except EnfyraError as error:
         raise _exit(error) from None
     except OSError as error:
-        typer.echo(f"enfyra: cannot listen on port {settings.port}: {error.strerror}", err=True)
+        typer.echo(f"enfyra: {error}", err=True)
         raise typer.Exit(1) from None
 
 
-def _serve_many(settings: Settings, given: dict[str, Any], workers: int) -> None:
+def _loop_factory(loop: Loop) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if loop is Loop.ASYNCIO:
+        return None
+    try:
+        import uvloop
+    except ImportError:
+        if loop is Loop.AUTO:
+            return None
+        raise EnfyraError(
+            "CONFIGURATION_ERROR",
+            "uvloop is not installed",
+            hint="pip install 'enfyra-kernel[speed]'",
+        ) from None
+    return uvloop.new_event_loop
+
+
+def _serve_many(settings: Settings, given: dict[str, Any], workers: int, loop: Loop) -> None:
+    from enfyra_kernel import logs
+
     from .workers import run_workers
 
     if settings.redis_uri is None:
@@ -85,6 +140,8 @@ def _serve_many(settings: Settings, given: dict[str, Any], workers: int) -> None
         if name in given
         for part in (option, str(given[name]))
     ]
+    logs.configure(settings.log_level)
+    arguments += ["--loop", loop.value]
     raise typer.Exit(run_workers(workers, ["serve", "--reuse-port", *arguments]))
 
 

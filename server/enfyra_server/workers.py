@@ -7,59 +7,73 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from types import FrameType
 
 from enfyra_kernel.logs import get_logger
 
 _log = get_logger("workers")
 
-POLL = 0.2
+POLL = 0.1
 # A worker that dies sooner than this is not restarted at once, lest the machine does nothing else.
 SOON = 2.0
 # Sysexits' and Typer's code for a configuration that cannot work.
 USELESS = 2
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class _Worker:
+    """One process, started again when it dies."""
+
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
-        self.started = 0.0
-        self.process = self._start()
+        self.start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        self.started = time.monotonic()
-        return subprocess.Popen(self._command)  # noqa: S603 - our own command
+    def start(self) -> None:
+        """Start the process."""
+        self._started = time.monotonic()
+        self._due: float | None = None
+        self.process = subprocess.Popen(self._command)  # noqa: S603 - our own command
 
-    def restart(self) -> None:
-        """Start again, after a little while if it died at once."""
-        time.sleep(max(0.0, SOON - (time.monotonic() - self.started)))
-        self.process = self._start()
+    def look_after(self) -> int | None:
+        """Start the process again if it is time to; give its exit code when it has just died."""
+        if self._due is not None:
+            if time.monotonic() >= self._due:
+                self.start()
+            return None
+        code = self.process.poll()
+        if code is not None:
+            self._due = self._started + SOON
+        return code
+
+    def signal(self, number: int) -> None:
+        """Send a signal, if there is somebody to get it."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def end(self) -> int:
+        """Wait for the end; give the exit code, of which those of our own signals are no fault."""
+        code = self.process.wait()
+        return 0 if self._due is not None or -code in _STOPPING else abs(code)
 
 
 def run_workers(count: int, arguments: Sequence[str]) -> int:
     """Run processes of `enfyra` until a signal ends them; give the exit code."""
+    stopping: list[int] = []
+    for number in _STOPPING:
+        signal.signal(number, lambda number, _: stopping.append(number))
     command = [sys.executable, "-m", "enfyra_server.cli", *arguments]
     workers = [_Worker(command) for _ in range(count)]
-    stopping = False
-
-    def stop(number: int, _: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-        for worker in workers:
-            if worker.process.poll() is None:
-                worker.process.send_signal(number)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    while not stopping:
-        for worker in workers:
-            code = worker.process.poll()
-            if code is None or stopping:
-                continue
-            if code == USELESS:
-                stop(signal.SIGTERM, None)
-                return USELESS
-            _log.error("worker died", extra={"exitCode": code})
-            worker.restart()
+    passed_on = result = 0
+    while any(worker.process.poll() is None for worker in workers) or not stopping:
+        for number in stopping[passed_on:]:
+            passed_on += 1
+            for worker in workers:
+                worker.signal(number)
+        codes = [] if stopping else [worker.look_after() for worker in workers]
+        if USELESS in codes:
+            result = USELESS
+            stopping.append(signal.SIGTERM)
+        for code in codes:
+            if code not in {None, USELESS}:
+                _log.error("worker died", extra={"exitCode": code})
         time.sleep(POLL)
-    return max(abs(worker.process.wait()) for worker in workers)
+    return max(result, *(worker.end() for worker in workers))

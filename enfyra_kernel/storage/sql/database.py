@@ -315,8 +315,9 @@ class SqlDatabase:
         count = 0
         returned: list[bytes] = []
         statement: Statement = write.arrays() if write.arrays else write.of(())
+        asked = write.returning or write.then_read is not None
         # Nothing to give back: larger batches, for fewer round trips.
-        many = MANY if write.returning or write.then_read is not None else MANY * 10
+        many = MANY if asked else self.dialect.rows_at_once
         for batch in _batches(rows, many):
             arguments = statement.many(batch)
             outcome = await runner.run_many(statement.text, arguments, returning=write.returning)
@@ -329,7 +330,6 @@ class SqlDatabase:
                 returned += _in_order(page.rows, keys, write.command.table.primary.name)
         if write.given_keys:
             await self._follow_keys(runner, write.command.table)
-        asked = write.returning or write.then_read is not None
         return count, returned if asked else None
 
     @asynccontextmanager

@@ -33,12 +33,14 @@ class Dialect(ABC):
         builds_json: Whether the database makes the JSON of an answer itself.
         expands_lists: Whether a list in a filter becomes one parameter for each of its items.
         returning: Whether writes give back the rows they wrote.
+        rows_at_once: How many records one statement inserts when nothing is to be given back.
     """
 
     name: str
     builds_json: bool = True
     expands_lists: bool = False
     returning: bool = True
+    rows_at_once: int = 5_000
     sa: SaDialect
 
     def adapt(self, facts: Mapping[str, str]) -> None:  # noqa: B027 - most need not

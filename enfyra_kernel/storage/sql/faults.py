@@ -157,8 +157,9 @@ _MYSQL_COLUMN = re.compile(r"[Cc]olumn '([^']+)'|Field '([^']+)'")
 _MYSQL_REFERENCE = re.compile(r"FOREIGN KEY \(`([^`]+)`\)")
 _MYSQL_CHECK = re.compile(r"(?:CONSTRAINT|constraint) [`']([^`']+)[`']")
 _MYSQL_KINDS = {
-    1062: "unique", 1169: "unique", 1451: "reference", 1452: "reference", 1216: "reference",
-    1217: "reference", 1048: "missing", 1364: "missing", 4025: "check", 3819: "check",
+    1062: "unique", 1169: "unique", 1365: "unique", 1451: "reference", 1452: "reference",
+    1216: "reference", 1217: "reference", 1048: "missing", 1364: "missing", 4025: "check",
+    3819: "check",
     1264: "range", 1406: "range", 1292: "range", 1366: "range",
 }  # fmt: skip
 _MYSQL_ERRORS = {

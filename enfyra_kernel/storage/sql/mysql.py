@@ -17,7 +17,16 @@ from ...metadata.types import DOCUMENTS, INSTANTS, LONG_TEXTS, ColumnType
 from ...metadata.values import precision_of
 from ...query.ast import Operator
 from ...query.folding import fold
-from .dialect import WHOLE, Dialect, Encoder, Expression, common_type, encode_document, text_literal
+from .dialect import (
+    WHOLE,
+    Dialect,
+    Encoder,
+    Expression,
+    common_type,
+    encode_document,
+    number_literal,
+    text_literal,
+)
 
 ESCAPE = "!"
 SEARCH_COLLATION = "utf8mb4_unicode_520_ci"
@@ -33,8 +42,9 @@ class MysqlDialect(Dialect):
     name = "mysql"
     builds_json = False
     expands_lists = True
-
     returning = False
+    # The driver writes them into the statement's text, on the event loop.
+    rows_at_once = 1_000
 
     def __init__(self) -> None:
         self.sa = AsyncmyDialect(paramstyle="format")
@@ -127,9 +137,18 @@ class MysqlDialect(Dialect):
         return mysql.insert(table)
 
     def upsert(self, statement: Any, conflict: Sequence[str], columns: Sequence[str]) -> Any:
-        """Make an insert update the record that is already there."""
-        kept = columns or conflict[:1]
-        return statement.on_duplicate_key_update({name: statement.inserted[name] for name in kept})
+        """Make an insert update the record that is already there.
+
+        The record that is there may share another unique value than the key asked for. That must
+        fail as it does elsewhere, and dividing by zero is what makes a row's update fail here.
+        """
+        table, given = statement.table, statement.inserted
+        first, *others = columns or conflict[:1]
+        same = sa.and_(*(table.c[name].op("<=>")(given[name]) for name in conflict))
+        checked = sa.func.if_(number_literal(1).op("/")(same), given[first], table.c[first])
+        return statement.on_duplicate_key_update(
+            {first: checked, **{name: given[name] for name in others}}
+        )
 
 
 _JSON_TABLE = {

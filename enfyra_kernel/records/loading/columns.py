@@ -1,0 +1,137 @@
+"""Which column of a stream goes where, and what the server fills in beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ...errors import EnfyraError, did_you_mean
+from ...metadata.definitions import ColumnDefinition
+from ...metadata.snapshot import Snapshot
+from ...metadata.tables import StoredColumn, Table, key_of, stored
+from ...metadata.types import DOCUMENTS, ColumnType
+from ...metadata.values import new_uuid, reader
+from ...query.plan import Access
+
+MAX_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One column of the stream and where its values go.
+
+    Attributes:
+        lookup: The related table and its field, when values name related records by that field.
+    """
+
+    name: str
+    store: StoredColumn
+    nullable: bool
+    lookup: tuple[Table, ColumnDefinition] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filler:
+    """A column that the stream does not have: a value for each row."""
+
+    store: StoredColumn
+    value: Callable[[], Any]
+
+
+class Columns:
+    """Matches the columns of streams with the fields of one table."""
+
+    def __init__(self, table: Table, snapshot: Snapshot, access: Access) -> None:
+        self._table = table
+        self._snapshot = snapshot
+        self._access = access
+
+    def sources(self, names: Sequence[str]) -> list[Source]:
+        """Say where each column of a stream goes.
+
+        Raises:
+            EnfyraError: INVALID_BODY with every problem.
+        """
+        problems: list[str] = []
+        sources: dict[str, Source] = {}
+        for name in names:
+            if name in self._table.timestamps:
+                continue
+            try:
+                source = self._source(name)
+            except ValueError as error:
+                problems.append(str(error))
+                continue
+            if source.store.name in sources:
+                problems.append(f"{name} is given twice")
+            sources[source.store.name] = source
+        problems += self._missing(sources)
+        if not problems and not sources:
+            problems.append(f"the stream holds no field of '{self._table.name}'")
+        if problems:
+            raise EnfyraError("INVALID_BODY", problems=problems[:MAX_PROBLEMS])
+        return list(sources.values())
+
+    def _source(self, name: str) -> Source:
+        column = self._table.columns.get(name)
+        if column is not None and self._access.sees(column):
+            return Source(name, stored(column), column.is_nullable and not column.is_primary)
+        head, dot, field = name.partition(".")
+        relation = self._table.relations.get(head)
+        if relation is None or not self._access.sees(relation) or not relation.holds_key:
+            raise ValueError(self._no_field(name))
+        target = self._snapshot.tables[relation.target]
+        key = key_of(relation, target)
+        if not dot or field == target.primary.name:
+            return Source(name, key, relation.nullable)
+        by = target.columns.get(field)
+        if by is None or not self._access.sees(by):
+            hint = did_you_mean(field, target.columns)
+            raise ValueError(f"{name}: '{target.name}' has no '{field}'.{hint}")
+        if by.type in DOCUMENTS:
+            raise ValueError(f"{name}: a {by.type.value} does not tell records apart")
+        return Source(name, key, relation.nullable, (target, by))
+
+    def _no_field(self, name: str) -> str:
+        for relation in self._table.relations.values():
+            if relation.holds_key and name == relation.foreign_key:
+                return f"{name} is not allowed. Use the relation '{relation.name}'"
+        return (
+            f"{name} is no field of '{self._table.name}'.{did_you_mean(name, self._table.fields)}"
+        )
+
+    def _missing(self, given: Container[str | None]) -> list[str]:
+        missing: list[str] = []
+        for name, column in self._table.columns.items():
+            filled = column.is_generated or column.default_value is not None
+            if not column.is_nullable and not filled and column.physical not in given:
+                missing.append(f"{name} is required")
+        for relation in self._table.relations.values():
+            if relation.holds_key and not relation.nullable and relation.foreign_key not in given:
+                missing.append(f"{relation.name} is required")
+        return missing
+
+    def fillers(self, sources: Iterable[Source], now: datetime) -> list[Filler]:
+        """Give the columns that the server fills in."""
+        given = {source.store.name for source in sources}
+        fillers: list[Filler] = []
+        for name, column in self._table.columns.items():
+            if column.physical in given:
+                continue
+            if name in self._table.timestamps:
+                fillers.append(Filler(stored(column), lambda: now))
+            elif column.is_primary and column.type is ColumnType.UUID:
+                fillers.append(Filler(stored(column), new_uuid))
+            elif column.default_value is not None:
+                fillers.append(_default_filler(column, now))
+        return fillers
+
+
+def _default_filler(column: ColumnDefinition, now: datetime) -> Filler:
+    if column.default_value == "now":
+        value: Any = now.date() if column.type is ColumnType.DATE else now
+    else:
+        value = reader(column.type, column.options)(column.default_value)
+    return Filler(stored(column), lambda: value)

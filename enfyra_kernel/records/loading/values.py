@@ -1,0 +1,124 @@
+"""One column of a batch, read into canonical values."""
+
+# pyarrow has no type information; what comes out of it is checked where it is used.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...encoding import decode_json
+from ...errors import EnfyraError
+from ...metadata.arrow import arrow_type
+from ...metadata.tables import StoredColumn
+from ...metadata.types import INSTANTS, INTEGERS, TEXTS, ColumnType
+from ...metadata.values import length_of, reader
+
+# Stands for a date that Arrow can hold and Python cannot.
+_OUTSIDE = object()
+
+
+def read_values(
+    array: Any, store: StoredColumn, name: str, *, nullable: bool, first_row: int
+) -> list[Any]:
+    """Give a column's canonical values.
+
+    Raises:
+        EnfyraError: INVALID_BODY, naming the row and the field.
+    """
+    whole = _read_whole(store, array)
+    if whole is not None and (nullable or not whole.null_count):
+        try:
+            return whole.to_pylist()
+        except (ValueError, OverflowError):
+            pass  # A date outside of Python's years: find it below.
+    values = _plain(array, store.type)
+    if not nullable and None in values:
+        raise _invalid(name, values.index(None) + first_row, "must not be null")
+    read = reader(store.type, store.options)
+    result: list[Any] = []
+    for row, value in enumerate(values, first_row):
+        try:
+            if value is _OUTSIDE:
+                raise ValueError("must lie between the years 1 and 9999")
+            result.append(None if value is None else read(value))
+        except ValueError as error:
+            raise _invalid(name, row, str(error)) from None
+    return result
+
+
+def _read_whole(store: StoredColumn, array: Any) -> Any:
+    """Check a column in one go where its Arrow type says all; None if it must be read by value."""
+    kind, type_ = array.type, store.type
+    target = arrow_type(type_, store.options)
+    try:
+        if type_ in INTEGERS and pa.types.is_integer(kind):
+            return array.cast(target)
+        if type_ is ColumnType.FLOAT and (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+            cast = array.cast(target)
+            return cast if pc.all(pc.is_finite(cast)).as_py() is not False else None
+        if type_ in INSTANTS and _says_when(kind):
+            # What is finer than a microsecond is cut off.
+            return array.cast(target, safe=getattr(kind, "unit", "") != "ns")
+    except pa.ArrowInvalid:
+        return None
+    if type_ is ColumnType.BOOLEAN and pa.types.is_boolean(kind):
+        return array
+    if type_ in TEXTS - {ColumnType.ENUM} and _is_text(kind):
+        fits = type_ is not ColumnType.VARCHAR or (
+            (pc.max(pc.utf8_length(array)).as_py() or 0) <= length_of(store.options)
+        )
+        clean = pc.any(pc.match_substring(array, "\x00")).as_py() is not True
+        return array if fits and clean else None
+    return None
+
+
+def _says_when(kind: Any) -> bool:
+    return pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_string(kind)
+
+
+def _is_text(kind: Any) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _plain(array: Any, type_: ColumnType) -> list[Any]:
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
+        # Python's datetime ends at microseconds, which is also what is stored.
+        array = array.cast(pa.timestamp("us", array.type.tz), safe=False)
+    if type_ is ColumnType.SIMPLE_JSON and _is_text(array.type):
+        return [_document(value) for value in array.to_pylist()]
+    try:
+        return array.to_pylist()
+    except (ValueError, OverflowError):
+        return [_one(value) for value in array]
+
+
+def _one(value: Any) -> Any:
+    try:
+        return value.as_py()
+    except (ValueError, OverflowError):
+        return _OUTSIDE
+
+
+def _document(value: Any) -> Any:
+    """Read a JSON column that travels as text; a plain text is a document, too."""
+    if value is None:
+        return None
+    try:
+        return decode_json(value)
+    except EnfyraError:
+        return value
+
+
+def _invalid(field: str, row: int, problem: str) -> EnfyraError:
+    return EnfyraError(
+        "INVALID_BODY",
+        problems=[f"row {row}: {field} {problem}"],
+        details={"row": row, "field": field},
+    )

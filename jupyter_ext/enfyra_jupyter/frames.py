@@ -1,0 +1,274 @@
+"""Answers to queries: the first page to look at, and all rows when they are asked for."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pyarrow as pa
+
+from .client import ApiError, Client, encoded
+from .display import html_table, text_table, wrapped
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAGE = 20
+_READ = 1 << 16
+_JSON = {b"enfyra:type": b"simple-json"}
+
+
+class ResultFrame:
+    """The rows that a query finds; they stay on the server until they are asked for.
+
+    What is shown is the first page. `DataFrame()`, `arrow()`, `reader()` and `to_parquet()` get all
+    rows, as an Arrow stream; so does everything that speaks Arrow (Polars, DuckDB, pandas), by
+    `__arrow_c_stream__`.
+
+    Args:
+        client: The connection.
+        path: The table's route.
+        query: `filter`, `sort`, `fields`, `deep`, and `limit` for all of the result.
+        page: Which page is shown, from 1.
+        related: Says whether a path of names is a related record, rather than a JSON column.
+
+    Raises:
+        ApiError: What the server says is wrong with the query.
+
+    Example:
+        >>> frame = ResultFrame(client, "/post", {"sort": "-views"})  # doctest: +SKIP
+        >>> frame.DataFrame().head()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        path: str,
+        query: Mapping[str, Any],
+        *,
+        page: int = 1,
+        related: Callable[[tuple[str, ...]], bool] = lambda _: True,
+    ) -> None:
+        self.path = path
+        self.query = dict(query)
+        self.page = page
+        self._client = client
+        self._related = related
+        self._limit = int(self.query.get("limit") or 0)
+        self._begin()
+
+    def _begin(self) -> None:
+        begin = time.perf_counter()
+        asked = {
+            **self.query,
+            "limit": min(self._limit or PAGE, PAGE),
+            "page": self.page,
+            "meta": "filterCount",
+        }
+        answer = self._client.get(self.path, **asked)
+        found = int(answer["meta"]["filterCount"])
+        self.milliseconds = (time.perf_counter() - begin) * 1000
+        self.total = min(found, self._limit) if self._limit else found
+        left = max(self.total - (self.page - 1) * PAGE, 0)
+        self.rows: list[dict[str, Any]] = answer["data"][:left]
+
+    # -- looking at it --------------------------------------------------------------------------
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of what is shown; fields of a related record are `relation.field`."""
+        names: dict[str, None] = {}
+        for row in self.rows:
+            names |= dict.fromkeys(self._flat(row))
+        # A related record that is missing in some rows has left its bare name there.
+        return [name for name in names if not any(other.startswith(f"{name}.") for other in names)]
+
+    def _cells(self) -> list[list[Any]]:
+        columns = self.columns
+        flat = [self._flat(row) for row in self.rows]
+        return [[row.get(name) for name in columns] for row in flat]
+
+    def _flat(self, row: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Give a row without records in it: `{"author": {"name": 1}}` is `{"author.name": 1}`."""
+        result: dict[str, Any] = {}
+        for name, value in row.items():
+            here = (*path, name)
+            if isinstance(value, Mapping) and value and self._related(here):
+                result |= self._flat(value, here)
+            else:
+                result[".".join(here)] = value
+        return result
+
+    def _summary(self) -> str:
+        first = (self.page - 1) * PAGE
+        rows = f"{self.total:,} row{'' if self.total == 1 else 's'}"
+        if len(self.rows) < self.total:
+            rows += f", {first + 1:,} to {first + len(self.rows):,} shown"
+        return f"{rows} · {self.milliseconds:.0f} ms · GET {self.path}"
+
+    @property
+    def url(self) -> str:
+        """The same query as an address, for curl or a browser."""
+        query = urlencode(encoded(self.query))
+        return f"{self._client.url}{self.path}" + (f"?{query}" if query else "")
+
+    def __repr__(self) -> str:
+        if not self.rows:
+            return self._summary()
+        return f"{text_table(self.columns, self._cells())}\n{self._summary()}"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        table = html_table(self.columns, self._cells()) if self.rows else ""
+        return wrapped(f'{table}<div class="note">{escape(self._summary())}</div>')
+
+    def __len__(self) -> int:
+        return self.total
+
+    def next(self) -> ResultFrame:
+        """Give the same result with the next page shown.
+
+        Raises:
+            StopIteration: After the last page.
+        """
+        if self.page * PAGE >= self.total:
+            raise StopIteration("This is the last page")
+        return ResultFrame(
+            self._client, self.path, self.query, page=self.page + 1, related=self._related
+        )
+
+    # -- getting it -----------------------------------------------------------------------------
+
+    @contextmanager
+    def reader(self) -> Generator[pa.RecordBatchReader, None, None]:
+        """Give all rows batch by batch, for results larger than memory.
+
+        Example:
+            >>> with frame.reader() as batches:  # doctest: +SKIP
+            ...     for batch in batches:
+            ...         print(batch.num_rows)
+        """
+        query = {name: value for name, value in self.query.items() if name != "page"}
+        with self._client.stream(self.path, {**query, "limit": self._limit}) as answer:
+            source = io.BufferedReader(_Incoming(answer.iter_raw(_READ)), _READ)
+            try:
+                with pa.ipc.open_stream(source) as reader:
+                    yield reader
+            except pa.ArrowInvalid as error:
+                raise ApiError("INVALID_STREAM", str(error).partition("\n")[0]) from None
+
+    def arrow(self) -> pa.Table:
+        """Give all rows as an Arrow table; a related record is a struct."""
+        with self.reader() as reader:
+            return reader.read_all()
+
+    def DataFrame(self, **options: Any) -> pd.DataFrame:  # noqa: N802 - what users of SQL magics type
+        """Give all rows as a pandas DataFrame.
+
+        Fields of a related record become columns named `relation.field`, which `%enfyra push`
+        takes back.
+
+        Args:
+            options: As for `pyarrow.Table.to_pandas`.
+        """
+        table = _flattened(self.arrow())
+        documents = [
+            field.name
+            for field in table.schema
+            if field.metadata and field.metadata.items() >= _JSON.items()
+        ]
+        frame = table.to_pandas(**options)
+        for name in documents:
+            frame[name] = [None if text is None else json.loads(text) for text in frame[name]]
+        return frame
+
+    def to_parquet(self, path: str | Path, **options: Any) -> Path:
+        """Write all rows into a Parquet file, a few thousand at a time.
+
+        The file is there when it is whole, or not at all.
+
+        Args:
+            options: As for `pyarrow.parquet.ParquetWriter`.
+        """
+        from pyarrow import parquet
+
+        target = Path(path)
+        partial = target.with_name(f".{target.name}.part")
+        try:
+            with (
+                self.reader() as reader,
+                parquet.ParquetWriter(partial, reader.schema, **options) as writer,
+            ):
+                for batch in reader:
+                    writer.write_batch(batch)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        return target
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Give all rows one by one, as dictionaries."""
+        with self.reader() as reader:
+            for batch in reader:
+                yield from batch.to_pylist()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Hand all rows to a library that speaks Arrow."""
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with opened as reader:
+                yield from reader
+
+        opened = _Opened(self.reader())
+        stream = pa.RecordBatchReader.from_batches(opened.schema, batches())
+        return stream.__arrow_c_stream__(requested_schema)
+
+
+class _Opened:
+    """A reader that is opened before it is entered, since its schema is wanted first."""
+
+    def __init__(self, manager: Any) -> None:
+        self._manager = manager
+        self._reader = manager.__enter__()
+        self.schema = self._reader.schema
+
+    def __enter__(self) -> pa.RecordBatchReader:
+        return self._reader
+
+    def __exit__(self, *raised: Any) -> Any:
+        return self._manager.__exit__(*raised)
+
+
+class _Incoming(io.RawIOBase):
+    """A file of pieces that come over the network."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def _flattened(table: pa.Table) -> pa.Table:
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    return table

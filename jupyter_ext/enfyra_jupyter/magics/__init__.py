@@ -1,0 +1,103 @@
+"""The magic `%enfyra`: one word, and sub-commands behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
+
+from ..client import ApiError
+from . import defining, exploring, pushing, querying
+from .arguments import manual, parse
+from .completion import MATCHER, Completer
+from .help import help_for
+from .session import Session
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+NAME = "enfyra"
+
+_SHOWING = {
+    "connect": exploring.connect_to,
+    "status": exploring.show_status,
+    "tables": exploring.list_tables,
+    "describe": exploring.describe,
+    "routes": exploring.list_routes,
+    "erd": exploring.draw,
+    "open": exploring.show_links,
+}
+
+
+@magics_class
+class EnfyraMagics(Magics):
+    """Holds the session of one notebook, and does what its cells say."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self.session = Session()
+        self.completer = Completer(self.session, shell)
+
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic(NAME)
+    def enfyra(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
+        """Tables, queries and data of an Enfyra server; see `manual`."""
+        command, given = parse(line, has_body=cell is not None)
+        try:
+            return self._do(command.name, given, cell, local_ns or {})
+        except ApiError as error:
+            # One paragraph; the API's own errors need no traceback through our code.
+            raise UsageError(str(error)) from error
+
+    enfyra.__doc__ = manual()
+
+    def _do(self, name: str, given: Namespace, cell: str | None, local: dict[str, Any]) -> Any:
+        if name == "help":
+            return help_for(given.command)
+        if name == "table":
+            return defining.define(self.session, given, cell or "")
+        user: dict[str, Any] = self.shell.user_ns
+        if name == "query":
+            return querying.query(self.session, given, cell, user)
+        if name == "push":
+            return pushing.push(self.session, given, {**user, **local})
+        return _SHOWING[name](self.session, given)
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magic and its completion; once is enough."""
+    if _registered(shell) is not None:
+        return
+    magics = EnfyraMagics(shell)
+    shell.register_magics(magics)
+    shell.Completer.custom_matchers.append(magics.completer.matcher)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take the magic and its completion away, and close the connection."""
+    magics = _registered(shell)
+    if magics is None:
+        return
+    magics.session.close()
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop(NAME, None)
+    shell.magics_manager.registry.pop(type(magics).__name__, None)
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [one for one in matchers if getattr(one, "matcher_identifier", "") != MATCHER]
+
+
+def _registered(shell: InteractiveShell) -> EnfyraMagics | None:
+    found = shell.magics_manager.registry.get(EnfyraMagics.__name__)
+    return found if isinstance(found, EnfyraMagics) else None

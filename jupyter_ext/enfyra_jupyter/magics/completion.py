@@ -1,0 +1,297 @@
+"""Completion of what stands in a line of `%enfyra` and in the cells below `%%enfyra`.
+
+It looks at what is known of the definitions and never waits for the server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
+
+from ..definitions import (
+    COLUMN_TYPES,
+    COLUMN_WORDS,
+    ON_DELETE,
+    RELATION_KINDS,
+    RELATION_WORDS,
+    TABLE_KEYS,
+)
+from ..push import MODES
+from ..schema import Schema, TableInfo
+from .arguments import COMMANDS
+from .outline import Place, place_in_flow, place_in_yaml
+from .session import QUERY_KEYS, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+MATCHER = "enfyra.magic"
+OPERATORS = (
+    "_eq", "_neq", "_gt", "_gte", "_lt", "_lte", "_in", "_not_in", "_between", "_contains",
+    "_starts_with", "_ends_with", "_is_null", "_is_not_null",
+)  # fmt: skip
+LOGIC = ("_and", "_or", "_not")
+
+_LINE = re.compile(r"(?:^|=\s*|^\s+)%enfyra(?:\s+(?P<rest>.*))?$")
+_HEAD = re.compile(r"^\s*%%enfyra(?:\s+(?P<rest>.*))?$")
+_FRAGMENT = re.compile(r"[^\s,{}\[\]()'\":=]*$")
+
+
+class Completer:
+    """Knows what can stand where."""
+
+    def __init__(self, session: Session, shell: InteractiveShell) -> None:
+        self._session = session
+        self._shell = shell
+
+    @property
+    def matcher(self) -> Callable[[CompletionContext], SimpleMatcherResult]:
+        """The function that IPython calls."""
+
+        @context_matcher(identifier=MATCHER)  # type: ignore[untyped-decorator]
+        def enfyra_matcher(context: CompletionContext) -> SimpleMatcherResult:
+            lines = context.full_text.split("\n")
+            before = [*lines[: context.cursor_line], context.text_until_cursor]
+            fragment, found = self.complete(before)
+            return {
+                "completions": [SimpleCompletion(text=one, type="enfyra") for one in found],
+                "matched_fragment": fragment,
+                "suppress": bool(found),
+            }
+
+        return enfyra_matcher
+
+    def complete(self, before: list[str]) -> tuple[str, list[str]]:
+        """Give the word at the cursor, and what it can become.
+
+        Args:
+            before: The cell's lines up to the cursor.
+        """
+        head = _HEAD.match(before[0])
+        if head is not None and len(before) > 1:
+            return self._in_cell(head["rest"] or "", before[1:])
+        line = head or _LINE.search(before[-1])
+        if line is None:
+            return "", []
+        return self._in_line(line["rest"] or "", cell=head is not None)
+
+    # -- the line -------------------------------------------------------------------------------
+
+    def _in_line(self, rest: str, *, cell: bool) -> tuple[str, list[str]]:
+        name, space, arguments = rest.partition(" ")
+        if not space:
+            names = [one for one, command in COMMANDS.items() if not cell or command.body]
+            return name, _starting(names, name)
+        command = COMMANDS.get(name)
+        if command is None:
+            return "", []
+        schema = self._session.glance()
+        flag, value = _open_flag(arguments, command.flags)
+        if flag is not None:
+            return self._value(flag, value, arguments, schema)
+        word = arguments.rpartition(" ")[2]
+        if word.startswith("-"):
+            return word, _starting(command.flags, word)
+        return word, _starting(self._positional(name, schema), word)
+
+    def _positional(self, name: str, schema: Schema) -> list[str]:
+        if name in {"query", "describe", "erd", "table", "tables"}:
+            return _table_names(schema)
+        if name == "help":
+            return list(COMMANDS)
+        if name == "push":
+            return [
+                one
+                for one, value in list(self._shell.user_ns.items())
+                if not one.startswith("_") and hasattr(value, "__arrow_c_stream__")
+            ]
+        return []
+
+    def _value(
+        self, flag: str, value: str, arguments: str, schema: Schema
+    ) -> tuple[str, list[str]]:
+        fragment = _fragment(value)
+        if flag == "--table":
+            return fragment, _starting(_table_names(schema), fragment)
+        if flag == "--mode":
+            return fragment, _starting(MODES, fragment)
+        if flag == "--missing":
+            return fragment, _starting(("error", "null"), fragment)
+        table = schema.tables.get(_table_of(arguments))
+        if flag in {"--fields", "--sort", "--key", "--rename"}:
+            sign = "-" if fragment.startswith("-") else ""
+            paths = _paths(schema, table, fragment.removeprefix("-"))
+            return fragment, [sign + one for one in paths]
+        if flag in {"--filter", "--deep"}:
+            return self._in_object(flag.removeprefix("--"), place_in_flow(value), table, schema)
+        return "", []
+
+    # -- the cell -------------------------------------------------------------------------------
+
+    def _in_cell(self, rest: str, body: list[str]) -> tuple[str, list[str]]:
+        words = rest.split()
+        schema = self._session.glance()
+        place = place_in_yaml(body)
+        if words[:1] == ["table"]:
+            return _in_definition(place, schema, _own_fields(body))
+        if words[:1] == ["query"]:
+            named = next((word for word in words[1:2] if not word.startswith("-")), None)
+            return self._in_query(place, schema, named or _table_in(body))
+        return "", []
+
+    def _in_query(self, place: Place, schema: Schema, name: str) -> tuple[str, list[str]]:
+        fragment = place.fragment
+        if not place.path:
+            return fragment, _starting(QUERY_KEYS, fragment)
+        head = place.path[0]
+        if head == "table":
+            return fragment, _starting(_table_names(schema), fragment)
+        table = schema.tables.get(name)
+        if head in {"fields", "sort"}:
+            sign = "-" if fragment.startswith("-") else ""
+            paths = _paths(schema, table, fragment.removeprefix("-"))
+            return fragment, [sign + one for one in paths]
+        if head in {"filter", "deep"}:
+            inner = Place(place.path[1:], fragment, is_key=place.is_key)
+            return self._in_object(head, inner, table, schema)
+        return "", []
+
+    def _in_object(
+        self, kind: str, place: Place, table: TableInfo | None, schema: Schema
+    ) -> tuple[str, list[str]]:
+        """Complete a key within a filter or `deep`."""
+        if not place.is_key:
+            return "", []
+        ignored = {*LOGIC, "deep"}
+        path = [one for one in place.path if one not in ignored]
+        target = schema.follow(table, path)
+        if kind == "deep":
+            if place.path and place.path[-1] != "deep":
+                return place.fragment, _starting(("fields", "deep"), place.fragment)
+            names: Iterable[str] = target.relations if target is not None else ()
+        elif target is not None:
+            names = [*target.fields, *LOGIC]
+        else:
+            owner = schema.follow(table, path[:-1])
+            names = OPERATORS if owner is not None and path and path[-1] in owner.columns else ()
+        return place.fragment, _starting(names, place.fragment)
+
+
+# -- a table's definition -------------------------------------------------------------------------
+
+
+def _in_definition(place: Place, schema: Schema, own: list[str]) -> tuple[str, list[str]]:
+    fragment, path = place.fragment, place.path
+    if not path:
+        return fragment, _starting(TABLE_KEYS, fragment)
+    if path[0] in {"uniques", "indexes"}:
+        return fragment, _starting(own, fragment)
+    if place.is_key or len(path) != 2:
+        return "", []
+    last = place.words[-1] if place.words else ""
+    if path[0] == "columns":
+        if not place.words:
+            return fragment, _starting(COLUMN_TYPES, fragment)
+        return fragment, _starting(COLUMN_WORDS, fragment) if last != "was" else []
+    if path[0] != "relations":
+        return "", []
+    if last == "on-delete":
+        return fragment, _starting(ON_DELETE, fragment)
+    if last in {"inverse", "was"}:
+        return "", []
+    tables = [table.name for table in schema.own]
+    if not place.words:
+        return fragment, _starting([*tables, *RELATION_KINDS], fragment)
+    if last in RELATION_KINDS:
+        return fragment, _starting(tables, fragment)
+    return fragment, _starting(RELATION_WORDS, fragment)
+
+
+def _own_fields(body: list[str]) -> list[str]:
+    """Give the columns and relations that the cell has named so far."""
+    section, names = "", []
+    for line in body:
+        found = re.match(r"^(\s*)(?:-\s+)?([A-Za-z]\w*)\s*:", line)
+        if found is None:
+            continue
+        if not found[1]:
+            section = found[2]
+        elif section in {"columns", "relations"}:
+            names.append(found[2])
+    return names
+
+
+# -- words ----------------------------------------------------------------------------------------
+
+
+def _open_flag(arguments: str, flags: list[str]) -> tuple[str | None, str]:
+    """Give the flag whose value is being typed, and the value so far."""
+    place, open_flag = -1, None
+    for flag in flags:
+        takes = _takes_value(flag)
+        for found in re.finditer(rf"(?:^|\s){flag}(?:\s+|=)", arguments):
+            if takes and found.end() > place:
+                place, open_flag = found.end(), flag
+    if open_flag is None:
+        return None, ""
+    value = arguments[place:]
+    # A space outside brackets ends the value.
+    if not value.startswith(("{", "[")):
+        return (None, "") if " " in value else (open_flag, value)
+    depth = sum(value.count(one) for one in "{[") - sum(value.count(one) for one in "}]")
+    return (open_flag, value) if depth > 0 else (None, "")
+
+
+def _takes_value(flag: str) -> bool:
+    return any(
+        flag in one.names and one.facts.get("action") != "store_true"
+        for command in COMMANDS.values()
+        for one in command.arguments
+    )
+
+
+def _table_of(arguments: str) -> str:
+    named = re.search(r"(?:^|\s)--table(?:\s+|=)(\S+)", arguments)
+    if named is not None:
+        return named[1]
+    first = arguments.split(" ", 1)[0]
+    return "" if first.startswith("-") else first
+
+
+def _table_in(body: list[str]) -> str:
+    for line in body:
+        found = re.match(r"^\s*\{?\s*[\"']?table[\"']?\s*:\s*[\"']?(\w+)", line)
+        if found is not None:
+            return found[1]
+    return ""
+
+
+def _table_names(schema: Schema) -> list[str]:
+    own = [table.name for table in schema.own]
+    return [*own, *(name for name in schema.tables if name not in set(own))]
+
+
+def _paths(schema: Schema, table: TableInfo | None, typed: str) -> list[str]:
+    *path, last = typed.split(".")
+    target = schema.follow(table, path)
+    before = "".join(f"{part}." for part in path)
+    return [before + one for one in _starting(target.fields if target else (), last)]
+
+
+def _fragment(text: str) -> str:
+    found = _FRAGMENT.search(text)
+    return found[0] if found is not None else ""
+
+
+def _starting(names: Iterable[str], typed: str) -> list[str]:
+    return [one for one in names if one.startswith(typed)]

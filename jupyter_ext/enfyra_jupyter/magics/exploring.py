@@ -1,0 +1,192 @@
+"""Sub-commands that show what is there."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from getpass import getpass
+from os import environ
+from typing import Any
+
+from IPython.core.error import StdinNotImplementedError, UsageError
+
+from .. import environment
+from ..client import ApiError
+from ..connection import connect
+from ..diagram import Diagram
+from ..display import Links, Listing
+from ..schema import TableInfo
+from .session import Session, found, matching
+
+
+def connect_to(session: Session, given: Namespace) -> Listing:
+    """Do `%enfyra connect`."""
+    password = None
+    if given.email and not environ.get(environment.PASSWORD):
+        try:
+            password = getpass(f"Password of {given.email}: ")
+        except (StdinNotImplementedError, EOFError):
+            raise UsageError(
+                "A password cannot be typed here; set the variable ENFYRA_PASSWORD"
+            ) from None
+    session.use(connect(given.url, email=given.email, password=password))
+    return show_status(session, given)
+
+
+def show_status(session: Session, _: Namespace) -> Listing:
+    """Do `%enfyra status`."""
+    client = session.client
+    rows: list[tuple[str, str]] = [("server", client.url)]
+    try:
+        account = client.get("/me", fields="email,isRootAdmin")["data"][0]
+        role = ", administrator" if account.get("isRootAdmin") else ""
+        rows.append(("you", f"{account['email']}{role}"))
+    except ApiError as error:
+        if error.status != 401:
+            raise
+        rows.append(("you", "nobody: only what is public (--email logs in)"))
+    rows.append(("services", _services(session)))
+    try:
+        metadata = client.get("/metadata")["data"]
+    except ApiError as error:
+        if error.status not in {401, 403}:
+            raise
+    else:
+        own = sum(not table["isSystem"] for table in metadata["tables"])
+        rows.append(("database", f"{metadata['dbType']}, {own} table{'' if own == 1 else 's'}"))
+        rows.append(("version", str(metadata["enfyraVersion"])))
+    return Listing("Enfyra", ["", ""], rows)
+
+
+def _services(session: Session) -> str:
+    try:
+        services = session.client.get("/ready")["services"]
+    except ApiError as error:
+        return f"not ready: {error.message}"
+    return ", ".join(f"{name} {state}" for name, state in services.items())
+
+
+def list_tables(session: Session, given: Namespace) -> Listing:
+    """Do `%enfyra tables`."""
+    schema = session.schema()
+    tables = list(schema.tables.values()) if given.system else schema.own
+    shown = [table for table in tables if matching(table.name, given.pattern)]
+    columns = ["table", "columns", "relations", "description"]
+    rows: list[list[Any]] = [
+        [
+            table.name,
+            len(table.columns),
+            ", ".join(f"{name} → {one['targetTable']}" for name, one in table.relations.items()),
+            table.facts.get("description") or "",
+        ]
+        for table in shown
+    ]
+    if given.rows:
+        columns.insert(1, "rows")
+        for row, table in zip(rows, shown, strict=True):
+            row.insert(1, _count(session, table))
+    note = "" if rows else "There are no tables; %%enfyra table NAME defines one"
+    if tables and not rows:
+        note = f"No table's name is like '{given.pattern}'"
+    return Listing("Tables", columns, rows, note)
+
+
+def _count(session: Session, table: TableInfo) -> int:
+    answer = session.client.get(table.path, limit=1, fields="id", meta="totalCount")
+    return int(answer["meta"]["totalCount"])
+
+
+def describe(session: Session, given: Namespace) -> Listing:
+    """Do `%enfyra describe`."""
+    table = found(session.schema(), given.table)
+    below: list[Listing] = []
+    if table.relations:
+        below.append(
+            Listing(
+                "Relations",
+                ["relation", "kind", "table", "inverse", "null", "on delete"],
+                [
+                    [name, one["type"], one["targetTable"], one["inverse"] or "",
+                     one["isNullable"], one["onDelete"] or ""]
+                    for name, one in table.relations.items()
+                ],
+            )
+        )  # fmt: skip
+    groups = [["unique", ", ".join(group)] for group in table.facts["uniques"]]
+    groups += [["index", ", ".join(group)] for group in table.facts["indexes"]]
+    if groups:
+        below.append(Listing("Groups", ["kind", "fields"], groups))
+    below.append(
+        Listing("Routes", ["path", "methods", "public"], [_route(one) for one in _routes(table)])
+    )
+    columns = [
+        [
+            name,
+            type_text(column),
+            column["isNullable"],
+            "" if column["defaultValue"] is None else column["defaultValue"],
+            "primary" if column["isPrimary"] else "",
+            column.get("description") or "",
+        ]
+        for name, column in table.columns.items()
+    ]
+    head = ["column", "type", "null", "default", "key", "description"]
+    return Listing(table.name, head, columns, table.facts.get("description") or "", below)
+
+
+def type_text(column: Any) -> str:
+    """Give a column's type as it is written in a definition.
+
+    Example:
+        >>> type_text({"type": "varchar", "options": {"length": 60}})
+        'varchar(60)'
+    """
+    options = column.get("options")
+    if isinstance(options, dict):
+        options = options.get("values", list(options.values()))
+    if not options:
+        return str(column["type"])
+    return f"{column['type']}({', '.join(map(str, options))})"
+
+
+def _routes(table: TableInfo) -> list[Any]:
+    return list(table.facts.get("routes", ()))
+
+
+def _route(route: Any) -> list[str]:
+    return [
+        route["path"],
+        " ".join(route["methods"]),
+        " ".join(route["publicMethods"]) or "none",
+    ]
+
+
+def list_routes(session: Session, given: Namespace) -> Listing:
+    """Do `%enfyra routes`."""
+    schema = session.schema()
+    tables = schema.tables.values() if given.system else schema.own
+    rows = [
+        [*_route(route), table.name]
+        for table in tables
+        for route in _routes(table)
+        if matching(route["path"], given.pattern)
+    ]
+    return Listing("Routes", ["path", "methods", "public", "table"], rows, session.client.url)
+
+
+def draw(session: Session, given: Namespace) -> Diagram:
+    """Do `%enfyra erd`."""
+    schema = session.schema()
+    if not given.tables:
+        return Diagram(schema.own)
+    return Diagram([found(schema, name) for name in dict.fromkeys(given.tables)])
+
+
+def show_links(session: Session, _: Namespace) -> Links:
+    """Do `%enfyra open`."""
+    base = session.client.links
+    return Links(
+        [
+            ("API documentation, to try it", f"{base}/docs"),
+            ("OpenAPI document", f"{base}/openapi.json"),
+        ]
+    )

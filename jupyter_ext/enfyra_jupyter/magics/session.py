@@ -1,0 +1,121 @@
+"""What the magics of one notebook share: the connection, and what is known of the tables."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from typing import Any
+
+from enfyra_kernel.errors import did_you_mean
+from IPython.core.error import UsageError
+
+from ..client import ApiError, Client
+from ..connection import connect
+from ..frames import ResultFrame
+from ..schema import EMPTY, Schema, SchemaCache, TableInfo
+
+QUERY_KEYS = ("table", "filter", "sort", "fields", "deep", "limit")
+
+
+class Session:
+    """Connects when that is needed, and finds tables by name."""
+
+    def __init__(self) -> None:
+        self._client: Client | None = None
+        self._cache: SchemaCache | None = None
+
+    @property
+    def client(self) -> Client:
+        """The connection; made now if there is none.
+
+        Raises:
+            ApiError: If there is no server.
+        """
+        if self._client is None:
+            self.use(connect())
+        assert self._client is not None  # noqa: S101 - `use` sets it
+        return self._client
+
+    def use(self, client: Client) -> None:
+        """Take another connection."""
+        self.close()
+        self._client = client
+        self._cache = SchemaCache(client)
+        self._cache.glance()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            self._client.close()
+        self._client = self._cache = None
+
+    # -- tables ---------------------------------------------------------------------------------
+
+    def schema(self) -> Schema:
+        """Ask the server for all definitions."""
+        client = self.client
+        cache = self._cache if self._cache is not None else SchemaCache(client)
+        return cache.load()
+
+    def glance(self) -> Schema:
+        """Give what is known of the definitions, at once."""
+        return self._cache.glance() if self._cache is not None else EMPTY
+
+    def find(self, name: str) -> TableInfo:
+        """Give a table.
+
+        Raises:
+            UsageError: With the nearest name.
+        """
+        known = self.glance().tables.get(name)
+        if known is not None:
+            return known
+        return found(self.schema(), name)
+
+    # -- queries --------------------------------------------------------------------------------
+
+    def query(self, name: str, query: Mapping[str, Any]) -> ResultFrame:
+        """Find rows of a table."""
+        table = self._find_for_query(name)
+        if table is None:
+            return ResultFrame(self.client, f"/{name}", query)
+        schema = self.glance()
+
+        def related(path: tuple[str, ...]) -> bool:
+            owner = schema.follow(table, path[:-1])
+            return owner is None or path[-1] in owner.relations
+
+        try:
+            return ResultFrame(self.client, table.path, query, related=related)
+        except ApiError as error:
+            if error.code != "ROUTE_NOT_FOUND":
+                raise
+            # It has been renamed or dropped since we looked.
+            found(self.schema(), name)
+            raise
+
+    def _find_for_query(self, name: str) -> TableInfo | None:
+        try:
+            return self.find(name)
+        except ApiError as error:
+            if error.status in {401, 403}:
+                # Who may not see the definitions can still read public routes.
+                return None
+            raise
+
+
+def found(schema: Schema, name: str) -> TableInfo:
+    """Give a table by its name, or say which one is meant."""
+    table = schema.tables.get(name)
+    if table is None:
+        own = [one.name for one in schema.own]
+        hint = did_you_mean(name, own) or did_you_mean(name, schema.tables)
+        if not hint:
+            hint = f" There are: {', '.join(own[:20])}" if own else " There are none yet"
+        raise UsageError(f"There is no table '{name}'.{hint}")
+    return table
+
+
+def matching(name: str, pattern: str | None) -> bool:
+    """Say whether a name meets a pattern such as `flight*`; any does if there is none."""
+    return pattern is None or fnmatch.fnmatchcase(name, pattern)

@@ -1,0 +1,252 @@
+"""Data to be sent: data frames and Arrow tables, batch by batch, in the types that a table has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+from enfyra_kernel.errors import did_you_mean
+from enfyra_kernel.metadata.arrow import arrow_type
+from enfyra_kernel.metadata.types import ColumnType
+
+from .schema import Schema, TableInfo
+
+ROWS = 20_000
+
+
+class DataError(ValueError):
+    """What is wrong with data; the message names the column, and the row where there is one."""
+
+
+class Source:
+    """Rows of a data frame, an Arrow table, or anything else that speaks Arrow.
+
+    Args:
+        data: A pandas or Polars DataFrame, an Arrow table, a ResultFrame, a list of dictionaries.
+        renames: Other names for columns.
+
+    Raises:
+        DataError: If it is none of these, or a name to be changed is not there.
+
+    Example:
+        >>> source = Source([{"n": 1}, {"n": 2}])
+        >>> source.rows, source.whole().column_names
+        (2, ['n'])
+    """
+
+    def __init__(self, data: Any, renames: Mapping[str, str] | None = None) -> None:
+        self.is_pandas = type(data).__module__.split(".")[0] == "pandas" and hasattr(data, "iloc")
+        self._data = data
+        if self.is_pandas:
+            self._data = _with_index(data)
+        elif isinstance(data, list) and all(isinstance(row, Mapping) for row in data):
+            self._data = pa.Table.from_pylist(data)
+        elif isinstance(data, pa.RecordBatch):
+            self._data = pa.table(data)
+        elif not isinstance(data, pa.Table) and not hasattr(data, "__arrow_c_stream__"):
+            raise DataError(
+                f"A {type(data).__name__} holds no rows; give a DataFrame or an Arrow table"
+            )
+        self._renames = dict(renames or {})
+        self._check_renames()
+
+    @property
+    def rows(self) -> int | None:
+        """How many there are, if that can be told beforehand."""
+        try:
+            return len(self._data)
+        except TypeError:
+            return None
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Give the rows as record batches, whose types may differ from one to the next."""
+        if self.is_pandas:
+            yield from self._pandas_batches()
+        else:
+            with self._reader() as reader:
+                for whole in reader:
+                    for start in range(0, whole.num_rows, ROWS):
+                        yield self._renamed(whole.slice(start, ROWS))
+
+    def whole(self) -> pa.Table:
+        """Give everything as one table."""
+        if self.is_pandas:
+            return self._renamed(_from_pandas(self._data, 0, pa.Table))
+        with self._reader() as reader:
+            return self._renamed(reader.read_all())
+
+    def schema(self) -> pa.Schema:
+        """Give names and types, as far as the beginning tells."""
+        first = next(self.batches(), None)
+        if first is not None:
+            return first.schema
+        return self.whole().schema
+
+    def _reader(self) -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_stream(self._data)
+
+    def _pandas_batches(self) -> Iterator[pa.RecordBatch]:
+        for start in range(0, len(self._data), ROWS):
+            part = self._data.iloc[start : start + ROWS]
+            yield self._renamed(_from_pandas(part, start, pa.RecordBatch))
+
+    def _renamed(self, data: Any) -> Any:
+        if not self._renames:
+            return data
+        return data.rename_columns([self._renames.get(one, one) for one in data.schema.names])
+
+    def _names(self) -> list[str]:
+        if self.is_pandas:
+            return [str(name) for name in self._data.columns]
+        if isinstance(self._data, pa.Table):
+            return self._data.column_names
+        with self._reader() as reader:
+            return reader.schema.names
+
+    def _check_renames(self) -> None:
+        names = self._names() if self._renames or self.is_pandas else []
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DataError(f"The column '{twice}' is there twice")
+        for name in self._renames:
+            if name not in names:
+                raise DataError(f"There is no column '{name}'.{did_you_mean(name, names)}")
+
+
+def _with_index(frame: Any) -> Any:
+    """Make columns of an index that has a name; rows that are just numbered lose the numbers."""
+    return frame.reset_index() if any(frame.index.names) else frame
+
+
+def _from_pandas(frame: Any, before: int, kind: Any) -> Any:
+    try:
+        return kind.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        name = _mixed_column(frame)
+        place = f"rows {before} to {before + len(frame) - 1}: " if before or len(frame) else ""
+        reason = str(error.args[0]).partition("\n")[0] if error.args else "mixed types"
+        column = f"the column '{name}'" if name else "a column"
+        raise DataError(f"{place}{column} has values of mixed types ({reason})") from None
+
+
+def _mixed_column(frame: Any) -> str | None:
+    for name in frame.columns:
+        try:
+            pa.Array.from_pandas(frame[name])
+        except pa.ArrowException:
+            return str(name)
+    return None
+
+
+# -- types ----------------------------------------------------------------------------------------
+
+
+class Fitting:
+    """Brings batches into one schema: the types of a table's columns, where they can be cast.
+
+    Texts stay texts, since the server reads dates, decimals and the like from them and names rows
+    that it cannot read.
+    """
+
+    def __init__(self, given: pa.Schema, table: TableInfo | None, schema: Schema) -> None:
+        fields: list[pa.Field] = []
+        self._types: list[str | None] = []
+        for one in given:
+            column = _column_of(one.name, table, schema)
+            self._types.append(None if column is None else column["type"])
+            fields.append(pa.field(one.name, _travelling(one.type, column)))
+        self.schema = pa.schema(fields)
+
+    def fit(self, batch: pa.RecordBatch, before: int) -> pa.RecordBatch:
+        """Give a batch in the one schema.
+
+        Args:
+            before: How many rows came before it.
+
+        Raises:
+            DataError: Naming the first value that does not fit.
+        """
+        arrays = [
+            _cast(batch.column(number), field, self._types[number], before)
+            for number, field in enumerate(self.schema)
+        ]
+        return pa.record_batch(arrays, schema=self.schema)
+
+
+def _column_of(name: str, table: TableInfo | None, schema: Schema) -> Mapping[str, Any] | None:
+    """Give the column that values are for: the table's own, or that by which records are named."""
+    if table is None:
+        return None
+    *path, field = name.split(".")
+    target = schema.follow(table, path)
+    if target is None:
+        return None
+    if field in target.relations:
+        target, field = schema.follow(target, [field]), "id"
+    return target.columns.get(field) if target is not None else None
+
+
+def _travelling(given: pa.DataType, column: Mapping[str, Any] | None) -> pa.DataType:
+    """Choose the type in which values travel."""
+    types = pa.types
+    if types.is_dictionary(given):
+        given = given.value_type
+    if types.is_large_string(given) or types.is_string_view(given):
+        given = pa.string()
+    if isinstance(given, pa.UuidType):
+        return pa.string()
+    if column is None:
+        return _plain(given)
+    wanted = arrow_type(ColumnType(column["type"]), column.get("options"))
+    if types.is_null(given):
+        return wanted
+    numbers = (types.is_integer, types.is_floating)
+    for kinds in (numbers, (types.is_timestamp,), (types.is_date,), (types.is_list,)):
+        if any(is_(given) for is_ in kinds) and any(is_(wanted) for is_ in kinds):
+            return wanted
+    return _plain(given)
+
+
+def _plain(given: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_nested(given) else given
+
+
+def _cast(array: pa.Array, field: pa.Field, type_: str | None, before: int) -> pa.Array:
+    wanted = field.type
+    if array.type == wanted:
+        return array
+    if pa.types.is_nested(array.type) and pa.types.is_string(wanted):
+        return pa.array(map(_document, array.to_pylist()), wanted)
+    if isinstance(array.type, pa.UuidType):
+        return pa.array([None if v is None else str(v) for v in array.to_pylist()], wanted)
+    # Nanoseconds end at what is stored: microseconds.
+    safe = not pa.types.is_timestamp(array.type)
+    try:
+        return array.cast(wanted, safe=safe)
+    except pa.ArrowException:
+        row = _offender(array, wanted, safe=safe)
+        value = array[row].as_py()
+        shown = repr(value) if len(repr(value)) < 60 else f"{repr(value)[:59]}…"
+        raise DataError(
+            f"row {before + row}: {field.name} is {shown}, which is no {type_ or wanted}"
+        ) from None
+
+
+def _offender(array: pa.Array, wanted: pa.DataType, *, safe: bool) -> int:
+    """Find the first value that cannot be cast, in halves."""
+    low, high = 0, len(array)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            array.slice(low, middle - low).cast(wanted, safe=safe)
+        except pa.ArrowException:
+            high = middle
+        else:
+            low = middle
+    return low
+
+
+def _document(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False, default=str)

@@ -16,7 +16,7 @@ from ..metadata.definitions import RelationDefinition, TableDefinition
 from ..metadata.snapshot import Snapshot
 from ..metadata.system import LOCK_TABLE, PLANNED_TABLES, READ_ONLY_TABLES, SYSTEM_TABLES
 from ..storage.changes import CreateTable
-from ..storage.database import Database
+from ..storage.database import ConstraintViolation, Database
 from .catalog import Catalog
 from .diff import diff
 from .layout import layout
@@ -94,7 +94,7 @@ class Bootstrap:
         try:
             async with self._database.schema_change({}) as session:
                 await session.ensure(change)
-        except EnfyraError:
+        except (EnfyraError, ConstraintViolation):
             # Two instances started at once and the other one was faster.
             if not await self._database.inspect([LOCK_TABLE.name]):
                 raise
@@ -119,8 +119,7 @@ class Bootstrap:
             rows = SystemRows(self._database, session, dict(self._system.tables), self._clock.now())
             writer = CatalogWriter(rows)
             await writer.write(old, new)
-            if first:
-                await _Seeds(rows, writer, new).write()
+            await _Seeds(rows, writer, new).write(first=first)
             await lease.commit_version(session, system=wanted)
             await session.commit_writes()
 
@@ -183,19 +182,19 @@ def _extended(found: TableDefinition, declared: TableDefinition) -> TableDefinit
 
 
 class _Seeds:
-    """Writes what a fresh database starts with."""
+    """Writes what a database starts with, as far as it is not there yet."""
 
     def __init__(self, rows: SystemRows, writer: CatalogWriter, catalog: Catalog) -> None:
         self._rows = rows
         self._writer = writer
         self._catalog = catalog
-        self._methods: dict[str, Any] = {}
 
-    async def write(self) -> None:
-        names = await self._rows.insert(
-            "method_definition", [{"name": name, "isSystem": True} for name in METHODS]
-        )
-        self._methods = dict(zip(METHODS, names, strict=True))
+    async def write(self, *, first: bool) -> None:
+        if first:
+            await self._role_and_setting()
+        await self._routes(await self._methods())
+
+    async def _role_and_setting(self) -> None:
         await self._rows.insert(
             "role_definition",
             [{"name": "Admin", "description": "May be given route and field permissions"}],
@@ -209,23 +208,33 @@ class _Seeds:
             "isSystem": True,
         }
         await self._rows.insert("setting_definition", [setting])
-        await self._routes()
 
-    async def _routes(self) -> None:
+    async def _methods(self) -> dict[str, Any]:
+        there = await self._rows.ids_by("method_definition", "name")
+        missing = [name for name in METHODS if name not in there]
+        ids = await self._rows.insert(
+            "method_definition", [{"name": name, "isSystem": True} for name in missing]
+        )
+        return there | dict(zip(missing, ids, strict=True))
+
+    async def _routes(self, methods: dict[str, Any]) -> None:
+        there = await self._rows.ids_by("route_definition", "path")
         facts: list[dict[str, Any]] = []
         links: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = []
         for table in self._catalog.values():
-            methods = _methods_of(table.name)
-            facts.append(_route(f"/{table.name}", self._writer.ids[table.id]))
-            links.append((methods, (), ()))
+            path = f"/{table.name}"
+            if table.is_system and path not in there:
+                facts.append(_route(path, self._writer.ids.get(table.id, table.id)))
+                links.append((_methods_of(table.name), (), ()))
         for path, available, public, logged_in in STATIC_ROUTES:
-            facts.append(_route(path, None))
-            links.append((available, public, logged_in))
+            if path not in there:
+                facts.append(_route(path, None))
+                links.append((available, public, logged_in))
         ids = await self._rows.insert("route_definition", facts)
         properties = ("availableMethods", "publicMethods", "skipRoleGuardMethods")
         for position, property_name in enumerate(properties):
             pairs = [
-                (id_, self._methods[method])
+                (id_, methods[method])
                 for id_, groups in zip(ids, links, strict=True)
                 for method in groups[position]
             ]

@@ -135,16 +135,18 @@ class SystemRows:
 
     async def ids_of(self, name: str) -> list[Any]:
         """Give the ids of all rows of a table."""
+        return list((await self.ids_by(name, "id")).values())
+
+    async def ids_by(self, name: str, field: str) -> dict[Any, Any]:
+        """Give the ids of all rows of a table by the values of a column that is unique."""
         table = self._tables[name]
-        plan = Plan(
-            table=table,
-            selection=(SelectedColumn("id", table.primary),),
-            where=None,
-            order=(),
-            slots=(),
+        selection = (
+            SelectedColumn("id", table.primary),
+            SelectedColumn("value", table.columns[field]),
         )
+        plan = Plan(table=table, selection=selection, where=None, order=(), slots=())
         page = await self._session.find(self._database.read(plan), (), -1)
-        return [row["id"] for row in decode_json(page.rows)]
+        return {row["value"]: row["id"] for row in decode_json(page.rows)}
 
     async def link(self, name: str, relation: str, id_: Any, others: Sequence[Any]) -> None:
         """Add records to a many-to-many relation of a row."""

@@ -64,7 +64,9 @@ class SqlSchemaSession:
 
     async def ensure(self, change: c.Change) -> None:
         """Make one physical change unless it is there already."""
-        if not await self._connection.call(lambda one: is_made(one, change)):
+        if await self._connection.call(lambda one: is_made(one, change)):
+            c.follow(self._tables, change)
+        else:
             await self.apply(change)
 
     async def revert(self, change: c.Change) -> None:

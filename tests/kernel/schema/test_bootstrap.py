@@ -1,0 +1,117 @@
+"""The first start, several at once, one that was killed, and the start of a newer version."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec.structs
+import pytest
+from enfyra_kernel.clock import SystemClock
+from enfyra_kernel.kernel import Kernel
+from enfyra_kernel.metadata.definitions import TableDefinition
+from enfyra_kernel.metadata.system import SYSTEM_NAMES, SYSTEM_TABLES
+from enfyra_kernel.schema import bootstrap
+
+from tests.api import Api
+from tests.databases import settings
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.may_block]
+
+KILLED = """
+import asyncio, os, signal, sys
+from enfyra_kernel.kernel import Kernel
+from enfyra_kernel.storage.sql.ddl import SqlSchemaSession
+from tests.databases import settings
+made, apply = 0, SqlSchemaSession.apply
+async def apply_or_die(self, change):
+    global made
+    made += 1
+    if made == 40:
+        os.kill(os.getpid(), signal.SIGKILL)
+    await apply(self, change)
+SqlSchemaSession.apply = apply_or_die
+asyncio.run(Kernel(settings(sys.argv[1])).start())
+"""
+
+
+class LaterClock(SystemClock):
+    def now(self) -> datetime:
+        return super().now() + timedelta(minutes=1)
+
+
+async def _administrators(kernel: Kernel) -> list[Any]:
+    api = await Api(kernel).login()
+    return await api.rows("/user_definition", fields="email")
+
+
+async def test_instances_that_start_at_once_on_an_empty_database_agree(empty_uri: str) -> None:
+    kernels = [Kernel(settings(empty_uri)) for _ in range(3)]
+    try:
+        await asyncio.gather(*[kernel.start() for kernel in kernels])
+        for kernel in kernels:
+            assert set(kernel.registry.current.tables) == SYSTEM_NAMES
+            assert len(await _administrators(kernel)) == 1
+        assert len({kernel.registry.current.version for kernel in kernels}) == 1
+    finally:
+        for kernel in kernels:
+            await kernel.stop()
+
+
+async def test_a_second_start_changes_nothing(database_uri: str) -> None:
+    async with Kernel(settings(database_uri)) as kernel:
+        before = await kernel.lock.row()
+    async with Kernel(settings(database_uri)) as kernel:
+        after = await kernel.lock.row()
+    assert (after.version, after.fence) == (before.version, before.fence)
+
+
+async def test_a_first_start_that_was_killed_is_finished_by_the_next(empty_uri: str) -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, empty_uri)
+    assert await process.wait() == -signal.SIGKILL
+    async with Kernel(settings(empty_uri), clock=LaterClock()) as kernel:
+        api = await Api(kernel).login()
+        await api.define("post", "title varchar")
+        await api.create("/post", {"title": "Hello"})
+        there = {table.name for table in await kernel.database.inspect()}
+        assert there >= SYSTEM_NAMES
+        assert len(await api.rows("/method_definition")) == len(bootstrap.METHODS)
+
+
+def _older() -> tuple[TableDefinition, ...]:
+    """What an older version may have declared: a table and a column less."""
+
+    (new,) = (one for one in SYSTEM_TABLES if one.name == "gql_definition")
+
+    def before(table: TableDefinition) -> TableDefinition:
+        flow = table.name == "flow_definition"
+        return msgspec.structs.replace(
+            table,
+            columns=tuple(one for one in table.columns if not flow or one.name != "icon"),
+            relations=tuple(one for one in table.relations if one.target != new.id),
+        )
+
+    return tuple(before(one) for one in SYSTEM_TABLES if one is not new)
+
+
+async def test_a_newer_version_adds_what_it_declares_and_keeps_everything(
+    empty_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(bootstrap, "SYSTEM_TABLES", _older())
+        async with Kernel(settings(empty_uri)) as kernel:
+            assert "gql_definition" not in kernel.registry.current.tables
+            api = await Api(kernel).login()
+            await api.define("post", "title varchar")
+            await api.create("/post", {"title": "Hello"})
+    async with Kernel(settings(empty_uri)) as kernel:
+        api = await Api(kernel).login()
+        assert (await api.get("/gql_definition")).status == 200
+        described = (await api.get("/metadata/flow_definition")).data
+        assert "icon" in {column["name"] for column in described["columns"]}
+        assert (await api.get("/flow_definition", filter={"icon": "x"})).status == 200
+        assert (await api.rows("/post"))[0]["title"] == "Hello"
+        assert len(await _administrators(kernel)) == 1

@@ -73,7 +73,7 @@ class Source:
     def whole(self) -> pa.Table:
         """Give everything as one table."""
         if self.is_pandas:
-            return self._renamed(_from_pandas(self._data, 0, pa.Table))
+            return self._renamed(_from_pandas(self._data, 0))
         with self._reader() as reader:
             return self._renamed(reader.read_all())
 
@@ -90,7 +90,8 @@ class Source:
     def _pandas_batches(self) -> Iterator[pa.RecordBatch]:
         for start in range(0, len(self._data), ROWS):
             part = self._data.iloc[start : start + ROWS]
-            yield self._renamed(_from_pandas(part, start, pa.RecordBatch))
+            # Texts that pandas keeps in several pieces come out in several pieces.
+            yield from self._renamed(_from_pandas(part, start)).combine_chunks().to_batches()
 
     def _renamed(self, data: Any) -> Any:
         if not self._renames:
@@ -120,9 +121,9 @@ def _with_index(frame: Any) -> Any:
     return frame.reset_index() if any(frame.index.names) else frame
 
 
-def _from_pandas(frame: Any, before: int, kind: Any) -> Any:
+def _from_pandas(frame: Any, before: int) -> pa.Table:
     try:
-        return kind.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         name = _mixed_column(frame)
         place = f"rows {before} to {before + len(frame) - 1}: " if before or len(frame) else ""

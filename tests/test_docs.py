@@ -24,7 +24,7 @@ from enfyra_kernel.settings import variables
 from enfyra_server.cli import app
 
 from .docs import reference
-from .docs.blocks import ROOT, blocks_of, pages
+from .docs.blocks import ROOT, RUN, SHOWN, blocks_of, pages
 from .docs.server import LiveServer, serving
 from .docs.session import Session
 
@@ -51,6 +51,10 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+def pages_that_run() -> list[Path]:
+    return [page for page in pages() if any(block.runs for block in blocks_of(page))]
+
+
 def cells_of(text: str, columns: int) -> Iterator[list[str]]:
     """Give the rows of all tables of a page that have so many columns."""
     for line in text.splitlines():
@@ -71,16 +75,13 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 
 @pytest.mark.may_block
-@pytest.mark.parametrize("page", pages(), ids=name_of)
+@pytest.mark.parametrize("page", pages_that_run(), ids=name_of)
 def test_examples_run(page: Path, tmp_path: Path) -> None:
     """Every block runs, in order, and gives what the page says that it gives."""
-    blocks = blocks_of(page)
-    if not any(block.reason is None for block in blocks):
-        return
     with serving(tmp_path) as server:
         session = Session(server, tmp_path)
         try:
-            for block in blocks:
+            for block in blocks_of(page):
                 session.run(block)
         finally:
             session.close()
@@ -134,9 +135,9 @@ def test_every_option_of_loading_is_documented() -> None:
 
 def test_every_command_line_option_is_documented() -> None:
     page = read("server.md")
-    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    missing = [f"enfyra {name}" for name in commands if f"enfyra {name}" not in page]
-    for command in commands.values():
+    group: Any = typer.main.get_command(app)
+    missing = [f"enfyra {name}" for name in group.commands if f"enfyra {name}" not in page]
+    for command in (group, *group.commands.values()):
         for option in command.params:
             if not getattr(option, "hidden", False):
                 missing += [name for name in option.opts if f"`{name}`" not in page]
@@ -236,8 +237,9 @@ def test_the_last_measurements_have_a_place() -> None:
     assert text.index("<!-- bench:begin -->") < text.index("<!-- bench:end -->")
 
 
-def test_json_examples_are_json() -> None:
-    for page in pages():
-        for block in blocks_of(page):
-            if block.language == "json" and block.reason is None:
-                json.loads(block.text)
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_blocks_are_of_languages_that_are_tested(page: Path) -> None:
+    for block in blocks_of(page):
+        assert block.language in RUN | SHOWN, f"{block.place}: mark it no-run: reason"
+        if block.language == "json":
+            json.loads(block.text)

@@ -5,6 +5,7 @@ A block begins with three backticks, a language, and words that say what becomes
 - `no-run: reason` - it cannot run here, for the reason given
 - `output` - what the block before it gives; `...` stands for anything
 - `expect=409` - the request in it is answered with that status; without it, with success
+- `script` - Python to be run as a script on a page that has cells of a notebook
 - `anonymous` - the request in it is sent without a token
 """
 
@@ -18,6 +19,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<info>[^`\n]*)$")
+SHELLS = frozenset({"bash", "sh", "console"})
+RUN = SHELLS | {"http", "python"}
+# Shown, and not run.
+SHOWN = frozenset({"text", "", "yaml", "toml", "ini", "html", "make", "sql", "javascript", "json"})
 _EXPECT = re.compile(r"expect=(\d{3})")
 
 
@@ -45,6 +50,11 @@ class Block:
     @property
     def is_output(self) -> bool:
         return "output" in self.words
+
+    @property
+    def runs(self) -> bool:
+        """Whether something happens that needs a server."""
+        return self.reason is None and self.language in RUN
 
     @property
     def is_cell(self) -> bool:

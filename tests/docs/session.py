@@ -16,17 +16,13 @@ from typing import Any
 
 from tests.databases import ADMIN_EMAIL, ADMIN_PASSWORD
 
-from .blocks import Block
+from .blocks import SHELLS, SHOWN, Block
 from .compare import json_problem, text_problem
 from .kernel import Cells
 from .server import SAID, LiveServer
 
 _REQUEST = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/\S.*)")
 _STATUS = re.compile(r"^STATUS (\d{3})$", re.MULTILINE)
-_SHELLS = frozenset({"bash", "sh", "console"})
-SHOWN = frozenset(
-    {"text", "", "yaml", "toml", "ini", "dotenv", "html", "make", "sql", "javascript"}
-)
 
 
 class Failed(AssertionError):
@@ -65,16 +61,12 @@ class Session:
     def _dispatch(self, block: Block) -> None:
         if block.is_output:
             self._compare(block)
-        elif block.language in _SHELLS:
+        elif block.language in SHELLS:
             self._shell(block)
         elif block.language == "http":
             self._http(block)
-        elif block.is_cell or (block.language == "python" and self._cells is not None):
-            self._cell(block)
         elif block.language == "python":
-            self._python(block)
-        elif block.language == "json":
-            json.loads(block.text)
+            self._python_or_cell(block)
         elif block.language not in SHOWN:
             raise Failed(f"nobody runs blocks of {block.language!r}; mark it no-run: reason")
 
@@ -153,7 +145,13 @@ class Session:
 
     # -- Python ---------------------------------------------------------------------------------
 
-    def _python(self, block: Block) -> None:
+    def _python_or_cell(self, block: Block) -> None:
+        if block.is_cell or (self._cells is not None and "script" not in block.words):
+            self._cell(block)
+        else:
+            self._script(block)
+
+    def _script(self, block: Block) -> None:
         printed = io.StringIO()
         code = compile(self._here(block.text), block.place, "exec", dont_inherit=True)
         with contextlib.chdir(self._folder), contextlib.redirect_stdout(printed):

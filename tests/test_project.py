@@ -1,0 +1,161 @@
+"""The project's own files: what a stranger runs first."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from .docs.blocks import ROOT
+
+TARGETS = ("run", "serve", "test", "lint", "bench", "docs", "help", "clean")
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def lab() -> ModuleType:
+    return script("lab")
+
+
+@pytest.fixture(scope="module")
+def services() -> ModuleType:
+    return script("services")
+
+
+# -- make -----------------------------------------------------------------------------------------
+
+
+def make(*arguments: str) -> str:
+    command = ["make", "--no-print-directory", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_help_lists_every_target() -> None:
+    listed = re.findall(r"make (\w+)", make("help"))
+    assert set(TARGETS) <= set(listed)
+
+
+def test_a_python_that_is_too_old_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
+    (tmp_path / "pyproject.toml").write_text("")
+    command = ["make", "-C", str(tmp_path), "lint", "PYTHON="]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert "Python 3.11 or newer is needed" in done.stdout
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_continuous_integration_runs_the_tests() -> None:
+    path = ROOT / ".ci" / "run"
+    assert os.access(path, os.X_OK)
+    assert "make test" in path.read_text()
+
+
+def test_every_extra_that_make_installs_exists() -> None:
+    wanted = set(re.findall(r"\.installed-([a-z]+)", (ROOT / "Makefile").read_text()))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert wanted <= set(project["optional-dependencies"])
+
+
+# -- make run -------------------------------------------------------------------------------------
+
+
+def test_a_port_that_is_taken_is_passed_over(lab: ModuleType) -> None:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        taken = one.getsockname()[1]
+        assert lab.free_port(taken) > taken
+
+
+def test_the_token_is_kept(
+    lab: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab, "DATA", tmp_path)
+    token = lab.kept_token()
+    assert len(token) >= 32
+    assert lab.kept_token() == token
+    assert (tmp_path / "jupyter-token").stat().st_mode & 0o077 == 0
+
+
+def test_root_may_run_it(lab: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab.os, "geteuid", lambda: 0)
+    assert "--allow-root" in lab.command(8888)
+    monkeypatch.setattr(lab.os, "geteuid", lambda: 1000)
+    assert "--allow-root" not in lab.command(8888)
+
+
+def test_without_a_screen_no_browser_is_opened(
+    lab: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab.sys, "platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert "--no-browser" in lab.command(8888)
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert "--no-browser" not in lab.command(8888)
+
+
+def test_the_token_is_in_no_command_line(lab: ModuleType) -> None:
+    assert lab.environment("abc")["JUPYTER_TOKEN"] == "abc"
+    assert "token" not in " ".join(lab.command(8888)).lower()
+
+
+def test_the_banner_says_where_everything_is(lab: ModuleType) -> None:
+    banner = lab.banner(8888, "abc")
+    assert "http://localhost:8888/lab/tree/notebooks/quickstart.ipynb?token=abc" in banner
+    assert "http://localhost:8888/enfyra/" in banner
+
+
+# -- make test ------------------------------------------------------------------------------------
+
+
+def test_programs_are_found_by_name_and_by_place(services: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "16" / "bin").mkdir(parents=True)
+    (tmp_path / "16" / "bin" / "postgres").touch()
+    by_place = services.Program("p", (f"{tmp_path}/*/bin/postgres",), "tests")
+    assert by_place.there
+    assert services.Program("p", ("no-such-program", "sh"), "tests").there
+    assert not services.Program("p", ("no-such-program", "/no/such/place"), "tests").there
+
+
+def test_what_is_missing_is_said(
+    services: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = services.Program("some-server", ("no-such-program",), "some tests")
+    monkeypatch.setattr(services, "PROGRAMS", (missing,))
+    monkeypatch.setattr(services, "mongod", lambda: None)
+    monkeypatch.setattr(services.os, "geteuid", lambda: 1000)
+    assert services.main() == 0
+    assert "apt-get install some-server" in capsys.readouterr().out
+
+
+def test_root_installs_what_is_missing(
+    services: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = services.Program("some-server", ("no-such-program",), "some tests")
+    installed: list[str] = []
+    monkeypatch.setattr(services, "PROGRAMS", (missing,))
+    monkeypatch.setattr(services, "mongod", lambda: None)
+    monkeypatch.setattr(services, "install", installed.extend)
+    monkeypatch.setattr(services.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(services.shutil, "which", lambda name: name if name == "apt-get" else None)
+    services.main()
+    assert installed == ["some-server"]

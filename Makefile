@@ -44,7 +44,8 @@ format: $(VENV)/.installed-lint ## Let ruff format and mend what it can
 
 bench: $(VENV)/.installed-test services ## Measure speed as ratios to a bare Tornado; needs wrk
 	@command -v wrk >/dev/null || { echo "make bench needs wrk: apt-get install wrk"; exit 1; }
-	$(BIN)/python -m tests.bench.run $(ARGS)
+	@rm -rf .cache/bench && mkdir -p .cache/bench
+	$(BIN)/python -m tests.bench.run $(or $(ARGS),sqlite=sqlite:///$(CURDIR)/.cache/bench/bench.db)
 
 docs: $(VENV)/.installed-docs ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

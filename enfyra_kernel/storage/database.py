@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -101,7 +101,9 @@ class Database(Session, Protocol):
         """Run everything in the block in one transaction: all of it or nothing."""
         ...
 
-    def stream(self, plan: Plan, values: Values, limit: int | None = None) -> AsyncIterator[bytes]:
+    def stream(
+        self, plan: Plan, values: Values, limit: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """Give all records as chunks of an Arrow IPC stream, holding a few at a time."""
         ...
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import pyarrow as pa
@@ -38,36 +39,40 @@ class ArrowStream:
 
     async def chunks(
         self, plan: Plan, values: Sequence[Any], sizes: tuple[int, ...], limit: int | None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Give the stream piece by piece."""
         statement, layout = self._renderer.stream(plan, sizes, limited=limit is not None)
         writer = _Writer(layout)
         yield writer.begin()
         arguments = statement.arguments(values, limit)
         copy = getattr(self._driver, "copy", None)
-        batches = (
+        source = (
             self._from_csv(copy(statement.text, arguments), layout)
             if copy is not None
             else self._from_rows(statement.text, arguments, layout)
         )
-        async for columns in batches:
-            yield await asyncio.to_thread(writer.write, columns)
+        # A reader that goes away gives the connection back at once.
+        async with aclosing(source) as batches:
+            async for columns in batches:
+                yield await asyncio.to_thread(writer.write, columns)
         yield writer.end()
 
     async def _from_csv(
-        self, chunks: AsyncIterator[bytes], layout: Layout
-    ) -> AsyncIterator[list[Column]]:
+        self, source: AsyncGenerator[bytes, None], layout: Layout
+    ) -> AsyncGenerator[list[Column], None]:
         """PostgreSQL writes CSV faster than anything makes Python objects of its rows."""
         options = _csv_options(layout)
-        async for chunk in chunks:
-            yield await asyncio.to_thread(_read_csv, chunk, options, list(leaves(layout)))
+        async with aclosing(source) as chunks:
+            async for chunk in chunks:
+                yield await asyncio.to_thread(_read_csv, chunk, options, list(leaves(layout)))
 
     async def _from_rows(
         self, text: str, arguments: Sequence[Any], layout: Layout
-    ) -> AsyncIterator[list[Column]]:
+    ) -> AsyncGenerator[list[Column], None]:
         columns = [leaf.column for leaf in leaves(layout)]
-        async for rows in self._driver.stream(text, arguments, BATCH):
-            yield await asyncio.to_thread(_columns_of, rows, columns)
+        async with aclosing(self._driver.stream(text, arguments, BATCH)) as batches:
+            async for rows in batches:
+                yield await asyncio.to_thread(_columns_of, rows, columns)
 
 
 class _Writer:

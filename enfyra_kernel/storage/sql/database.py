@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
@@ -355,8 +355,10 @@ class SqlDatabase:
         sized = self._sized(plan.slots)
         sizes = _sizes(sized, values, len(plan.slots)) if sized else _NO_SIZES
         stream = ArrowStream(self.dialect, self.driver, self._renderer)
-        async for chunk in stream.chunks(plan, _padded(values, sizes), sizes, limit):
-            yield chunk
+        chunks = stream.chunks(plan, _padded(values, sizes), sizes, limit)
+        async with aclosing(chunks) as pieces:
+            async for piece in pieces:
+                yield piece
 
     # -- schema ---------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -67,7 +67,9 @@ class Driver(Runner, Protocol):
         """Run what is in the block in one transaction."""
         ...
 
-    def stream(self, text: str, arguments: Arguments, size: int) -> AsyncIterator[Sequence[Row]]:
+    def stream(
+        self, text: str, arguments: Arguments, size: int
+    ) -> AsyncGenerator[Sequence[Row], None]:
         """Give the rows of a read, some at a time."""
         ...
 

@@ -24,7 +24,7 @@ from ...query.plan import (
     Predicate,
 )
 from ...query.selection import SelectedColumn, Selection
-from .dialect import WHOLE, Dialect, Encoder, Expression
+from .dialect import WHOLE, Dialect, Encoder, Expression, number_literal
 from .statement import LIMIT, OFFSET, Source, Statement, compile_statement
 
 Sizes = tuple[int, ...]
@@ -98,7 +98,8 @@ class Renderer:
         scope = _Scope(self.dialect, sizes)
         inner, layout = scope.rows(plan, paged=False, convert=self.dialect.plain_value)
         if limited:
-            inner = inner.limit(scope.limit())
+            # SQLAlchemy gives SQLite an offset in any case, as a parameter unless it is there.
+            inner = inner.limit(scope.limit()).offset(number_literal(0))
         return scope.statement(inner), layout
 
     def counts(self, plan: Plan, sizes: Sizes) -> Statement:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -57,6 +58,35 @@ class PostgresqlRunner:
     ) -> Outcome:
         """Run a write whose parameters are arrays: one for each column."""
         return await self.run(text, list(zip(*rows, strict=True)), returning=returning)
+
+
+# asyncpg takes the first and the last day and instant that Python knows for "infinity"; here they
+# are days and instants like others.
+_FIRST_DAY = date(2000, 1, 1).toordinal()
+_FIRST_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _day_out(day: date) -> tuple[int]:
+    return (day.toordinal() - _FIRST_DAY,)
+
+
+def _day_in(days: tuple[int]) -> date:
+    return date.fromordinal(min(max(days[0] + _FIRST_DAY, 1), date.max.toordinal()))
+
+
+def _instant_out(instant: datetime) -> tuple[int]:
+    return ((instant - _FIRST_INSTANT) // _MICROSECOND,)
+
+
+def _instant_in(microseconds: tuple[int]) -> datetime:
+    try:
+        return _FIRST_INSTANT + timedelta(microseconds=microseconds[0])
+    except OverflowError:
+        return (datetime.max if microseconds[0] > 0 else datetime.min).replace(tzinfo=UTC)
+
+
+_CODECS = (("date", _day_out, _day_in), ("timestamptz", _instant_out, _instant_in))
 
 
 async def _run(connection: Connection, text: str, arguments: Arguments, returning: bool) -> Outcome:
@@ -112,11 +142,16 @@ class PostgresqlDriver:
         return arguments
 
     async def _connect(self) -> Connection:
-        return await _connect(
+        connection = await _connect(
             **self._connect_arguments(),
             statement_cache_size=1024,
             max_cached_statement_lifetime=0,
         )
+        for name, encoder, decoder in _CODECS:
+            await connection.set_type_codec(
+                name, schema="pg_catalog", encoder=encoder, decoder=decoder, format="tuple"
+            )
+        return connection
 
     async def _acquire(self) -> Connection:
         with explained(_explain_connecting):
@@ -186,7 +221,7 @@ class PostgresqlDriver:
         finally:
             self._pool.release(connection)
 
-    async def copy(self, text: str, arguments: Arguments) -> AsyncIterator[bytes]:
+    async def copy(self, text: str, arguments: Arguments) -> AsyncGenerator[bytes, None]:
         """Give the rows of a read as CSV, cut between rows, about a megabyte at a time.
 
         The server sends each row in a message of its own, and asyncpg hands on whole messages.
@@ -202,8 +237,8 @@ class PostgresqlDriver:
         finally:
             if not task.done():
                 task.cancel()
-                await asyncio.wait([task])
                 connection.terminate()
+                await asyncio.wait([task])
             self._pool.release(connection)
 
     async def _copy(
@@ -229,8 +264,13 @@ class PostgresqlDriver:
             await connection.copy_from_query(text, *arguments, output=take, format="csv")
             if parts:
                 await chunks.put(b"".join(parts))
-        finally:
+        except asyncio.CancelledError:
+            # Nobody takes anything out of the queue any more.
+            raise
+        except Exception:
             await chunks.put(None)
+            raise
+        await chunks.put(None)
 
     # -- schema ---------------------------------------------------------------------------------
 

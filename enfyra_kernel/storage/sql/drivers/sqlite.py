@@ -12,7 +12,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -211,7 +211,7 @@ class SqliteDriver:
 
     async def stream(
         self, text: str, arguments: Arguments, size: int
-    ) -> AsyncIterator[Sequence[Row]]:
+    ) -> AsyncGenerator[Sequence[Row], None]:
         """Give the rows of a read, some at a time, on a connection of its own."""
         with explained(explain_sqlite):
             connection = await asyncio.to_thread(self._open_reader, _Deadline())

@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from .docs.blocks import ROOT
+from .docs.blocks import ROOT, blocks_of
 
 TARGETS = ("run", "serve", "test", "lint", "bench", "docs", "help", "clean")
 
@@ -72,6 +72,28 @@ def test_every_extra_that_make_installs_exists() -> None:
     wanted = set(re.findall(r"\.installed-([a-z]+)", (ROOT / "Makefile").read_text()))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert wanted <= set(project["optional-dependencies"])
+
+
+# -- CONTRIBUTING ---------------------------------------------------------------------------------
+
+
+def test_the_floors_are_those_that_are_checked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    floors = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    checked = [floor.replace("enfyra_kernel.", "") for floor in floors]
+    drawn = next(
+        block.text.splitlines()
+        for block in blocks_of(ROOT / "CONTRIBUTING.md")
+        if block.text.startswith("enfyra_jupyter")
+    )
+    assert drawn == checked
+
+
+def test_folders_that_are_named_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"^\| `([a-z_/]+/)` \|", text, re.MULTILINE)
+    assert named
+    assert not [folder for folder in named if not (ROOT / folder).is_dir()]
 
 
 # -- make run -------------------------------------------------------------------------------------

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
+import pytest
 import pytest_asyncio
 from enfyra_kernel.kernel import Kernel
 
 from enfyra_server.app import Server
-from tests.databases import ADMIN_EMAIL, ADMIN_PASSWORD, settings
+from tests.databases import ADMIN_EMAIL, ADMIN_PASSWORD, Databases, settings
 
 
 @pytest_asyncio.fixture
@@ -48,5 +49,32 @@ async def client_of(server: Server) -> httpx.AsyncClient:
 async def http(sqlite_server: Server) -> AsyncIterator[httpx.AsyncClient]:
     """The administrator's HTTP client of `sqlite_server`."""
     client = await client_of(sqlite_server)
+    yield client
+    await client.aclose()
+
+
+# -- one server for all tests of a module, which leave no traces --------------------------------
+
+
+@pytest.fixture(scope="module")
+def shared_uri(_database_makers: dict[str, Databases]) -> Iterator[str]:
+    uri = _database_makers["sqlite"].fresh()
+    yield uri
+    _database_makers["sqlite"].drop(uri)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_server(shared_uri: str) -> AsyncIterator[Server]:
+    """A server on SQLite."""
+    server = Server(Kernel(settings(shared_uri)))
+    await server.start()
+    yield server
+    await server.stop(grace=2)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_http(shared_server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    """The administrator's HTTP client of `shared_server`."""
+    client = await client_of(shared_server)
     yield client
     await client.aclose()

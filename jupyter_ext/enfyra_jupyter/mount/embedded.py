@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from importlib import import_module
 from logging import Logger
 
 from enfyra_kernel.encoding import encode_json
@@ -16,7 +14,7 @@ from enfyra_kernel.lifecycle.messages import Request, Response, failure
 from enfyra_kernel.settings import Settings
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 
-from enfyra_server.app import NO_LIMIT, build_routes
+from enfyra_server.app import NO_LIMIT, build_routes, import_arrow
 from enfyra_server.delegate import SiteRouter
 
 from .home import credential_of, without_reserved
@@ -93,7 +91,7 @@ class Embedded:
             kernel = Kernel(self._load())
             try:
                 # At the first Arrow stream it would hold up the kernels' sockets for half a second.
-                await asyncio.to_thread(_import_arrow)
+                await asyncio.to_thread(import_arrow)
                 await kernel.start()
             except BaseException:
                 await kernel.stop()
@@ -173,12 +171,6 @@ class Embedded:
             return Response(503, encode_json({"status": "not ready", "services": services}))
         message = f"Enfyra has not started: {reason}" if holder else None
         return failure(EnfyraError("SERVICE_UNAVAILABLE", message), request)
-
-
-def _import_arrow() -> None:
-    with suppress(ImportError):
-        import_module("enfyra_kernel.records.loading")
-        import_module("enfyra_kernel.storage.sql.arrow")
 
 
 def lift_limit(request: HTTPServerRequest) -> None:

@@ -1,0 +1,5 @@
+"""Changes of the schema, off the hot path."""
+
+from .session import SqlSchemaSession
+
+__all__ = ["SqlSchemaSession"]

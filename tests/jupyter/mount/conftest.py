@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 import pytest
-from enfyra_jupyter.extension import EnfyraApp
 from pytest_jupyter.jupyter_server import *  # noqa: F403 - its fixtures and its way to run tests
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
+from enfyra_jupyter.extension import EnfyraApp
 from tests.databases import ADMIN_EMAIL, ADMIN_PASSWORD, SECRET_KEY, Databases
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from ..encoding import encode_json
 from ..errors import EnfyraError
@@ -148,7 +148,8 @@ class SystemCrud(Crud):
             return
         row = await self._row(self._repository(context), key_of(context), "isSystem")
         allowed = SYSTEM_FIELDS.get(table.name, frozenset({"description"}))
-        refused = sorted(set[str](body) - allowed - {"id", "createdAt", "updatedAt"})
+        given = set(cast("dict[str, Any]", body))
+        refused = sorted(given - allowed - {"id", "createdAt", "updatedAt"})
         if row["isSystem"] and refused:
             raise EnfyraError(
                 "AUTHORIZATION_ERROR",

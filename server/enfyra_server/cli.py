@@ -175,7 +175,7 @@ def _exit(error: EnfyraError) -> typer.Exit:
 
 def main() -> None:
     """Run the command."""
-    app()
+    app(prog_name="enfyra")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, cast
 
 from enfyra_kernel import __version__
 from enfyra_kernel.encoding import encode_json
@@ -46,7 +47,7 @@ _PARAMETERS: list[Json] = [
         ("page", "The page, from 1.", {"type": "integer", "minimum": 1, "default": 1}),
     )
 ]  # fmt: skip
-_ID: Json = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+_PUNCTUATION = re.compile(r"\W+")
 
 
 def openapi(snapshot: Snapshot, prefix: str) -> bytes:
@@ -58,6 +59,7 @@ def openapi(snapshot: Snapshot, prefix: str) -> bytes:
             schemas.update(_schemas(route.table))
         for path, item in _paths(route).items():
             paths.setdefault(path, {}).update(item)
+    _make_unique(paths)
     return encode_json(
         {
             "openapi": "3.1.0",
@@ -84,20 +86,51 @@ def _order(route: Route) -> tuple[bool, str]:
 
 
 def _paths(route: Route) -> Json:
-    path = "/".join(
-        f"{{{part[1:]}}}" if part.startswith(":") else part for part in route.path.split("/")
-    )
+    path, names = _template(route.path)
+    shared: Json = {"parameters": [_in_path(name) for name in names]} if names else {}
     if route.table is None:
-        return {path: {m.lower(): _static(route, m) for m in sorted(route.available)}}
+        return {path: {**shared, **{m.lower(): _static(route, m) for m in sorted(route.available)}}}
     collection = {
         method.lower(): _operation(route, route.table, method)
         for method in sorted(route.available - ITEM_METHODS)
     }
+    paths: Json = {path: {**shared, **collection}}
     item = {
         method.lower(): _operation(route, route.table, method)
         for method in sorted(route.available & ITEM_METHODS)
     }
-    return {path: collection} | ({f"{path}/{{id}}": {"parameters": [_ID], **item}} if item else {})
+    if item and not names:
+        paths[f"{path}/{{id}}"] = {"parameters": [_in_path("id")], **item}
+    return paths
+
+
+def _template(path: str) -> tuple[str, list[str]]:
+    """Give a route's path as OpenAPI writes it, and the names of its parameters."""
+    names: list[str] = []
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part.startswith((":", "*")):
+            names.append(part[1:] or "splat")
+            part = f"{{{names[-1]}}}"
+        parts.append(part)
+    return "/".join(parts), names
+
+
+def _in_path(name: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _make_unique(paths: Json) -> None:
+    """Give operations whose paths differ in punctuation only ids of their own."""
+    seen: dict[str, int] = {}
+    for item in paths.values():
+        for operation in item.values():
+            if isinstance(operation, dict):
+                named = cast("Json", operation)
+                id_ = named["operationId"]
+                seen[id_] = seen.get(id_, 0) + 1
+                if seen[id_] > 1:
+                    named["operationId"] = f"{id_}_{seen[id_]}"
 
 
 def _static(route: Route, method: str) -> Json:
@@ -107,12 +140,6 @@ def _static(route: Route, method: str) -> Json:
         "summary": f"{method} {route.path}",
         "responses": {"200": {"description": "Success"}, "default": _failure()},
     }
-    names = [part[1:] for part in route.path.split("/") if part.startswith(":")]
-    if names:
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in names
-        ]
     if method in {"POST", "PATCH", "PUT"}:
         operation["requestBody"] = _body({"type": "object"})
     if method in route.public:
@@ -120,7 +147,7 @@ def _static(route: Route, method: str) -> Json:
     return operation
 
 
-_NO_PUNCTUATION = str.maketrans("", "", "/-_:.")
+_NO_PUNCTUATION = str.maketrans("", "", "/-_:.*~")
 _SUMMARIES = {
     "GET": "List {}",
     "POST": "Create {}",
@@ -133,7 +160,7 @@ _SUMMARIES = {
 def _operation(route: Route, table: Table, method: str) -> Json:
     status = "201" if method == "POST" else "200"
     operation: Json = {
-        "operationId": f"{method.lower()}_{route.path.strip('/').replace('/', '_')}",
+        "operationId": f"{method.lower()}_{_PUNCTUATION.sub('_', route.path).strip('_')}",
         "tags": ["system" if table.definition.is_system else table.name],
         "summary": _SUMMARIES.get(method, method + " {}").format(table.name),
         "responses": {

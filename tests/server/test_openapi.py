@@ -1,0 +1,159 @@
+"""The OpenAPI document is valid and of this moment; its page and the health checks work."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+COLUMNS = [
+    {"name": "title", "type": "varchar", "isNullable": False, "description": "What it is"},
+    {"name": "status", "type": "enum", "options": ["draft", "done"], "defaultValue": "draft"},
+    {"name": "tags", "type": "array-select", "options": ["a", "b"]},
+    {"name": "price", "type": "decimal"},
+    {"name": "size", "type": "bigint"},
+    {"name": "at", "type": "datetime"},
+    {"name": "secret", "type": "varchar", "isPublished": False},
+    {"name": "extra", "type": "simple-json"},
+]
+
+
+async def document(client: httpx.AsyncClient) -> Any:
+    answer = await client.get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Cache-Control"] == "no-cache"
+    return answer.json()
+
+
+def problems(spec: Any) -> list[str]:
+    found = (
+        f"{list(one.path)}: {one.message}" for one in OpenAPIV31SpecValidator(spec).iter_errors()
+    )
+    return sorted(found)
+
+
+@pytest.mark.may_block
+async def test_the_document_is_valid_and_follows_every_change(
+    shared_http: httpx.AsyncClient,
+) -> None:
+    before = await document(shared_http)
+    assert before["openapi"] == "3.1.0"
+    assert problems(before) == []
+    assert "/book" not in before["paths"]
+
+    author = await shared_http.post(
+        "/table_definition",
+        json={"name": "author", "columns": [{"name": "name", "type": "varchar"}]},
+    )
+    relations = [
+        {"propertyName": "author", "type": "many-to-one", "targetTable": "author"},
+        {"propertyName": "friends", "type": "many-to-many", "targetTable": "author"},
+    ]
+    book = await shared_http.post(
+        "/table_definition", json={"name": "book", "columns": COLUMNS, "relations": relations}
+    )
+    assert (author.status_code, book.status_code) == (201, 201), book.text
+    after = await document(shared_http)
+    assert problems(after) == []
+    assert set(after["paths"]["/book"]) == {"get", "post"}
+    assert set(after["paths"]["/book/{id}"]) == {"parameters", "patch", "put", "delete"}
+    schemas = after["components"]["schemas"]
+    create = schemas["book.create"]
+    assert create["required"] == ["title"]
+    assert "secret" not in create["properties"]
+    assert "secret" not in schemas["book"]["properties"]
+    assert create["properties"]["status"]["enum"] == ["draft", "done", None]
+    assert create["properties"]["title"]["description"] == "What it is"
+    assert {"author", "friends"} <= set(create["properties"])
+    assert after["info"]["version"] != before["info"]["version"]
+
+    id_ = book.json()["data"][0]["id"]
+    renamed = await shared_http.patch(
+        f"/table_definition/{id_}", json={"description": "Books of the house"}
+    )
+    assert renamed.status_code == 200, renamed.text
+    described = await document(shared_http)
+    assert described["paths"]["/book"]["get"]["description"] == "Books of the house"
+
+
+@pytest.mark.may_block
+async def test_routes_of_any_shape_stay_valid(shared_http: httpx.AsyncClient) -> None:
+    for name in ("a_b", "a"):
+        answer = await shared_http.post(
+            "/table_definition",
+            json={"name": f"shape_{name}", "columns": [{"name": "x", "type": "int"}]},
+        )
+        assert answer.status_code == 201, answer.text
+    table = answer.json()["data"][0]["id"]
+    methods = (await shared_http.get("/method_definition")).json()["data"]
+    for path in ("/shape/a", "/shape/:city/list", "/shape/:city/:street", "/files/*"):
+        answer = await shared_http.post(
+            "/route_definition",
+            json={
+                "path": path,
+                "mainTable": {"id": table},
+                "availableMethods": [{"id": one["id"]} for one in methods if one["name"] == "GET"],
+            },
+        )
+        assert answer.status_code == 201, answer.text
+    spec = await document(shared_http)
+    assert problems(spec) == []
+    assert [one["name"] for one in spec["paths"]["/shape/{city}/{street}"]["parameters"]] == [
+        "city",
+        "street",
+    ]
+
+
+async def test_system_columns_that_are_secret_are_in_no_schema(
+    shared_http: httpx.AsyncClient,
+) -> None:
+    text = (await shared_http.get("/openapi.json")).text
+    assert "refreshTokenHash" not in text
+    spec = await document(shared_http)
+    assert "password" not in spec["components"]["schemas"]["user_definition"]["properties"]
+
+
+async def test_nobody_has_to_log_in_for_the_document(shared_http: httpx.AsyncClient) -> None:
+    answer = await shared_http.get("/openapi.json", headers={"Authorization": ""})
+    assert answer.status_code == 200
+
+
+# -- the page to try it ---------------------------------------------------------------------------
+
+
+async def test_the_page_works_without_any_other_host(shared_http: httpx.AsyncClient) -> None:
+    page = await shared_http.get("/docs")
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    assert re.findall(r"(?:https?:)?//[a-z]", page.text) == []
+    used = re.findall(r'(?:src|href|data-openapi)="([^"]+)"', page.text)
+    assert len(used) == 5
+    for address in used:
+        answer = await shared_http.get(address)
+        assert answer.status_code == 200, address
+        assert answer.content
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    own = await shared_http.get("/static/docs.js")
+    assert own.headers["Content-Type"].startswith("text/javascript")
+    assert "validatorUrl: null" in own.text
+    style = (await shared_http.get("/static/swagger-ui.css")).text
+    assert re.findall(r"(?:@import|url\()\s*['\"]?(?:https?:)?//", style) == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/", "/static/docs.html"]
+)
+async def test_nothing_else_is_given_away(shared_http: httpx.AsyncClient, path: str) -> None:
+    url = httpx.URL(str(shared_http.base_url)).copy_with(raw_path=path.encode())
+    assert (await shared_http.get(url)).status_code == 404
+
+
+async def test_the_root_leads_to_the_page(shared_http: httpx.AsyncClient) -> None:
+    answer = await shared_http.get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,6 +64,11 @@ class SqliteDatabases:
         shutil.copy(self._template, uri.removeprefix("sqlite:///"))
         return uri
 
+    def execute(self, uri: str, text: str) -> None:
+        """Run statements as another program would."""
+        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
+            connection.executescript(text)
+
     def drop(self, uri: str) -> None:
         for path in self._folder.glob(Path(uri.removeprefix("sqlite:///")).name + "*"):
             path.unlink()
@@ -103,6 +109,10 @@ class PostgresqlDatabases:
         self._run(f"CREATE DATABASE {name} TEMPLATE {self._template}")
         return self._uri(name)
 
+    def execute(self, uri: str, text: str) -> None:
+        """Run statements as another program would."""
+        PostgresqlDatabases(uri)._run(text)
+
     def drop(self, uri: str) -> None:
         self._run(f"DROP DATABASE IF EXISTS {uri.rpartition('/')[2]} WITH (FORCE)")
 
@@ -140,6 +150,10 @@ class MysqlDatabases:
         uri = self.empty()
         self._run(self._dump, uri.rpartition("/")[2])
         return uri
+
+    def execute(self, uri: str, text: str) -> None:
+        """Run statements as another program would."""
+        self._run(f"SET sql_mode = 'ANSI_QUOTES';\n{text}", uri.rpartition("/")[2])
 
     def drop(self, uri: str) -> None:
         self._run(f"DROP DATABASE IF EXISTS {uri.rpartition('/')[2]}")

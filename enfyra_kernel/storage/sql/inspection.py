@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine.reflection import Inspector
+from sqlalchemy.engine.reflection import Inspector, ObjectKind
 
 from ...metadata.types import ColumnType, OnDelete
 from ..physical import PhysicalColumn, PhysicalIndex, PhysicalReference, PhysicalTable
@@ -26,24 +26,50 @@ def inspect_tables(
     asked = None if names is None else {name.lower() for name in names}
     tables = [one for one in inspector.get_table_names() if asked is None or one.lower() in asked]
     views = [one for one in inspector.get_view_names() if asked is None or one.lower() in asked]
-    return [_describe(inspector, dialect, name, view=False) for name in tables] + [
-        _describe(inspector, dialect, name, view=True) for name in views
+    found = _Found(inspector, tables, views)
+    return [_describe(found, dialect, name) for name in tables] + [
+        _describe(found, dialect, name, view=True) for name in views
     ]
 
 
-def _describe(inspector: Inspector, dialect: Dialect, name: str, *, view: bool) -> PhysicalTable:
-    primary: list[str] = [] if view else inspector.get_pk_constraint(name)["constrained_columns"]
-    columns = [
-        _column(column, dialect, primary, inspector.dialect)
-        for column in inspector.get_columns(name)
-    ]
+class _Found:
+    """What the database says about some tables, asked for all of them at once."""
+
+    def __init__(self, inspector: Inspector, tables: list[str], views: list[str]) -> None:
+        self.dialect = inspector.dialect
+        named = [*tables, *views]
+        self.columns = _by_name(
+            named, lambda: inspector.get_multi_columns(filter_names=named, kind=ObjectKind.ANY)
+        )
+        self.primary = _by_name(
+            tables, lambda: inspector.get_multi_pk_constraint(filter_names=tables)
+        )
+        self.indexes = _by_name(tables, lambda: inspector.get_multi_indexes(filter_names=tables))
+        self.uniques = _by_name(
+            tables, lambda: inspector.get_multi_unique_constraints(filter_names=tables)
+        )
+        self.references = _by_name(
+            tables, lambda: inspector.get_multi_foreign_keys(filter_names=tables)
+        )
+
+
+def _by_name(names: list[str], ask: Callable[[], Mapping[Any, Any]]) -> dict[str, Any]:
+    # An empty list of names would ask for all.
+    return {key[1]: value for key, value in ask().items()} if names else {}
+
+
+def _describe(found: _Found, dialect: Dialect, name: str, *, view: bool = False) -> PhysicalTable:
+    primary: list[str] = [] if view else found.primary[name]["constrained_columns"]
+    columns = tuple(
+        _column(column, dialect, primary, found.dialect) for column in found.columns[name]
+    )
     if view:
-        return PhysicalTable(name=name, columns=tuple(columns), adopted=True, view=True)
+        return PhysicalTable(name=name, columns=columns, adopted=True, view=True)
     return PhysicalTable(
         name=name,
-        columns=tuple(columns),
-        indexes=_indexes(inspector, name),
-        references=tuple(_reference(key) for key in inspector.get_foreign_keys(name)),
+        columns=columns,
+        indexes=_indexes(found.indexes[name], found.uniques[name]),
+        references=tuple(_reference(key) for key in found.references[name]),
         adopted=True,
     )
 
@@ -143,15 +169,15 @@ def _understood_otherwise(base: str, declared: Any) -> tuple[ColumnType | None, 
     return None, None
 
 
-def _indexes(inspector: Inspector, name: str) -> tuple[PhysicalIndex, ...]:
+def _indexes(indexes: Sequence[Any], uniques: Sequence[Any]) -> tuple[PhysicalIndex, ...]:
     found: dict[str, PhysicalIndex] = {}
-    for index in inspector.get_indexes(name):
+    for index in indexes:
         columns = tuple(column for column in index["column_names"] if column is not None)
         if columns and index["name"]:
             found[index["name"]] = PhysicalIndex(
                 name=index["name"], columns=columns, unique=bool(index.get("unique"))
             )
-    for constraint in inspector.get_unique_constraints(name):
+    for constraint in uniques:
         label = constraint["name"] or f"unique_{'_'.join(constraint['column_names'])}"
         found[label] = PhysicalIndex(
             name=label, columns=tuple(constraint["column_names"]), unique=True

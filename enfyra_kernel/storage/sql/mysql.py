@@ -120,7 +120,8 @@ class MysqlDialect(Dialect):
 
     def search(self, value: Expression, operator: Operator, slot: str) -> Expression:
         """Search in a text, ignoring case and accents."""
-        text = value.collate(SEARCH_COLLATION)
+        # Adopted columns may have another character set, which does not know the collation.
+        text = sa.cast(value, mysql.CHAR(charset="utf8mb4")).collate(SEARCH_COLLATION)
         return text.like(sa.bindparam(slot), escape=ESCAPE)
 
     def search_text(self, operator: Operator, text: str) -> str:

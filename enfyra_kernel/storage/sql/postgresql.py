@@ -71,7 +71,7 @@ class PostgresqlDialect(Dialect):
 
     def _adopted(self, value: Expression, column: StoredColumn) -> Expression:
         if column.type in INSTANTS and "WITHOUT" in (column.native or "").upper():
-            return sa.func.timezone("UTC", value)
+            return sa.func.timezone(text_literal("UTC"), value)
         if column.type in TEXTS:
             return sa.cast(value, sa.Text)
         return value

@@ -41,7 +41,7 @@ class Server(NamedTuple):
 
 
 def start_server(
-    root: Path, *arguments: str, app: str = "server", **environment: str
+    root: Path, *arguments: str, app: str = "jupyter_server", **environment: str
 ) -> tuple[Server, subprocess.Popen[bytes]]:
     """Start a Jupyter Server in a folder; its runtime files are there too."""
     root.mkdir(parents=True, exist_ok=True)
@@ -59,22 +59,24 @@ def start_server(
         "ADMIN_EMAIL": ADMIN_EMAIL,
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
         "DB_URI": f"sqlite:///{root / 'enfyra.db'}",
-        # Lab asks the world for news of itself otherwise.
-        "JUPYTERLAB_CHECK_FOR_UPDATES": "0",
         **environment,
     }
     log = (root / "server.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "jupyter", app, "--no-browser", "--allow-root", "--ServerApp.port=0",
+        [sys.executable, "-m", app, "--no-browser", "--allow-root", "--ServerApp.port=0",
          "--ServerApp.base_url=/user/ann/", f"--ServerApp.root_dir={root}", *arguments],
         env=env, cwd=root, stdout=log, stderr=log,
     )  # fmt: skip
     log.close()
-    info = _info(process, runtime, root)
-    server = Server(
-        info["url"], info["base_url"], info["token"], info["pid"], runtime, root, env
-    )  # fmt: skip
-    _wait_for(server)
+    try:
+        info = _info(process, runtime, root)
+        server = Server(
+            info["url"], info["base_url"], info["token"], info["pid"], runtime, root, env
+        )
+        _wait_for(server)
+    except BaseException:
+        stop_server(process)
+        raise
     return server, process
 
 

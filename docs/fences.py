@@ -1,4 +1,4 @@
-"""Takes the words behind a code block's language away, which are for the tests of the pages."""
+"""Takes away what is on a page for its tests: words behind a block's language, hidden blocks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 _FENCE = re.compile(r"^( *`{3,}[a-z]+) [^`\n]+$", re.MULTILINE)
+_SETUP = re.compile(r"^<!-- setup\n.*?^-->\n", re.MULTILINE | re.DOTALL)
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Give a page's text with bare languages."""
-    return _FENCE.sub(r"\1", markdown)
+    """Give a page's text as it is shown."""
+    return _FENCE.sub(r"\1", _SETUP.sub("", markdown))

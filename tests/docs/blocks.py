@@ -7,6 +7,9 @@ A block begins with three backticks, a language, and words that say what becomes
 - `expect=409` - the request in it is answered with that status; without it, with success
 - `script` - Python to be run as a script on a page that has cells of a notebook
 - `anonymous` - the request in it is sent without a token
+
+A cell of a notebook is a block of Python or YAML that begins with a magic. What the examples of a
+page need and nobody has to read stands in a comment that begins with `<!-- setup`.
 """
 
 from __future__ import annotations
@@ -54,12 +57,12 @@ class Block:
     @property
     def runs(self) -> bool:
         """Whether something happens that needs a server."""
-        return self.reason is None and self.language in RUN
+        return self.reason is None and (self.language in RUN or self.is_cell)
 
     @property
     def is_cell(self) -> bool:
         """Whether it is a cell of a notebook, with a magic in front."""
-        return self.language == "python" and self.text.lstrip().startswith("%")
+        return self.language in {"python", "yaml"} and self.text.lstrip().startswith("%")
 
     @property
     def expected_status(self) -> int | None:

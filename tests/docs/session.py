@@ -65,7 +65,7 @@ class Session:
             self._shell(block)
         elif block.language == "http":
             self._http(block)
-        elif block.language == "python":
+        elif block.language == "python" or block.is_cell:
             self._python_or_cell(block)
         elif block.language not in SHOWN:
             raise Failed(f"nobody runs blocks of {block.language!r}; mark it no-run: reason")

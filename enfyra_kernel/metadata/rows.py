@@ -10,7 +10,9 @@ import msgspec
 
 from .definitions import ColumnDefinition, RelationDefinition, RouteDefinition, TableDefinition
 from .system import SECRETS
-from .types import ColumnType, OnDelete, RelationKind
+from .types import OnDelete, RelationKind
+
+_TABLES_WITH_SECRETS = frozenset(table for table, _ in SECRETS)
 
 
 class Ref(msgspec.Struct, frozen=True):
@@ -36,26 +38,9 @@ class TableRow(msgspec.Struct, frozen=True, rename="camel"):
     physical_name: str | None
 
 
-class ColumnRow(msgspec.Struct, frozen=True, rename="camel"):
-    """A row of `column_definition`."""
+class ColumnOwner(msgspec.Struct, frozen=True):
+    """What a row of `column_definition` has beside its `ColumnDefinition`."""
 
-    id: int
-    name: str
-    type: ColumnType
-    is_generated: bool
-    is_primary: bool
-    is_nullable: bool
-    is_system: bool
-    default_value: Any
-    options: Any
-    is_updatable: bool
-    is_published: bool
-    is_encrypted: bool
-    description: str | None
-    placeholder: str | None
-    metadata: Any
-    physical_name: str | None
-    physical_type: str | None
     table: Ref
 
 
@@ -110,13 +95,19 @@ class LinkRow(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def assemble_tables(
-    tables: Iterable[TableRow], columns: Iterable[ColumnRow], relations: Iterable[RelationRow]
+    tables: Iterable[TableRow],
+    columns: Iterable[tuple[int, ColumnDefinition]],
+    relations: Iterable[RelationRow],
 ) -> dict[int, TableDefinition]:
-    """Put tables together with their columns and relations, each in the order of their ids."""
-    column_rows: defaultdict[int, list[ColumnRow]] = defaultdict(list)
+    """Put tables together with their columns and relations, each in the order of their ids.
+
+    Args:
+        columns: With the id of the table that each belongs to.
+    """
+    column_rows: defaultdict[int, list[ColumnDefinition]] = defaultdict(list)
     relation_rows: defaultdict[int, list[RelationRow]] = defaultdict(list)
-    for column in columns:
-        column_rows[column.table.id].append(column)
+    for table, column in columns:
+        column_rows[table].append(column)
     for relation in relations:
         relation_rows[relation.source_table.id].append(relation)
     return {
@@ -140,34 +131,26 @@ def assemble_tables(
     }
 
 
-def _ordered_columns(table: str, rows: list[ColumnRow]) -> tuple[ColumnDefinition, ...]:
+def decode_columns(rows: bytes) -> Iterable[tuple[int, ColumnDefinition]]:
+    """Read rows of `column_definition`: the id of the table, and the column.
+
+    There are tens of thousands of them in a large project, so none is copied; decoding twice is
+    ten times faster.
+    """
+    owners = msgspec.json.decode(rows, type=list[ColumnOwner])
+    columns = msgspec.json.decode(rows, type=list[ColumnDefinition])
+    return zip((owner.table.id for owner in owners), columns, strict=True)
+
+
+def _ordered_columns(table: str, rows: list[ColumnDefinition]) -> tuple[ColumnDefinition, ...]:
     # The timestamps come last, also behind columns that were added after them.
     ordered = sorted(
         rows, key=lambda one: (one.is_system and one.is_generated and not one.is_primary, one.id)
     )
-    return tuple(_column(table, row) for row in ordered)
-
-
-def _column(table: str, row: ColumnRow) -> ColumnDefinition:
-    return ColumnDefinition(
-        id=row.id,
-        name=row.name,
-        type=row.type,
-        is_primary=row.is_primary,
-        is_generated=row.is_generated,
-        is_nullable=row.is_nullable,
-        is_system=row.is_system,
-        default_value=row.default_value,
-        options=row.options,
-        is_updatable=row.is_updatable,
-        is_published=row.is_published,
-        is_encrypted=row.is_encrypted,
-        is_secret=(table, row.name) in SECRETS,
-        description=row.description,
-        placeholder=row.placeholder,
-        metadata=row.metadata,
-        physical_name=row.physical_name,
-        physical_type=row.physical_type,
+    if table not in _TABLES_WITH_SECRETS:
+        return tuple(ordered)
+    return tuple(
+        msgspec.structs.replace(one, is_secret=(table, one.name) in SECRETS) for one in ordered
     )
 
 

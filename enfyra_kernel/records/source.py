@@ -10,7 +10,6 @@ import msgspec
 from ..encoding import decode_json
 from ..metadata.registry import DefinitionChange, Definitions
 from ..metadata.rows import (
-    ColumnRow,
     LinkRow,
     MethodRow,
     RelationRow,
@@ -18,6 +17,7 @@ from ..metadata.rows import (
     TableRow,
     assemble_routes,
     assemble_tables,
+    decode_columns,
 )
 from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Table, junction_as_table
@@ -71,7 +71,8 @@ class SystemSource:
         if everything or change.settings:
             settings = await self._settings()
         table_rows = await self._rows("table_definition", TableRow, "id", tables)
-        column_rows = await self._rows("column_definition", ColumnRow, "table", tables)
+        columns = self._system.tables["column_definition"]
+        column_rows = decode_columns(await self._found(columns, "table", tables))
         relation_rows = await self._rows("relation_definition", RelationRow, "sourceTable", tables)
         return Definitions(
             version=version,
@@ -102,8 +103,11 @@ class SystemSource:
     async def _read(
         self, table: Table, kind: type[T], field: str, ids: Collection[int] | None
     ) -> list[T]:
+        return msgspec.json.decode(await self._found(table, field, ids), type=list[kind])
+
+    async def _found(self, table: Table, field: str, ids: Collection[int] | None) -> bytes:
         if ids is not None and not ids:
-            return []
+            return b"[]"
         parameters: dict[str, Any] = {"sort": table.primary.name}
         if ids is not None:
             parameters["filter"] = {field: {"_in": sorted(ids)}}
@@ -112,5 +116,4 @@ class SystemSource:
         if read is None:
             made = plan(query.shape, table, self._system, ADMINISTRATOR)
             read = self._prepared[(table, ids is None)] = self._database.read(made)
-        page = await self._database.find(read, read.plan.bind(query.values), -1)
-        return msgspec.json.decode(page.rows, type=list[kind])
+        return (await self._database.find(read, read.plan.bind(query.values), -1)).rows

@@ -265,18 +265,24 @@ class CatalogWriter:
         self.ids |= {table.id: id_ for table, id_ in zip(tables, ids, strict=True)}
 
     async def _update(self, old: Catalog, new: Catalog) -> None:
-        def columns(catalog: Catalog) -> dict[int, Facts]:
-            return {one.id: column_facts(one) for t in catalog.values() for one in t.columns}
+        # Of a thousand tables one has changed.
+        before = [one for id_, one in old.items() if new.get(id_) is not one]
+        after = [one for id_, one in new.items() if old.get(id_) is not one]
 
-        def relations(catalog: Catalog) -> dict[int, Facts]:
-            return {one.id: relation_facts(one) for one in catalog.relations()}
+        def columns(tables: list[TableDefinition]) -> dict[int, Facts]:
+            return {one.id: column_facts(one) for table in tables for one in table.columns}
 
-        def tables(catalog: Catalog) -> dict[int, Facts]:
-            return {id_: table_facts(one) for id_, one in catalog.items()}
+        def relations(tables: list[TableDefinition]) -> dict[int, Facts]:
+            return {one.id: relation_facts(one) for table in tables for one in table.relations}
 
-        await self._change("table_definition", "name", tables(old), tables(new))
-        await self._change("column_definition", "name", columns(old), columns(new))
-        await self._change("relation_definition", "propertyName", relations(old), relations(new))
+        def facts(tables: list[TableDefinition]) -> dict[int, Facts]:
+            return {table.id: table_facts(table) for table in tables}
+
+        await self._change("table_definition", "name", facts(before), facts(after))
+        await self._change("column_definition", "name", columns(before), columns(after))
+        await self._change(
+            "relation_definition", "propertyName", relations(before), relations(after)
+        )
 
     async def _change(
         self, table: str, name: str, old: Mapping[int, Facts], new: Mapping[int, Facts]

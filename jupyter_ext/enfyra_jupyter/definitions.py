@@ -180,7 +180,8 @@ class _Definition:
         kind = RelationKind.MANY_TO_ONE.value
         if first in RELATION_KINDS:
             kind, text = first, rest
-        elif "-to-" in first:
+        elif "-" in first:
+            # No table's name has a hyphen.
             hint = did_you_mean(first, RELATION_KINDS)
             self._problems.append(f"{place}: there is no kind of relation '{first}'.{hint}")
             return None

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from enfyra_jupyter.definitions import COLUMN_TYPES, read_definition
 from enfyra_jupyter.magics.arguments import COMMANDS, parse
 from enfyra_jupyter.magics.querying import read_query

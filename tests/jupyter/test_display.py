@@ -1,0 +1,56 @@
+"""What cells show is escaped, whatever it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from enfyra_jupyter.diagram import Diagram
+from enfyra_jupyter.display import MAX_CELL, Lines, Links, Listing, html_table, text_table
+from enfyra_jupyter.schema import Schema
+
+EVIL = '<script>alert("x")</script>'
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        Listing(EVIL, [EVIL], [[EVIL], [{EVIL: [EVIL]}]], EVIL, [Listing(EVIL, ["a"], [[EVIL]])]),
+        Lines([("good", EVIL), ("", EVIL)]),
+        Links([(EVIL, EVIL)]),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_nothing_is_live(shown):
+    html = shown._repr_html_()
+    assert "<script" not in html
+    assert '"x"' not in html
+    assert "&lt;script&gt;" in html
+    assert EVIL in repr(shown) or "alert" in repr(shown)
+
+
+def test_long_cells_are_cut():
+    html = html_table(["a"], [["x" * 500]])
+    assert "x" * (MAX_CELL - 1) + "…</td>" in html
+    assert "…" in text_table(["a"], [["x" * 500]])
+
+
+def test_lines_of_a_cell_stay_in_their_row():
+    assert text_table(["a", "b"], [["x\ny", None]]).splitlines()[-1] == "x y  null"
+
+
+def test_diagram(client):
+    client.post("/table_definition", {"name": "author", "columns": [
+        {"name": "email", "type": "varchar"}], "uniques": [["email"]]})  # fmt: skip
+    client.post("/table_definition", {"name": "post", "columns": [], "relations": [
+        {"propertyName": "by", "type": "many-to-one", "targetTable": "author",
+         "isNullable": False, "inversePropertyName": "posts"},
+        {"propertyName": "tags", "type": "many-to-many", "targetTable": "author"},
+    ]})  # fmt: skip
+    bundle = Diagram(Schema.of(client.get("/metadata")["data"]).own)._repr_mimebundle_()
+    assert bundle["text/vnd.mermaid"].splitlines() == [
+        "erDiagram", '  "author" {', "    int id PK", "    varchar email UK", "  }",
+        '  "post" {', "    int id PK", "  }",
+        '  "post" }o--|| "author" : "by"', '  "post" }o--o{ "author" : "tags"',
+    ]  # fmt: skip
+    assert "  by --n:1--> author" in bundle["text/plain"]
+    assert Diagram([])._repr_mimebundle_() == {"text/plain": "There are no tables yet"}

@@ -1,0 +1,103 @@
+"""Definitions that fit data."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from enfyra_jupyter.inference import InferenceError, infer_definition
+
+
+def column(values: object, type_: pa.DataType | None = None, **options: bool) -> dict:
+    table = pa.table({"x": pa.array(values, type_)})
+    found = infer_definition(table, **options)["columns"][0]
+    assert found.pop("name") == "x"
+    return found
+
+
+@pytest.mark.parametrize(
+    ("values", "type_"),
+    [
+        ([1, -5], "int"),
+        ([2**31], "bigint"),
+        ([-(2**40)], "bigint"),
+        ([1.5], "float"),
+        ([True], "boolean"),
+        ([dt.date(1960, 1, 1)], "date"),
+        ([dt.datetime(1960, 1, 1)], "datetime"),
+        ([{"a": 1}], "simple-json"),
+        ([[1, 2]], "simple-json"),
+        (["x" * 513], "text"),
+        ([None], "text"),
+    ],
+)
+def test_types(values, type_):
+    assert column(values)["type"] == type_
+
+
+def test_lengths_leave_room():
+    assert column(["é" * 9])["options"] == {"length": 16}
+    assert column([""])["options"] == {"length": 8}
+
+
+def test_decimals_and_uuids():
+    assert column([Decimal("1.25")]) == {
+        "type": "decimal", "isNullable": False, "options": {"precision": 3, "scale": 2},
+    }  # fmt: skip
+    assert column([uuid.uuid4().bytes], pa.uuid())["type"] == "uuid"
+
+
+def test_categories_are_their_texts():
+    table = pa.Table.from_pandas(pd.DataFrame({"x": pd.Categorical(["a", "b"])}))
+    assert infer_definition(table)["columns"][0]["type"] == "varchar"
+
+
+def test_gaps_make_floats_of_pandas_integers():
+    values = [1.0, None, 3.0]
+    assert column(values)["type"] == "float"
+    assert column(values, whole_floats=True)["type"] == "int"
+    assert column([1.0, 2.0], whole_floats=True)["type"] == "float"
+    assert column([1.5, None], whole_floats=True)["type"] == "float"
+    assert column([float("inf"), None], whole_floats=True)["type"] == "float"
+
+
+def test_gaps_are_allowed_where_there_are_any():
+    assert column([1, None])["isNullable"] is True
+    assert column([1])["isNullable"] is False
+
+
+def test_key_becomes_a_unique_group():
+    table = pa.table({"a": [1, None], "b": [2, 3]})
+    definition = infer_definition(table, ["a", "b"])
+    assert definition["uniques"] == [["a", "b"]]
+    assert definition["columns"][0]["isNullable"] is False
+    with_id = infer_definition(pa.table({"id": [1]}), ["id"])
+    assert with_id == {
+        "columns": [{"name": "id", "type": "int", "isPrimary": True}], "uniques": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ({"Dep Time": [1]}, "--rename 'Dep Time=Dep_Time'"),
+        ({"1st": [1]}, "--rename '1st=column_1st'"),
+        ({"a.b": [1]}, "'a.b' names a relation: define the table first"),
+        ({"x": [dt.time(1)]}, "'x' is of the type time64[us], which no column can hold"),
+        ({"x": [b"1"]}, "'x' is of the type binary"),
+    ],
+)
+def test_what_no_table_can_hold_is_named(names, said):
+    with pytest.raises(InferenceError) as caught:
+        infer_definition(pa.table(names))
+    assert said in str(caught.value)
+
+
+def test_an_unknown_key_is_named():
+    with pytest.raises(InferenceError, match="'carier' is no column\\. Did you mean 'carrier'"):
+        infer_definition(pa.table({"carrier": [1]}), ["carier"])

@@ -32,7 +32,7 @@ test: $(VENV)/.installed-test $(VENV)/.installed-lint $(VENV)/.installed-docs se
 services: $(VENV)/.installed-test
 	@$(BIN)/python scripts/services.py
 
-lint: $(VENV)/.installed-all $(VENV)/.installed-lint ## Ruff, pyright, and the floors of the house
+lint: $(VENV)/.installed-all $(VENV)/.installed-speed $(VENV)/.installed-lint ## Ruff, pyright, and the floors of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
@@ -44,8 +44,7 @@ format: $(VENV)/.installed-lint ## Let ruff format and mend what it can
 
 bench: $(VENV)/.installed-test services ## Measure speed as ratios to a bare Tornado; needs wrk
 	@command -v wrk >/dev/null || { echo "make bench needs wrk: apt-get install wrk"; exit 1; }
-	@rm -rf .cache/bench && mkdir -p .cache/bench
-	$(BIN)/python -m tests.bench.run $(or $(ARGS),sqlite=sqlite:///$(CURDIR)/.cache/bench/bench.db)
+	$(BIN)/python -m tests.bench.run $(or $(ARGS),--write docs/performance.md)
 
 docs: $(VENV)/.installed-docs ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

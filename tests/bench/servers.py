@@ -1,0 +1,71 @@
+"""Processes that are measured: started, waited for, looked at from outside, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PATIENCE = 30
+
+
+@contextmanager
+def process(command: list[str], port: int, env: dict[str, str] | None = None) -> Iterator[int]:
+    """Run a server until it answers, and end it with the block; give its process id."""
+    running = subprocess.Popen(command, env={**os.environ, **(env or {})})
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not _answers(port):
+            if time.monotonic() > deadline or running.poll() is not None:
+                raise RuntimeError(f"{command} did not start")
+            time.sleep(0.02)
+        yield running.pid
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def login(url: str) -> str:
+    """Give a bearer token of the administrator."""
+    body = json.dumps({"email": "admin@enfyra.local", "password": "secret"}).encode()
+    request = urllib.request.Request(
+        f"{url}/auth/login", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)["accessToken"]
+
+
+# -- memory ---------------------------------------------------------------------------------------
+
+
+def memory_mb(pid: int | str = "self") -> float:
+    """Give what a process holds now."""
+    return _status(pid, "VmRSS")
+
+
+def peak_mb(pid: int | str = "self") -> float:
+    """Give the most that a process has held since `forget_peak`."""
+    return _status(pid, "VmHWM")
+
+
+def forget_peak(pid: int | str = "self") -> None:
+    """Begin to look for the peak anew."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _status(pid: int | str, name: str) -> float:
+    found = re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024

@@ -42,7 +42,7 @@ format: $(VENV)/.installed-lint ## Let ruff format and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed-test services ## Measure speed as ratios to a bare Tornado; needs wrk
+bench: $(VENV)/.installed-test services ## Measure speed as ratios to a bare Tornado, into docs/performance.md; needs wrk
 	@command -v wrk >/dev/null || { echo "make bench needs wrk: apt-get install wrk"; exit 1; }
 	$(BIN)/python -m tests.bench.run $(or $(ARGS),--write docs/performance.md)
 

@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT = 10.0
 CHUNK_BYTES = 1 << 20
+CHUNKS_AHEAD = 2
 _COUNT = re.compile(r"(\d+)$")
 _LOST = (asyncpg.exceptions.PostgresConnectionError, asyncpg.exceptions.InterfaceError, OSError)
 
@@ -227,18 +228,21 @@ class PostgresqlDriver:
         The server sends each row in a message of its own, and asyncpg hands on whole messages.
         """
         connection = await self._acquire()
-        chunks: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=2)
-        task = asyncio.ensure_future(self._copy(connection, text, arguments, chunks))
+        chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
+        room = asyncio.Semaphore(CHUNKS_AHEAD)
+        task = asyncio.ensure_future(self._copy(connection, text, arguments, chunks, room))
+        task.add_done_callback(lambda _: chunks.put_nowait(None))
         try:
             while (chunk := await chunks.get()) is not None:
                 yield chunk
+                room.release()
             with explained(explain_postgresql):
                 await task
         finally:
             if not task.done():
                 task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
                 connection.terminate()
-                await asyncio.wait([task])
             self._pool.release(connection)
 
     async def _copy(
@@ -247,6 +251,7 @@ class PostgresqlDriver:
         text: str,
         arguments: Arguments,
         chunks: asyncio.Queue[bytes | None],
+        room: asyncio.Semaphore,
     ) -> None:
         parts: list[bytes] = []
         size = 0
@@ -256,21 +261,15 @@ class PostgresqlDriver:
             parts.append(bytes(data))
             size += len(data)
             if size >= CHUNK_BYTES:
-                await chunks.put(b"".join(parts))
+                # The server waits, too, while nobody takes anything out of the queue.
+                await room.acquire()
+                chunks.put_nowait(b"".join(parts))
                 parts.clear()
                 size = 0
 
-        try:
-            await connection.copy_from_query(text, *arguments, output=take, format="csv")
-            if parts:
-                await chunks.put(b"".join(parts))
-        except asyncio.CancelledError:
-            # Nobody takes anything out of the queue any more.
-            raise
-        except Exception:
-            await chunks.put(None)
-            raise
-        await chunks.put(None)
+        await connection.copy_from_query(text, *arguments, output=take, format="csv")
+        if parts:
+            chunks.put_nowait(b"".join(parts))
 
     # -- schema ---------------------------------------------------------------------------------
 

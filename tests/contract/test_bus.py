@@ -1,0 +1,246 @@
+"""What every Bus keeps to, and what the one over Redis does when Redis does not."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import redis
+from enfyra_kernel.cluster.bus import Bus, LocalBus, RedisBus
+
+from tests.conftest import service_url
+from tests.services.redis import Redis
+
+pytestmark = pytest.mark.asyncio
+
+CHANNEL = "enfyra:test"
+PATIENCE = 20.0
+
+
+class Inbox:
+    """Takes messages, and tells when there are enough of them."""
+
+    def __init__(self) -> None:
+        self.messages: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def __call__(self, *message: Any) -> None:
+        await self.messages.put(message[0] if message else "gap")
+
+    async def next(self) -> Any:
+        async with asyncio.timeout(PATIENCE):
+            return await self.messages.get()
+
+    async def take(self, count: int) -> list[Any]:
+        return [await self.next() for _ in range(count)]
+
+
+@pytest.fixture
+def node_name() -> str:
+    """Another cluster for each test, on the same Redis."""
+    return uuid.uuid4().hex
+
+
+# -- every bus ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["local", "redis"])
+def bus(request: pytest.FixtureRequest, node_name: str) -> Bus:
+    if request.param == "local":
+        return LocalBus()
+    return RedisBus(service_url("redis"), node_name=node_name)
+
+
+async def test_a_sender_does_not_hear_itself(bus: Bus) -> None:
+    inbox = Inbox()
+    bus.subscribe(CHANNEL, inbox)
+    await bus.start()
+    for number in range(10):
+        await bus.publish(CHANNEL, number)
+    # What others send comes after what has been sent before.
+    if isinstance(bus, RedisBus):
+        other = RedisBus(service_url("redis"), node_name=_suffix(bus))
+        await other.publish(CHANNEL, "of another")
+        assert await inbox.next() == "of another"
+        await other.stop()
+    assert inbox.messages.empty()
+    await bus.stop()
+
+
+async def test_it_answers_a_ping_while_it_runs(bus: Bus) -> None:
+    await bus.start()
+    await bus.ping()
+    await bus.stop()
+
+
+async def test_it_can_be_stopped_at_any_time(bus: Bus) -> None:
+    await bus.stop()
+    for _ in range(3):
+        bus.subscribe(CHANNEL, Inbox())
+        await bus.start()
+        async with asyncio.timeout(5):
+            await bus.stop()
+
+
+def _suffix(bus: RedisBus) -> str:
+    return bus._suffix.removeprefix(":")  # pyright: ignore[reportPrivateUsage]
+
+
+# -- between instances ----------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture
+async def pair(node_name: str) -> AsyncIterator[tuple[RedisBus, RedisBus, Inbox]]:
+    """Two instances of a cluster, and what the second hears of the first."""
+    url = service_url("redis")
+    sender, receiver = (RedisBus(url, node_name=node_name) for _ in range(2))
+    inbox = Inbox()
+    receiver.subscribe(CHANNEL, inbox)
+    for one in (sender, receiver):
+        await one.start()
+    yield sender, receiver, inbox
+    for one in (sender, receiver):
+        await one.stop()
+
+
+async def test_plain_data_arrives_as_it_was_sent_and_in_order(
+    pair: tuple[RedisBus, RedisBus, Inbox],
+) -> None:
+    sender, _, inbox = pair
+    sent = [{"version": n, "text": "😀\0", "list": [None, 1.5, True]} for n in range(200)]
+    for message in sent:
+        await sender.publish(CHANNEL, message)
+    assert await inbox.take(len(sent)) == sent
+
+
+async def test_every_listener_hears_its_channel_only(
+    pair: tuple[RedisBus, RedisBus, Inbox], node_name: str
+) -> None:
+    sender, _, _ = pair
+    third = RedisBus(service_url("redis"), node_name=node_name)
+    one, two, other = Inbox(), Inbox(), Inbox()
+    third.subscribe(CHANNEL, one)
+    third.subscribe(CHANNEL, two)
+    third.subscribe("enfyra:other", other)
+    await third.start()
+    await sender.publish(CHANNEL, 1)
+    await sender.publish("enfyra:nobody", 2)
+    await sender.publish("enfyra:other", 3)
+    assert [await one.next(), await two.next(), await other.next()] == [1, 1, 3]
+    assert one.messages.empty()
+    await third.stop()
+
+
+async def test_another_cluster_on_the_same_redis_hears_nothing(
+    pair: tuple[RedisBus, RedisBus, Inbox],
+) -> None:
+    sender, _, inbox = pair
+    stranger = RedisBus(service_url("redis"), node_name="stranger")
+    nameless = RedisBus(service_url("redis"))
+    for one in (stranger, nameless):
+        await one.start()
+        await one.publish(CHANNEL, "of another cluster")
+        await one.stop()
+    await sender.publish(CHANNEL, "ours")
+    assert await inbox.next() == "ours"
+
+
+async def test_a_listener_that_fails_keeps_nobody_from_hearing(
+    pair: tuple[RedisBus, RedisBus, Inbox],
+) -> None:
+    sender, receiver, inbox = pair
+
+    async def failing(_: Any) -> None:
+        raise RuntimeError("on purpose")
+
+    receiver.subscribe(CHANNEL, failing)
+    later = Inbox()
+    receiver.subscribe(CHANNEL, later)
+    for number in range(3):
+        await sender.publish(CHANNEL, number)
+    assert await inbox.take(3) == await later.take(3) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"", b"{", b"\xff\xfe", b'{"instance":5,"body":1}', b'{"body":1}', b"[]", b"null",
+     b'{"instance":"\xff","body":1}'],
+)  # fmt: skip
+async def test_a_message_that_means_nothing_is_a_gap_and_the_next_is_heard(
+    pair: tuple[RedisBus, RedisBus, Inbox], node_name: str, message: bytes
+) -> None:
+    sender, receiver, inbox = pair
+    gaps = Inbox()
+    receiver.on_gap(gaps)
+    client = redis.Redis.from_url(service_url("redis"))
+    await asyncio.to_thread(client.publish, f"{CHANNEL}:{node_name}", message)
+    client.close()
+    assert await gaps.next() == "gap"
+    await sender.publish(CHANNEL, "understood")
+    assert await inbox.next() == "understood"
+
+
+# -- without Redis --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_redis() -> Iterator[Redis]:
+    """A Redis that a test may end."""
+    service_url("redis")
+    service = Redis()
+    service.start()
+    yield service
+    service.stop()
+
+
+async def test_after_a_restart_of_redis_there_is_a_gap_and_messages_again(
+    own_redis: Redis,
+) -> None:
+    sender, receiver = RedisBus(own_redis.url), RedisBus(own_redis.url)
+    inbox, gaps = Inbox(), Inbox()
+    receiver.subscribe(CHANNEL, inbox)
+    receiver.on_gap(gaps)
+    await sender.start()
+    await receiver.start()
+    await sender.publish(CHANNEL, "before")
+    assert await inbox.next() == "before"
+    own_redis.kill()
+    await sender.publish(CHANNEL, "lost")
+    with pytest.raises(Exception, match=r".+"):
+        await sender.ping()
+    await asyncio.to_thread(own_redis.launch)
+    assert await gaps.next() == "gap"
+    await sender.publish(CHANNEL, "after")
+    assert await inbox.next() == "after"
+    assert inbox.messages.empty()
+    async with asyncio.timeout(5):
+        await sender.stop()
+        await receiver.stop()
+
+
+async def test_without_redis_it_starts_sends_into_the_void_and_stops(own_redis: Redis) -> None:
+    own_redis.kill()
+    bus = RedisBus(own_redis.url)
+    bus.subscribe(CHANNEL, Inbox())
+    async with asyncio.timeout(15):
+        await bus.start()
+        await bus.publish(CHANNEL, "lost")
+        await bus.stop()
+
+
+async def test_it_stops_while_redis_hangs(own_redis: Redis) -> None:
+    import os
+
+    bus = RedisBus(own_redis.url)
+    bus.subscribe(CHANNEL, Inbox())
+    await bus.start()
+    os.kill(own_redis.pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(10):
+            await bus.stop()
+    finally:
+        os.kill(own_redis.pid, signal.SIGCONT)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from string import ascii_letters
 from typing import TYPE_CHECKING
 
 from IPython.core.completer import (
@@ -102,18 +103,19 @@ class Completer:
         word = arguments.rpartition(" ")[2]
         if word.startswith("-"):
             return word, _starting(command.flags, word)
-        return word, _starting(self._positional(name, schema), word)
+        return word, self._positional(name, word, schema)
 
-    def _positional(self, name: str, schema: Schema) -> list[str]:
+    def _positional(self, name: str, word: str, schema: Schema) -> list[str]:
         if name in {"query", "describe", "erd", "table", "tables"}:
-            return _table_names(schema)
+            return _table_names(schema, word)
         if name == "help":
-            return list(COMMANDS)
+            return _starting(COMMANDS, word)
         if name == "push":
             return [
                 one
                 for one, value in list(self._shell.user_ns.items())
-                if not one.startswith("_") and hasattr(value, "__arrow_c_stream__")
+                if one.startswith(word or tuple(ascii_letters))
+                and hasattr(value, "__arrow_c_stream__")
             ]
         return []
 
@@ -122,7 +124,7 @@ class Completer:
     ) -> tuple[str, list[str]]:
         fragment = _fragment(value)
         if flag == "--table":
-            return fragment, _starting(_table_names(schema), fragment)
+            return fragment, _table_names(schema, fragment)
         if flag == "--mode":
             return fragment, _starting(MODES, fragment)
         if flag == "--missing":
@@ -155,7 +157,7 @@ class Completer:
             return fragment, _starting(QUERY_KEYS, fragment)
         head = place.path[0]
         if head == "table":
-            return fragment, _starting(_table_names(schema), fragment)
+            return fragment, _table_names(schema, fragment)
         table = schema.tables.get(name)
         if head in {"fields", "sort"}:
             sign = "-" if fragment.startswith("-") else ""
@@ -276,9 +278,10 @@ def _table_in(body: list[str]) -> str:
     return ""
 
 
-def _table_names(schema: Schema) -> list[str]:
-    own = [table.name for table in schema.own]
-    return [*own, *(name for name in schema.tables if name not in set(own))]
+def _table_names(schema: Schema, typed: str) -> list[str]:
+    """Give the tables that are meant: the system's only where none of one's own is."""
+    own = _starting((table.name for table in schema.own), typed)
+    return own or _starting(schema.tables, typed)
 
 
 def _paths(schema: Schema, table: TableInfo | None, typed: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -22,92 +22,13 @@ from ...query.plan import Comparison, Plan, Slot
 from ...query.selection import SelectedColumn, Selection
 from ..database import Page, Read, SchemaSession, Session, Values, Write
 from ..physical import PhysicalTable
-from .dialect import WHOLE, Dialect
+from .dialect import Dialect
 from .driver import Driver, Outcome, Row, Runner, SchemaConnection
 from .inspection import inspect_tables
+from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, sizes_of
 from .render import Renderer, Sizes, joined
 from .rows import row_reader
 from .statement import Statement
-
-_NO_SIZES: Sizes = ()
-
-
-@dataclass(slots=True)
-class SqlRead:
-    """A Plan with its statements, one for each combination of list sizes."""
-
-    plan: Plan
-    render: Callable[[Plan, Sizes], Any] = field(repr=False)
-    sized: tuple[int, ...]
-    rendered: dict[Sizes, Any] = field(default_factory=dict[Sizes, Any], repr=False)
-
-    def of(self, values: Values) -> Any:
-        """Give what was rendered for values of these sizes."""
-        sizes = _sizes(self.sized, values, len(self.plan.slots)) if self.sized else _NO_SIZES
-        rendered = self.rendered.get(sizes)
-        if rendered is None:
-            rendered = self.rendered[sizes] = self.render(self.plan, sizes)
-        return rendered
-
-
-@dataclass(slots=True)
-class SqlWrite:
-    """A command with its statements.
-
-    Attributes:
-        then_read: Where the database does not give back what it wrote, the read that does.
-        arrays: The statement that takes many rows as arrays, where the database has that.
-        given_keys: Whether it names keys that the database otherwise counts up.
-    """
-
-    command: Insert | Update | Delete
-    render: Callable[[Sizes], Statement] = field(repr=False)
-    sized: tuple[int, ...] = ()
-    returning: bool = False
-    then_read: SqlRead | None = None
-    arrays: Callable[[], Statement] | None = None
-    given_keys: bool = False
-    rendered: dict[Sizes, Statement] = field(default_factory=dict[Sizes, Statement], repr=False)
-
-    def of(self, values: Values) -> Statement:
-        """Give the statement for values of these sizes."""
-        sizes: Sizes = _NO_SIZES
-        if self.sized and isinstance(self.command, Update | Delete):
-            first = len(self.command.columns) if isinstance(self.command, Update) else 0
-            sizes = _sizes(self.sized, values[first:], len(self.command.slots))
-        statement = self.rendered.get(sizes)
-        if statement is None:
-            statement = self.rendered[sizes] = self.render(sizes)
-        return statement
-
-
-def _sizes(sized: tuple[int, ...], values: Values, slots: int) -> Sizes:
-    sizes = [0] * slots
-    for slot in sized:
-        sizes[slot] = rounded_size(len(values[slot]))
-    return tuple(sizes)
-
-
-def rounded_size(length: int) -> int:
-    """Round a list's length up, so that few lengths need a statement of their own.
-
-    Example:
-        >>> [rounded_size(length) for length in (0, 3, 5, 100)]
-        [0, 4, 8, 128]
-    """
-    if length > MOST_PARAMETERS:
-        return WHOLE
-    return 1 << (length - 1).bit_length() if length > 2 else length
-
-
-def _padded(values: Values, sizes: Sizes) -> Values:
-    """Repeat the last item of lists, which does not change what they hold."""
-    if not sizes:
-        return values
-    return [
-        [*value, *([value[-1]] * (size - len(value)))] if size > 0 else value
-        for value, size in zip(values, sizes, strict=False)
-    ]
 
 
 class SqlSession:
@@ -257,11 +178,11 @@ class SqlDatabase:
             row = await runner.fetch_row(rendered.text, rendered.arguments(values, bound, offset))
             return _page(read.plan, row)
         statement, reader, counts, sizes = rendered
-        padded = _padded(values, sizes)
-        rows = await runner.fetch_rows(statement.text, statement.arguments(padded, bound, offset))
+        values = padded(values, sizes)
+        rows = await runner.fetch_rows(statement.text, statement.arguments(values, bound, offset))
         if counts is None:
             return Page(reader(rows))
-        counted = await runner.fetch_row(counts.text, counts.arguments(padded))
+        counted = await runner.fetch_row(counts.text, counts.arguments(values))
         return _page(read.plan, (reader(rows), *(counted or ())))
 
     async def write(self, write: Write, values: Values) -> tuple[int, bytes | None]:
@@ -298,8 +219,8 @@ class SqlDatabase:
         command = write.command
         first = len(command.columns) if isinstance(command, Update) else 0
         slots = command.slots if isinstance(command, Update | Delete) else ()
-        sizes = _sizes(write.sized, values[first:], len(slots))
-        return [*values[:first], *_padded(values[first:], sizes)]
+        sizes = sizes_of(write.sized, values[first:], len(slots))
+        return [*values[:first], *padded(values[first:], sizes)]
 
     async def write_many(
         self, write: Write, rows: Sequence[Values]
@@ -353,9 +274,9 @@ class SqlDatabase:
                 hint="pip install 'enfyra-kernel[arrow]'",
             ) from None
         sized = self._sized(plan.slots)
-        sizes = _sizes(sized, values, len(plan.slots)) if sized else _NO_SIZES
+        sizes = sizes_of(sized, values, len(plan.slots)) if sized else NO_SIZES
         stream = ArrowStream(self.dialect, self.driver, self._renderer)
-        chunks = stream.chunks(plan, _padded(values, sizes), sizes, limit)
+        chunks = stream.chunks(plan, padded(values, sizes), sizes, limit)
         async with aclosing(chunks) as pieces:
             async for piece in pieces:
                 yield piece
@@ -381,8 +302,6 @@ class SqlDatabase:
         return SqlSession(self, connection.runner)
 
 
-# Longer lists travel as one JSON text, however long they are.
-MOST_PARAMETERS = 128
 MANY = 500
 MANY_BYTES = 1 << 20
 _EVERY = {"sqlite": -1, "mysql": 2**63 - 1}

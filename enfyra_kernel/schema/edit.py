@@ -14,6 +14,7 @@ from ..metadata.system import timestamp_columns
 from ..metadata.tables import with_physical_names
 from ..metadata.types import ColumnType, RelationKind
 from .catalog import Catalog, without_names
+from .layout import is_adopted
 from .payload import ColumnInput, Problems, RelationInput, TableInput
 from .validate import check_catalog
 
@@ -434,6 +435,8 @@ class Editor:
         self, table: TableDefinition, relation: RelationDefinition, given: RelationInput
     ) -> None:
         changed = msgspec.structs.replace(relation, **_fields(given.values, _RELATION_FIELDS))
+        if is_adopted(relation) and not is_adopted(changed):
+            changed = msgspec.structs.replace(changed, metadata=relation.metadata)
         if changed.type is not relation.type:
             self.problems.add(
                 given.place,

@@ -26,8 +26,14 @@ def layout(table: TableDefinition, tables: Tables) -> list[PhysicalTable]:
     """Give the physical tables of a definition."""
     owned = [one for one in table.relations if one.owning]
     junctions = [one for one in owned if one.type is RelationKind.MANY_TO_MANY]
-    keys = [one for one in owned if one.type.to_one]
+    # The foreign keys of an adopted table were there before, and are not ours to change.
+    keys = [one for one in owned if one.type.to_one and not is_adopted(one)]
     return [_own_table(table, keys, tables), *(_junction(one, table, tables) for one in junctions)]
+
+
+def is_adopted(relation: RelationDefinition) -> bool:
+    """Say whether a relation's foreign key or junction was there before Enfyra."""
+    return "adopted" in (relation.metadata or ())
 
 
 def _own_table(
@@ -177,5 +183,5 @@ def _junction(
             for column, end, _ in ends
         ),
         key=f"junction:{relation.id}",
-        adopted="adopted" in (relation.metadata or ()),
+        adopted=is_adopted(relation),
     )

@@ -201,9 +201,6 @@ async def test_records_are_written_by_the_database_s_own_rules(api: Api) -> None
 # -- going, and coming back -----------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    reason="the other adopted tables' foreign keys are dropped with the definition", strict=True
-)
 async def test_a_definition_that_goes_leaves_its_table(api: Api, shop: Kernel) -> None:
     before = await physical(shop)
     tracks = await api.rows("/track", sort="TrackId")

@@ -16,6 +16,7 @@ from ...physical import PhysicalColumn, PhysicalIndex, PhysicalTable
 from ..conversion import converted
 from ..dialect import Dialect
 from .description import Descriptions
+from .made import is_made
 from .rebuild import Rebuild
 
 # MariaDB indexes so many characters of a long text.
@@ -55,7 +56,11 @@ class Maker:
             case c.AddIndex(table, index):
                 self._create_index(table, index)
             case c.DropIndex(table, index):
-                op.drop_index(index.name, table_name=table)
+                described = self._tables.get(table)
+                # An adopted table's index that has a name of its own was there before, and stays.
+                ours = described is None or not described.adopted
+                if ours or not is_made(self._connection, change):
+                    op.drop_index(index.name, table_name=table)
             case c.RenameColumn():
                 self._rename_column(change)
             case c.AddColumn(table, column):

@@ -77,10 +77,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
             original(self)
             return
         waited, begin, collected = queue.waited(), time.perf_counter(), garbage.worked()
+        computed = time.thread_time()
         original(self)
         held = time.perf_counter() - begin - (garbage.worked() - collected)
         if held > LIMIT and held - (queue.waited() - waited) > LIMIT:
-            held_up.append(f"{held * 1000:.0f} ms in {self!r}")
+            computed = time.thread_time() - computed
+            held_up.append(
+                f"{held * 1000:.0f} ms ({computed * 1000:.0f} ms of them computing, "
+                f"{(queue.waited() - waited) * 1000:.0f} ms without a processor) in {self!r}"
+            )
 
     asyncio.events.Handle._run = run  # type: ignore[method-assign]
     try:

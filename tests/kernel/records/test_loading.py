@@ -471,7 +471,9 @@ async def test_pieces_of_any_size_make_one_stream(sqlite_api: Api, sqlite_kernel
 MANY = 100_000
 
 
+@pytest.fixture(scope="module")
 def readings() -> bytes:
+    """A stream that is made before there is an event loop to hold up."""
     return stream_of(
         {
             "sensor": range(MANY),
@@ -481,9 +483,9 @@ def readings() -> bytes:
     )
 
 
-async def test_a_hundred_thousand_rows(api: Api) -> None:
+async def test_a_hundred_thousand_rows(api: Api, readings: bytes) -> None:
     await api.define("reading", "sensor int!", "value float", "label varchar", uniques=[["sensor"]])
-    answer = await load(api, "/reading", await asyncio.to_thread(readings))
+    answer = await load(api, "/reading", readings)
     assert (answer.status, answer.data["rows"]) == (201, MANY)
     last = await api.get("/reading", filter={"sensor": MANY - 1}, meta="totalCount")
     assert last.body["meta"]["totalCount"] == MANY

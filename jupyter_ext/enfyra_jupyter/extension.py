@@ -75,8 +75,7 @@ class EnfyraApp(ExtensionApp):
         if settings.url is None:
             return Embedded(prefix, self.load_settings, self.log)
         token = settings.token.get_secret_value() if settings.token is not None else None
-        max_body = settings.max_body_mb << 20
-        return Attached(settings.url, token, prefix, self.log, max_body=max_body)
+        return Attached(settings.url, token, prefix, self.log)
 
     def load_settings(self) -> Settings:
         """Read the environment and `.env`; the extension's own configuration wins.

@@ -58,14 +58,18 @@ class _Feed(io.RawIOBase):
         self._loop = loop
         self._rest = memoryview(b"")
         self._asked: Future[bytes | None] | None = None
+        self._stopped = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         while not self._rest:
-            self._asked = asyncio.run_coroutine_threadsafe(self._more(), self._loop)
-            piece = self._asked.result()
+            asked = self._asked = asyncio.run_coroutine_threadsafe(self._more(), self._loop)
+            # The thread may have been between two pieces when it was told to stop.
+            if self._stopped:
+                asked.cancel()
+            piece = asked.result()
             if piece is None:
                 return 0
             self._rest = memoryview(piece)
@@ -79,6 +83,7 @@ class _Feed(io.RawIOBase):
 
     def stop(self) -> None:
         """Free a thread that waits for a client which sends no more."""
+        self._stopped = True
         if self._asked is not None:
             self._asked.cancel()
 

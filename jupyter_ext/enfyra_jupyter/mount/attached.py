@@ -16,8 +16,7 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 
 from enfyra_server.site import Site
 
-from .embedded import DEFAULT_MAX_BODY
-
+ATTACHED_MAX_BODY = 256 << 20
 # Of one connection only, or Jupyter's own, or replaced by ours.
 _NOT_PASSED_ON = frozenset(
     {"accept-encoding", "connection", "content-length", "cookie", "host", "keep-alive", "origin",
@@ -48,10 +47,9 @@ class Attached:
         token: str | None,
         prefix: str,
         log: Logger,
-        *,
-        max_body: int = DEFAULT_MAX_BODY,
     ) -> None:
-        self.max_body = max_body
+        # The central server has its own limit; this one keeps Jupyter from running full.
+        self.max_body = ATTACHED_MAX_BODY
         self._url = httpx.URL(url)
         self._token = token
         self._prefix = prefix

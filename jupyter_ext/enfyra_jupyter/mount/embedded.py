@@ -44,7 +44,6 @@ class Embedded:
     ) -> None:
         self.kernel: Kernel | None = None
         self.problem: EnfyraError | None = None
-        self.max_body = DEFAULT_MAX_BODY
         self._prefix = prefix
         self._load = load
         self._log = log
@@ -53,6 +52,11 @@ class Embedded:
         self._tokens: Tokens | None = None
         self._starting: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
+
+    @property
+    def max_body(self) -> int:
+        """The largest body that is read into memory; it can be changed while it runs."""
+        return self._router.max_body if self._router is not None else DEFAULT_MAX_BODY
 
     # -- starting and stopping ------------------------------------------------------------------
 
@@ -113,7 +117,6 @@ class Embedded:
             raise TypeError("the routes lead to no site")
         self.kernel = kernel
         self.problem = None
-        self.max_body = router.max_body
         self._tokens = Tokens(kernel.settings.signing_key())
         self._router = router
         self._log.info("Enfyra's API is at %s/", self._prefix)

@@ -15,13 +15,12 @@ _RESERVED_PAIR = re.compile(rf"(?:{'|'.join(RESERVED)})(?:=|$)")
 
 
 class Home(Protocol):
-    """Answers requests, whoever is asking.
+    """Answers requests, whoever is asking."""
 
-    Attributes:
-        max_body: The largest body, in bytes, that is read into memory.
-    """
-
-    max_body: int
+    @property
+    def max_body(self) -> int:
+        """The largest body, in bytes, that is read into memory."""
+        ...
 
     async def start(self) -> None:
         """Begin; never raises, and does not wait longer than a moment for others."""

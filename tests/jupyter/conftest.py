@@ -41,9 +41,17 @@ class Server(NamedTuple):
 
 
 def start_server(
-    root: Path, *arguments: str, app: str = "jupyter_server", **environment: str
+    root: Path,
+    *arguments: str,
+    app: str = "jupyter_server",
+    answers: bool = True,
+    **environment: str,
 ) -> tuple[Server, subprocess.Popen[bytes]]:
-    """Start a Jupyter Server in a folder; its runtime files are there too."""
+    """Start a Jupyter Server in a folder; its runtime files are there too.
+
+    Args:
+        answers: Whether to wait until the API answers.
+    """
     root.mkdir(parents=True, exist_ok=True)
     runtime = root / "runtime"
     env = {
@@ -73,7 +81,8 @@ def start_server(
         server = Server(
             info["url"], info["base_url"], info["token"], info["pid"], runtime, root, env
         )
-        _wait_for(server)
+        if answers:
+            _wait_for(server)
     except BaseException:
         stop_server(process)
         raise

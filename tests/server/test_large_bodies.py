@@ -130,6 +130,7 @@ async def test_who_sends_slowly_keeps_nobody_waiting(http: httpx.AsyncClient) ->
     await slow[-1].close()
 
 
+@pytest.mark.may_block  # by the threads that read for twelve at once
 @pytest.mark.asyncio
 async def test_readers_that_go_away_leave_connections_to_the_database(server: Server) -> None:
     client = await client_of(server)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 NOBODY = 65534
 PATIENCE = 60.0
+MEMORY = "/dev/shm"
+ROOM = 4 << 30
 
 
 class ServiceMissing(Exception):
@@ -44,6 +46,15 @@ def as_nobody(command: Sequence[str]) -> list[str]:
     return ["setpriv", *identity, *command]
 
 
+def _fast_folder() -> str | None:
+    """Give a folder in memory, where there is room: databases sync a lot, above all MariaDB."""
+    try:
+        facts = os.statvfs(MEMORY)
+    except OSError:
+        return None
+    return MEMORY if facts.f_bavail * facts.f_frsize > ROOM else None
+
+
 class Service:
     """One private server.
 
@@ -56,7 +67,7 @@ class Service:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"enfyra-{self.name}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"enfyra-{self.name}-", dir=_fast_folder()))
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
         self.folder.chmod(0o755)

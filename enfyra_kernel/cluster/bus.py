@@ -18,6 +18,8 @@ _log = get_logger("bus")
 
 Listener = Callable[[Any], Awaitable[None]]
 
+# Seconds for Redis to take a message.
+PATIENCE = 2.0
 DEFINITIONS = "enfyra:metadata-cache-sync"
 SESSIONS = "enfyra:session-revoked"
 
@@ -127,13 +129,15 @@ class RedisBus:
         """Send a message; if Redis is away it is lost, and logged."""
         data = msgspec.json.encode(_Envelope(self.instance, message))
         try:
-            await self._redis.publish(channel + self._suffix, data)  # pyright: ignore[reportUnknownMemberType]
+            # Whoever publishes has a request to answer, however long Redis may take.
+            async with asyncio.timeout(PATIENCE):
+                await self._redis.publish(channel + self._suffix, data)  # pyright: ignore[reportUnknownMemberType]
         except Exception as error:
-            _log.warning("message lost", extra={"channel": channel, "reason": str(error)})
+            _log.warning("message lost", extra={"channel": channel, "reason": repr(error)})
 
     async def ping(self) -> None:
         """Make sure that messages can be sent."""
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             await self._redis.ping()  # pyright: ignore[reportUnknownMemberType]
 
     async def _listen(self) -> None:

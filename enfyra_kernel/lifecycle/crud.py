@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from ..encoding import encode_json
@@ -104,15 +105,17 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(part.strip() for part in str(value or "").split(",") if part.strip())
 
 
-async def _begun(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _begun(stream: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
     """Make the first rows at once: most errors show by then, while a status can still be sent."""
     # The very first piece is the schema, for which the database is not asked.
     first = await anext(stream, b"") + await anext(stream, b"")
 
     async def pieces() -> AsyncIterator[bytes]:
-        yield first
-        async for piece in stream:
-            yield piece
+        # Whoever leaves early lets go of the database, too.
+        async with aclosing(stream):
+            yield first
+            async for piece in stream:
+                yield piece
 
     return pieces()
 

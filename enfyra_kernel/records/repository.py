@@ -132,7 +132,7 @@ class Repository:
         """Give a page of records as dictionaries, with values as JSON has them."""
         return decode_json((await self.find(query, access, session)).rows)
 
-    def stream(self, query: Query, access: Access = PUBLISHED) -> AsyncIterator[bytes]:
+    def stream(self, query: Query, access: Access = PUBLISHED) -> AsyncGenerator[bytes, None]:
         """Give all records that meet a query as an Arrow IPC stream; a limit is kept to."""
         read = self.read(query.shape, access)
         limit = query.limit or None

@@ -34,7 +34,7 @@ def _sqlite(uri: DatabaseUri, timeout: float) -> SqlDatabase:
     from .sql.sqlite import SqliteDialect
 
     driver = SqliteDriver(uri.path, timeout=timeout)
-    return SqlDatabase(SqliteDialect(), driver, transactional_schema=True)
+    return SqlDatabase(SqliteDialect(), driver, transactional_schema=True, one_writer=True)
 
 
 def _postgresql(uri: DatabaseUri, pool_size: int, timeout: float) -> SqlDatabase:

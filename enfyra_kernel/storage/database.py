@@ -63,10 +63,12 @@ class Database(Session, Protocol):
 
     Attributes:
         engine: `sqlite`, `postgresql` or `mysql`.
+        one_writer: Whether a transaction that writes keeps everybody else from writing.
         transactional_schema: Whether changes of the schema can be rolled back with a transaction.
     """
 
     engine: str
+    one_writer: bool
     transactional_schema: bool
 
     async def start(self) -> None:

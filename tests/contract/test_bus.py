@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import redis
+from enfyra_kernel.cluster import bus as bus_module
 from enfyra_kernel.cluster.bus import Bus, LocalBus, RedisBus
 
 from tests.conftest import service_url
@@ -233,8 +235,6 @@ async def test_without_redis_it_starts_sends_into_the_void_and_stops(own_redis: 
 
 
 async def test_it_stops_while_redis_hangs(own_redis: Redis) -> None:
-    import os
-
     bus = RedisBus(own_redis.url)
     bus.subscribe(CHANNEL, Inbox())
     await bus.start()
@@ -244,3 +244,18 @@ async def test_it_stops_while_redis_hangs(own_redis: Redis) -> None:
             await bus.stop()
     finally:
         os.kill(own_redis.pid, signal.SIGCONT)
+
+
+async def test_a_message_is_given_up_while_redis_hangs(
+    own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_module, "PATIENCE", 0.1)
+    bus = RedisBus(own_redis.url)
+    await bus.start()
+    os.kill(own_redis.pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(10):
+            await bus.publish(CHANNEL, "lost")
+    finally:
+        os.kill(own_redis.pid, signal.SIGCONT)
+        await bus.stop()

@@ -154,8 +154,8 @@ def test_configuring_twice_does_not_write_twice(lines: Lines, sink: io.TextIOWra
 
 
 def test_tornado_logs_in_the_same_form(lines: Lines) -> None:
-    logging.getLogger("tornado.application").error("broken")
-    assert lines()[0]["logger"] == "tornado.application"
+    logging.getLogger("tornado.routing").error("broken")
+    assert lines()[0]["logger"] == "tornado.routing"
 
 
 def test_tornado_writes_no_line_for_each_request(lines: Lines) -> None:

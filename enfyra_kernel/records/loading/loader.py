@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from ..links import Links
 from ..violations import explain_write, in_use
 from .columns import Columns, Filler, Source
 from .lookup import Lookup
+from .spool import spooled
 from .stream import batches_of
 from .values import read_values
 
@@ -73,7 +75,10 @@ class Loader:
             EnfyraError: INVALID_BODY naming rows and fields; nothing is loaded then.
         """
         self._check(options)
-        async with batches_of(stream) as (schema, batches):
+        async with AsyncExitStack() as stack:
+            if self._database.one_writer:
+                stream = await stack.enter_async_context(spooled(stream))
+            schema, batches = await stack.enter_async_context(batches_of(stream))
             columns = Columns(self._table, self._snapshot, access)
             sources = columns.sources([str(name) for name in schema.names])
             fillers = columns.fillers(sources, self._clock.now())

@@ -56,11 +56,19 @@ class SqlSession:
 class SqlDatabase:
     """A database: a dialect that renders, a driver that runs."""
 
-    def __init__(self, dialect: Dialect, driver: Driver, *, transactional_schema: bool) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        driver: Driver,
+        *,
+        transactional_schema: bool,
+        one_writer: bool = False,
+    ) -> None:
         self.engine = dialect.name
         self.dialect = dialect
         self.driver = driver
         self.transactional_schema = transactional_schema
+        self.one_writer = one_writer
         self._renderer = Renderer(dialect)
         self._all_rows: Any = None if dialect.name == "postgresql" else _EVERY[dialect.name]
 

@@ -451,6 +451,29 @@ async def test_a_client_that_goes_away_leaves_nothing_behind(api: Api, kernel: K
     assert (await load(api, "/product", content)).status == 201
 
 
+async def test_a_slow_client_keeps_nobody_from_writing(api: Api, kernel: Kernel) -> None:
+    await define_shop(api)
+    content = stream_of({"code": [str(n) for n in range(500)], "price": range(500)}, 100)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> Any:
+        yield content[: len(content) // 2]
+        begun.set()
+        await go_on.wait()
+        yield content[len(content) // 2 :]
+
+    headers = {"content-type": ARROW, "authorization": f"Bearer {api.token}"}
+    request = Request("POST", "/product", "", headers, b"", stream=slow())
+    loading = asyncio.create_task(kernel.handle(request))
+    await begun.wait()
+    async with asyncio.timeout(10):
+        await api.create("/product", {"code": "other", "price": 1})
+    go_on.set()
+    assert (await loading).status == 201
+    answer = await api.get("/product", meta="totalCount", limit=1)
+    assert answer.body["meta"]["totalCount"] == 501
+
+
 async def test_pieces_of_any_size_make_one_stream(sqlite_api: Api, sqlite_kernel: Kernel) -> None:
     await define_shop(sqlite_api)
     content = stream_of({"code": ["a", "b"], "price": [1, 2]})

@@ -13,6 +13,7 @@ from ..records.records import Records
 from ..storage.database import Page
 from .context import Context
 from .messages import ARROW, Response, success
+from .streams import prepare_streams
 
 
 class Crud:
@@ -26,6 +27,7 @@ class Crud:
         repository = self._records.of_table(context.table, context.snapshot)
         query = context.query()
         if context.wants_arrow:
+            await prepare_streams()
             stream = repository.stream(query, context.access)
             if context.request.method != "HEAD":
                 stream = await _begun(stream)
@@ -47,6 +49,7 @@ class Crud:
         return success(rows, status=201)
 
     async def _load(self, context: Context) -> Response:
+        await prepare_streams()
         try:
             from ..records.loading import MODES, LoadOptions
         except ImportError:

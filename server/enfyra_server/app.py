@@ -7,8 +7,6 @@ import gc
 import signal
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
-from importlib import import_module
 from typing import Any
 
 from enfyra_kernel.errors import EnfyraError
@@ -98,8 +96,6 @@ class Server:
         sockets = self._sockets or _bound(settings, reuse_port=reuse_port)
         self.port = sockets[0].getsockname()[1]
         try:
-            # At the first Arrow stream it would hold up everybody for half a second.
-            await asyncio.to_thread(import_arrow)
             await self.kernel.start()
         except BaseException:
             for one in sockets:
@@ -143,13 +139,6 @@ class Server:
         stop.clear()
         _log.info("stopping")
         await self.stop(hurry=stop)
-
-
-def import_arrow() -> None:
-    """Import what works on Arrow streams, if it is installed; takes a while."""
-    with suppress(ImportError):
-        import_module("enfyra_kernel.records.loading")
-        import_module("enfyra_kernel.storage.sql.arrow")
 
 
 def _bound(settings: Settings, *, reuse_port: bool) -> list[socket.socket]:

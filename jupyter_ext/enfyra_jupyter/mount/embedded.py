@@ -11,10 +11,11 @@ from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.identity.tokens import Tokens
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.lifecycle.messages import Request, Response, failure
+from enfyra_kernel.lifecycle.streams import prepare_streams
 from enfyra_kernel.settings import Settings
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 
-from enfyra_server.app import NO_LIMIT, build_routes, import_arrow
+from enfyra_server.app import NO_LIMIT, build_routes
 from enfyra_server.delegate import SiteRouter
 
 from .home import credential_of, without_reserved
@@ -95,7 +96,7 @@ class Embedded:
             kernel = Kernel(self._load())
             try:
                 # At the first Arrow stream it would hold up the kernels' sockets for half a second.
-                await asyncio.to_thread(import_arrow)
+                await prepare_streams()
                 await kernel.start()
             except BaseException:
                 await kernel.stop()

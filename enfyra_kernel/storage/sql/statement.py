@@ -43,9 +43,18 @@ class Statement(NamedTuple):
 
     def many(self, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
         """Give the driver's arguments for many rows."""
-        if all(of == number and encode is None for number, (of, encode) in enumerate(self.sources)):
+        if any(of != number for number, (of, _) in enumerate(self.sources)):
+            return [self.arguments(values) for values in rows]
+        encoders = [(number, one.encode) for number, one in enumerate(self.sources) if one.encode]
+        if not encoders:
             return rows
-        return [self.arguments(values) for values in rows]
+        # Most columns need no encoding, so whole rows are copied and few values touched.
+        made = [list(values) for values in rows]
+        for number, encode in encoders:
+            for values in made:
+                if values[number] is not None:
+                    values[number] = encode(values[number])
+        return made
 
 
 def compile_statement(statement: Any, dialect: Dialect, sources: Mapping[str, Source]) -> Statement:

@@ -20,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / ".enfyra"
 NOTEBOOK = "notebooks/quickstart.ipynb"
+# Defaults for Lab's settings; what people choose in Lab wins, and is kept where it always is.
+DEFAULTS = ROOT / "scripts" / "jupyter"
 PATIENCE = 120.0
 
 
@@ -65,7 +67,9 @@ def command(port: int) -> list[str]:
     options = [
         f"--port={port}",
         "--ServerApp.port_retries=0",
-        # Lab asks other hosts for news and for newer versions of itself.
+        # Else it is the folder of the notebook.
+        f"--ServerApp.root_dir={ROOT}",
+        # Lab would ask other hosts for news and for newer versions of itself.
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
@@ -85,11 +89,18 @@ def has_display() -> bool:
 
 
 def environment(token: str) -> dict[str, str]:
-    """Give the environment: Enfyra's database unless one is set, and Jupyter's token."""
+    """Give the environment: Enfyra's database unless one is set, Jupyter's token and defaults."""
     # An interpreter's own folder first, so that Lab finds the kernel of this environment.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     uri = f"sqlite:///{DATA / 'enfyra.db'}"
-    return {"DB_URI": uri, **os.environ, "PATH": path, "JUPYTER_TOKEN": token}
+    places = [str(DEFAULTS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    return {
+        "DB_URI": uri,
+        **os.environ,
+        "PATH": path,
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, places)),
+        "JUPYTER_TOKEN": token,
+    }
 
 
 def wait_for(base: str, process: subprocess.Popen[bytes]) -> bool:

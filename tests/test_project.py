@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from jupyter_server.services.config.manager import ConfigManager
 
 from .docs.blocks import ROOT, blocks_of
 
@@ -143,7 +144,19 @@ def test_the_token_is_in_no_command_line(lab: ModuleType) -> None:
 def test_the_banner_says_where_everything_is(lab: ModuleType) -> None:
     banner = lab.banner(8888, "abc")
     assert "http://localhost:8888/lab/tree/notebooks/quickstart.ipynb?token=abc" in banner
+    # Addresses in Lab begin at this folder, which would be the notebook's own.
+    assert f"--ServerApp.root_dir={ROOT}" in lab.command(8888)
     assert "http://localhost:8888/enfyra/" in banner
+
+
+def test_lab_does_not_ask_about_news(lab: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/of/the/user")
+    places = lab.environment("abc")["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert places[1:] == ["/of/the/user"]
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", places[0])
+    overrides = ConfigManager(config_dir_name="labconfig").get("default_setting_overrides")
+    notification = overrides["@jupyterlab/apputils-extension:notification"]
+    assert notification == {"fetchNews": "false", "checkForUpdates": False}
 
 
 # -- make test ------------------------------------------------------------------------------------

@@ -264,6 +264,11 @@ class EnfyraHandler(JupyterHandler):
             return
         self.finish()
 
+    def _log(self) -> None:
+        """Tell Jupyter's log, which takes any 503 for an error: a monitor just asked whether."""
+        if self.request.path[len(self._prefix) :] not in POLLED:
+            super()._log()
+
     def compute_etag(self) -> str | None:
         """Give none: rows are not asked for by what they were."""
         return None

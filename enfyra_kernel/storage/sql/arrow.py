@@ -22,7 +22,8 @@ from ...metadata.types import DATES, INSTANTS, ColumnType
 from ...query.plan import Plan
 from .dialect import Dialect
 from .driver import Driver, Row
-from .render import Layout, Leaf, Renderer, leaves
+from .render.layout import Layout, Leaf, leaves
+from .render.renderer import Renderer
 
 BATCH = 8192
 

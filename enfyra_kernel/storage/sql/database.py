@@ -26,7 +26,8 @@ from .dialect import Dialect
 from .driver import Driver, Outcome, Row, Runner, SchemaConnection
 from .inspection import inspect_tables
 from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, sizes_of
-from .render import Renderer, Sizes, joined
+from .render.renderer import Renderer, joined
+from .render.scope import Sizes
 from .rows import row_reader
 from .statement import Statement
 

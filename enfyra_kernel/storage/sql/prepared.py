@@ -10,7 +10,7 @@ from ...query.commands import Delete, Insert, Update
 from ...query.plan import Plan
 from ..database import Values
 from .dialect import WHOLE
-from .render import Sizes
+from .render.scope import Sizes
 from .statement import Statement
 
 # Longer lists travel as one JSON text, however long they are.

@@ -10,7 +10,7 @@ import msgspec
 from ...encoding import encode_json
 from ...metadata.tables import StoredColumn
 from ...metadata.types import DOCUMENTS, INSTANTS, ColumnType
-from .render import Layout, Leaf, leaves
+from .render.layout import Layout, Leaf, leaves
 
 Row = Sequence[Any]
 Convert = Callable[[Any], Any]

@@ -1,0 +1,1 @@
+"""Plans and commands into SQLAlchemy statements."""

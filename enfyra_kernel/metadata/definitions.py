@@ -6,10 +6,12 @@ each relation resolved, is made of them in `tables`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from .names import TIMESTAMPS
 from .types import ColumnType, OnDelete, RelationKind
 
 Group = tuple[str, ...]
@@ -161,3 +163,19 @@ class RouteDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     skip_role_guard: frozenset[str] = frozenset()
     icon: str | None = None
     description: str | None = None
+
+
+def timestamp_columns(next_id: Callable[[], int]) -> list[ColumnDefinition]:
+    """Make the `createdAt` and `updatedAt` that every table of ours has."""
+    return [
+        ColumnDefinition(
+            id=next_id(),
+            name=name,
+            type=ColumnType.DATETIME,
+            is_system=True,
+            is_generated=True,
+            is_nullable=False,
+            is_updatable=False,
+        )
+        for name in TIMESTAMPS
+    ]

@@ -9,8 +9,12 @@ import msgspec.structs
 
 from ..errors import EnfyraError, did_you_mean
 from ..metadata import names
-from ..metadata.definitions import ColumnDefinition, RelationDefinition, TableDefinition
-from ..metadata.system import timestamp_columns
+from ..metadata.definitions import (
+    ColumnDefinition,
+    RelationDefinition,
+    TableDefinition,
+    timestamp_columns,
+)
 from ..metadata.tables import with_physical_names
 from ..metadata.types import ColumnType, RelationKind
 from .catalog import Catalog, without_names

@@ -1,0 +1,79 @@
+"""The system tables, declared by topic.
+
+Each line of a declaration is a column or relation of the table above it. At the first start the
+tables are made in the database through the same planner as everybody's tables; at later starts,
+what a newer version declares is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..definitions import ColumnDefinition, TableDefinition
+from ..types import ColumnType
+from . import access, app, definitions, files, flows, identity, realtime, routes
+from .declarations import Declarations, alias_of
+
+__all__ = [
+    "ALIASES",
+    "DEFINITION_TABLES",
+    "LOCK_TABLE",
+    "PLANNED_TABLES",
+    "READ_ONLY_TABLES",
+    "SECRETS",
+    "SYSTEM_NAMES",
+    "SYSTEM_TABLES",
+]
+
+_TOPICS = (definitions, routes, access, identity, app, realtime, flows, files)
+
+
+def _declare() -> tuple[TableDefinition, ...]:
+    declarations = Declarations()
+    for topic in _TOPICS:
+        topic.declare(declarations)
+    return declarations.build()
+
+
+SYSTEM_TABLES: tuple[TableDefinition, ...] = _declare()
+SYSTEM_NAMES = frozenset(table.name for table in SYSTEM_TABLES)
+ALIASES: Mapping[str, str] = {alias_of(name): name for name in SYSTEM_NAMES}
+SECRETS = frozenset(
+    (table.name, column.name)
+    for table in SYSTEM_TABLES
+    for column in table.columns
+    if column.is_secret
+)
+
+# Changed through the planner, because the database changes with them.
+PLANNED_TABLES = frozenset({"table_definition", "column_definition", "relation_definition"})
+
+# Changing a row of these changes what the API does: the Snapshot is made anew.
+DEFINITION_TABLES = PLANNED_TABLES | {
+    "column_rule_definition",
+    "method_definition",
+    "route_definition",
+    "setting_definition",
+}
+
+# Made and kept by the server alone.
+READ_ONLY_TABLES = frozenset(
+    {"schema_migration_definition", "session_definition", "api_token_definition",
+     "oauth_account_definition", "flow_execution_definition"}
+)  # fmt: skip
+
+# One row that says who changes the schema, and which version of the definitions is the last.
+# It is physical only: no metadata, no route.
+LOCK_TABLE = TableDefinition(
+    id=0,
+    name="schema_lock",
+    is_system=True,
+    columns=(
+        ColumnDefinition(name="id", type=ColumnType.INT, is_primary=True, is_nullable=False),
+        ColumnDefinition(name="owner", type=ColumnType.VARCHAR),
+        ColumnDefinition(name="fence", type=ColumnType.BIGINT, is_nullable=False),
+        ColumnDefinition(name="leaseUntil", type=ColumnType.FLOAT, is_nullable=False),
+        ColumnDefinition(name="version", type=ColumnType.BIGINT, is_nullable=False),
+        ColumnDefinition(name="system", type=ColumnType.VARCHAR),
+    ),
+)

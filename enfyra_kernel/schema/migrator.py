@@ -249,6 +249,8 @@ class Migrator:
         self, session: SchemaSession, entry: int, made: Sequence[c.Change], reason: Exception
     ) -> None:
         try:
+            # The first change of the schema would make half written definitions final.
+            await session.discard_writes()
             await self._take_back(session, made)
             await self.journal.mark(entry, ROLLED_BACK, error=str(reason))
         except Exception as error:

@@ -293,10 +293,10 @@ class CatalogWriter:
             if id_ in old and old[id_] != facts
         }
         renamed = [id_ for id_, facts in changed.items() if name in facts]
-        names = {old[id_][name] for id_ in renamed}
+        wanted = {changed[id_][name] for id_ in renamed}
         for id_ in renamed:
-            if changed[id_][name] in names:
-                # Somebody else may still hold the name, which is unique.
+            if old[id_][name] in wanted:
+                # Somebody else gets this name, which is unique.
                 await self._rows.update(table, id_, {name: f"{COMING}{id_}"})
         for id_, facts in changed.items():
             await self._rows.update(table, id_, facts)

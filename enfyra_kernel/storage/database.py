@@ -145,6 +145,10 @@ class SchemaSession(Session, Protocol):
         """Make the writes so far final. Where the schema is transactional: at the end, together."""
         ...
 
+    async def discard_writes(self) -> None:
+        """Take back the writes that are not final; only asked where `revert` is."""
+        ...
+
     async def count(self, table: str) -> int:
         """Count the rows of a physical table."""
         ...

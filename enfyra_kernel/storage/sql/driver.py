@@ -104,3 +104,10 @@ class SchemaConnection(Protocol):
     async def commit(self) -> None:
         """Make what was done so far final and go on in a new transaction."""
         ...
+
+    async def roll_back(self) -> None:
+        """Take back what was written since the last commit, and go on in a new transaction.
+
+        Only asked where each change of the schema is final at once.
+        """
+        ...

@@ -7,8 +7,10 @@ import hashlib
 from typing import Any
 
 import pytest
+from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.metadata.types import ColumnType
+from enfyra_kernel.schema.rows import CatalogWriter
 from enfyra_kernel.storage.changes import CreateTable
 from enfyra_kernel.storage.physical import PhysicalColumn, PhysicalTable
 
@@ -286,6 +288,42 @@ async def test_two_columns_can_swap_their_names(api: Api) -> None:
     assert (await api.rows("/post", fields="first,second"))[0] == {
         "id": 1, "first": "2", "second": "1",
     }  # fmt: skip
+
+
+async def test_a_column_takes_the_name_that_another_gives_up(api: Api) -> None:
+    table = await api.define("post", "first varchar", "second varchar", "third varchar")
+    await api.create("/post", {"first": "1", "second": "2", "third": "3"})
+    columns = await _columns(api, "post")
+    renamed = [
+        {"id": columns[old]["id"], "name": new, "type": "varchar"}
+        for old, new in (("first", "second"), ("second", "third"), ("third", "fourth"))
+    ]
+    answer = await _change(api, table, {"columns": renamed})
+    assert answer.status == 200, answer.body
+    assert (await api.rows("/post", fields="second,third,fourth"))[0] == {
+        "id": 1, "second": "1", "third": "2", "fourth": "3",
+    }  # fmt: skip
+
+
+async def test_definitions_that_cannot_be_written_leave_no_trace(
+    api: Api, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = await api.define("post", "title varchar")
+    await api.create("/post", {"title": "kept"})
+    before = await api.rows("/column_definition", limit=0, sort="id")
+
+    async def refuse(*_: Any) -> None:
+        raise EnfyraError("DATABASE_BUSY")
+
+    with monkeypatch.context() as patch:
+        # By then the renamed column's row has been written.
+        patch.setattr(CatalogWriter, "_insert_columns", refuse)
+        body = {"columns": [{"name": "headline", "was": "title"}, {"name": "new", "type": "int"}]}
+        assert (await _change(api, table, body)).code == "DATABASE_BUSY"
+    assert await api.rows("/column_definition", limit=0, sort="id") == before
+    physical = {column.name for column in (await _physical(kernel, "post")).columns}
+    assert physical == {"id", "title", "createdAt", "updatedAt"}
+    assert [row["title"] for row in await api.rows("/post")] == ["kept"]
 
 
 async def test_a_renamed_relation_keeps_its_references(api: Api, kernel: Kernel) -> None:

@@ -63,6 +63,10 @@ class SqlSchemaSession:
         """Make the writes so far final, where they are not committed together at the end."""
         await self._connection.commit()
 
+    async def discard_writes(self) -> None:
+        """Take back the writes that are not final."""
+        await self._connection.roll_back()
+
     async def count(self, table: str) -> int:
         """Count the rows of a physical table."""
         statement = sa.select(sa.func.count()).select_from(_table_clause(table))

@@ -226,6 +226,11 @@ class MysqlSchemaConnection:
         with explained(explain_mysql):
             await self._connection.commit()
 
+    async def roll_back(self) -> None:
+        """Take back the writes since the last commit."""
+        with explained(explain_mysql):
+            await self._connection.rollback()
+
 
 async def _bounded(connection: Connection, work: Any, timeout: float) -> Any:
     """Give up a statement after a time; the connection is closed, which stops the server too."""

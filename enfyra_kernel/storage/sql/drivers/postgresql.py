@@ -319,6 +319,9 @@ class PostgresqlSchemaConnection:
     async def commit(self) -> None:
         """Do nothing: all is committed together when the connection is left."""
 
+    async def roll_back(self) -> None:
+        """Do nothing: an error takes everything back when the connection is left."""
+
 
 async def _close(connection: Connection) -> None:
     try:

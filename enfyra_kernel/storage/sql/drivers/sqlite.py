@@ -390,6 +390,9 @@ class SqliteSchemaConnection:
     async def commit(self) -> None:
         """Do nothing: all is committed together when the connection is left."""
 
+    async def roll_back(self) -> None:
+        """Do nothing: an error takes everything back when the connection is left."""
+
 
 def _engine_on(connection: sqlite3.Connection) -> sa.Engine:
     # Our transactions are our own: SQLAlchemy must not roll them back when it lets go.

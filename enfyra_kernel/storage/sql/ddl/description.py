@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
 from ....encoding import encode_json
-from ....metadata.types import DOCUMENTS, INSTANTS, LONG_TEXTS
+from ....metadata.tables import StoredColumn
+from ....metadata.types import DATES, DOCUMENTS, LONG_TEXTS, ColumnType
+from ....metadata.values import reader
 from ...physical import PhysicalCheck, PhysicalColumn, PhysicalTable
 from ..dialect import Dialect
 
@@ -97,21 +101,29 @@ class Descriptions:
     def default_of(self, column: PhysicalColumn) -> Any:
         """Give the default that rows get which somebody else inserts, or that exist already."""
         value, type_ = column.default, column.type
-        if value is None or type_ is None or (value == NOW and type_ in INSTANTS):
+        if value is None or type_ is None:
             return None
+        if value == NOW and type_ in DATES:
+            if column.nullable:
+                return None
+            # Rows that are there already need a value: that of this moment.
+            value = datetime.now(UTC).isoformat()[: 10 if type_ is ColumnType.DATE else None]
+        text = self._default_text(reader(type_, column.options)(value), type_)
         if self._dialect.name == "mysql" and type_ in LONG_TEXTS | DOCUMENTS:
-            return None
+            # It takes these as expressions only.
+            text = f"({text})"
+        return sa.text(text)
+
+    def _default_text(self, value: Any, type_: ColumnType) -> str:
+        """Write a canonical value as DDL."""
+        if type_ in DOCUMENTS:
+            return self._literal(encode_json(value).decode())
         if isinstance(value, bool):
-            word = (
-                {True: "true", False: "false"}
-                if self._dialect.name == "postgresql"
-                else {True: "1", False: "0"}
-            )
-            return sa.text(word[value])
-        if isinstance(value, int | float):
-            return sa.text(str(value))
-        text = encode_json(value).decode() if type_ in DOCUMENTS else str(value)
-        return sa.text(self._literal(text))
+            return str(value).lower() if self._dialect.name == "postgresql" else str(int(value))
+        if isinstance(value, int | float | Decimal):
+            return str(value)
+        encode = self._dialect.encoder(StoredColumn("", type_))
+        return self._literal(str(encode(value) if encode is not None else value))
 
     def _literal(self, text: str) -> str:
         """Quote a text for DDL, which takes no parameters."""

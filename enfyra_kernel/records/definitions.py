@@ -76,7 +76,7 @@ class Definitions:
         if given.adopt:
             return await self._adopt_table(given, preview=preview)
         return await self._change(
-            lambda editor: editor.create_table(given), confirm=confirm, preview=preview
+            lambda editor: editor.tables.create(given), confirm=confirm, preview=preview
         )
 
     async def _adopt_table(self, given: TableInput, *, preview: bool) -> Changed:
@@ -106,7 +106,7 @@ class Definitions:
 
         def edit(editor: Editor) -> int:
             self._known("table", id_, editor.catalog)
-            editor.update_table(id_, given)
+            editor.tables.update(id_, given)
             return id_
 
         return await self._change(edit, confirm=confirm, preview=preview)
@@ -118,7 +118,7 @@ class Definitions:
 
         def edit(editor: Editor) -> int:
             self._known("table", id_, editor.catalog)
-            editor.drop_table(id_)
+            editor.tables.drop(id_)
             return id_
 
         return await self._change(edit, confirm=confirm, preview=preview)
@@ -134,7 +134,7 @@ class Definitions:
 
         def edit(editor: Editor) -> int:
             table_id = self._table_named(body, "table", editor.catalog)
-            created.append(editor.add_column(table_id, given))
+            created.append(editor.columns.add(table_id, given))
             return table_id
 
         return await self._change(edit, confirm=confirm, preview=preview, created=created)
@@ -149,7 +149,7 @@ class Definitions:
 
         def edit(editor: Editor) -> int:
             table_id = self._table_of_column(id_, editor.catalog)
-            editor.update_column(table_id, id_, given)
+            editor.columns.update(table_id, id_, given)
             return table_id
 
         return await self._change(edit, confirm=confirm, preview=preview, created=[id_])
@@ -161,7 +161,7 @@ class Definitions:
 
         def edit(editor: Editor) -> int:
             table_id = self._table_of_column(id_, editor.catalog)
-            editor.drop_column(table_id, id_)
+            editor.columns.drop(table_id, id_)
             return table_id
 
         return await self._change(edit, confirm=confirm, preview=preview, created=[id_])
@@ -177,11 +177,7 @@ class Definitions:
 
         def edit(editor: Editor) -> int:
             table_id = self._table_named(body, "sourceTable", editor.catalog)
-            if editor.catalog[table_id].is_system:
-                raise EnfyraError(
-                    "AUTHORIZATION_ERROR", "Relations of system tables cannot be changed"
-                )
-            relation_id = editor.add_relation(table_id, given)
+            relation_id = editor.relations.add(table_id, given)
             if relation_id is not None:
                 created.append(relation_id)
             return table_id
@@ -200,7 +196,7 @@ class Definitions:
             relation = editor.catalog.relation(id_)
             if relation is None:
                 raise _unknown("relation", id_)
-            editor.update_relation(relation.source, id_, given)
+            editor.relations.update(relation.source, id_, given)
             return relation.source
 
         return await self._change(edit, confirm=confirm, preview=preview, created=[id_])
@@ -214,7 +210,7 @@ class Definitions:
             relation = editor.catalog.relation(id_)
             if relation is None:
                 raise _unknown("relation", id_)
-            editor.drop_relation(relation.source, id_)
+            editor.relations.drop(relation.source, id_)
             return relation.source
 
         return await self._change(edit, confirm=confirm, preview=preview, created=[id_])
@@ -274,7 +270,7 @@ class Definitions:
                 tables=frozenset(ids.get(id_, id_) for id_ in _touched(old, new)),
                 routes=frozenset(routes.touched),
             )
-            await self._adopt(change)
+            await self._go_live(change)
         asked = created[0] if created else table_id
         return Changed(ids.get(asked, asked), draft.preview)
 
@@ -293,7 +289,7 @@ class Definitions:
             if error.code != "SCHEMA_LOCKED":
                 raise
 
-    async def _adopt(self, change: DefinitionChange) -> None:
+    async def _go_live(self, change: DefinitionChange) -> None:
         """Make a committed change live here, and tell the others."""
         snapshot = await self._registry.reload(change)
         await self._announce(change, snapshot.version)
@@ -308,7 +304,7 @@ class Definitions:
         async with self._database.transaction() as session:
             yield session
             await self._lock.advance(session)
-        await self._adopt(change)
+        await self._go_live(change)
 
 
 class _RouteKeeper:

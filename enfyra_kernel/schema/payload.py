@@ -56,7 +56,7 @@ class Problems:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnInput:
-    """A column as sent; `given` names the keys that were there."""
+    """A column as sent; `values` holds the keys that were there."""
 
     id: int | None
     was: str | None

@@ -63,7 +63,7 @@ def read(source: Any) -> TableInput:
 def created(catalog: Catalog, source: Any, *, engine: str = "sqlite") -> Catalog:
     """Give the catalog with one table more."""
     editor = Editor(catalog, engine=engine)
-    return editor.finish(editor.create_table(read(source)))
+    return editor.finish(editor.tables.create(read(source)))
 
 
 def changed(catalog: Catalog, name: str, source: Any, *, engine: str = "sqlite") -> Catalog:
@@ -71,7 +71,7 @@ def changed(catalog: Catalog, name: str, source: Any, *, engine: str = "sqlite")
     editor = Editor(catalog, engine=engine)
     table = catalog.by_name(name)
     assert table is not None
-    editor.update_table(table.id, read(source))
+    editor.tables.update(table.id, read(source))
     return editor.finish(table.id)
 
 
@@ -80,7 +80,7 @@ def dropped(catalog: Catalog, name: str, *, engine: str = "sqlite") -> Catalog:
     editor = Editor(catalog, engine=engine)
     table = catalog.by_name(name)
     assert table is not None
-    editor.drop_table(table.id)
+    editor.tables.drop(table.id)
     return editor.finish()
 
 
@@ -193,12 +193,12 @@ def _with_relation(catalog: Catalog, table: Any, kind: str, name: str, *rest: An
         found = table.relation(name)
         if found is None:
             return catalog
-        editor.drop_relation(table.id, found.id)
+        editor.relations.drop(table.id, found.id)
     else:
         type_, target, both = rest
         inverse = f"{name}Of" if both or type_ == "one-to-many" else None
         problems = Problems()
         given = read_relation(relation(name, type_, target, inverse), "", problems)
         problems.check()
-        editor.add_relation(table.id, given)
+        editor.relations.add(table.id, given)
     return editor.finish(table.id)

@@ -1,0 +1,162 @@
+"""Edits of columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec.structs
+
+from ...metadata.definitions import ColumnDefinition, TableDefinition
+from ...metadata.types import ColumnType
+from ..catalog import without_names
+from ..payload import ColumnInput
+from .sheet import Sheet, fields_of, renamed
+
+_FIELDS = {
+    "name": "name",
+    "type": "type",
+    "options": "options",
+    "defaultValue": "default_value",
+    "metadata": "metadata",
+    "description": "description",
+    "placeholder": "placeholder",
+    "isPrimary": "is_primary",
+    "isGenerated": "is_generated",
+    "isNullable": "is_nullable",
+    "isUpdatable": "is_updatable",
+    "isPublished": "is_published",
+}
+
+
+class ColumnEdits:
+    """Adds, changes and drops columns of a table."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+
+    def primary(self) -> ColumnDefinition:
+        """Make the key of a table that names none."""
+        return ColumnDefinition(
+            id=self._sheet.new_id(),
+            name="id",
+            type=ColumnType.INT,
+            is_primary=True,
+            is_generated=True,
+            is_nullable=False,
+            is_updatable=False,
+        )
+
+    def new(self, given: ColumnInput) -> ColumnDefinition:
+        """Make a column that was sent."""
+        for key in ("name", "type"):
+            if key not in given.values:
+                self._sheet.problems.add(given.place, f"{key} is required")
+        facts = fields_of(given.values, _FIELDS)
+        facts: dict[str, Any] = {"name": "?", "type": ColumnType.TEXT, **facts}
+        if facts.get("is_primary"):
+            facts |= {"is_generated": True, "is_nullable": False, "is_updatable": False}
+        return ColumnDefinition(id=self._sheet.new_id(), **facts)
+
+    def add(self, table_id: int, given: ColumnInput) -> int:
+        """Add a column to a table; give its provisional id."""
+        table = self._sheet.open_table(table_id)
+        column = self.new(given)
+        self._put(table, (*table.columns, column))
+        return column.id
+
+    def update(self, table_id: int, id_: int, given: ColumnInput) -> None:
+        """Change one column."""
+        table = self._sheet.open_table(table_id)
+        columns = tuple(
+            self._changed(one, given) if one.id == id_ else one for one in table.columns
+        )
+        self._put(table, columns)
+
+    def drop(self, table_id: int, id_: int) -> None:
+        """Remove one column, and the groups that name it."""
+        table = self._sheet.open_table(table_id)
+        column = next(one for one in table.columns if one.id == id_)
+        self._refuse_to_drop(column)
+        gone = {column.name}
+        self._sheet.put_table(
+            msgspec.structs.replace(
+                table,
+                columns=tuple(one for one in table.columns if one.id != id_),
+                uniques=without_names(table.uniques, gone),
+                indexes=without_names(table.indexes, gone),
+            )
+        )
+
+    def _refuse_to_drop(self, column: ColumnDefinition) -> None:
+        if column.is_primary:
+            self._sheet.problems.add(
+                f"column '{column.name}'", "is the primary key and cannot be dropped"
+            )
+        elif column.is_system:
+            self._sheet.problems.add(f"column '{column.name}'", "is kept by the server")
+        self._sheet.problems.check()
+
+    def replace(self, table_id: int, given: tuple[ColumnInput, ...]) -> None:
+        """Make a table's columns those that were sent; what they leave out is dropped."""
+        table = self._sheet.open_table(table_id)
+        remaining = {one.id: one for one in table.columns}
+        columns: list[ColumnDefinition] = []
+        for one in given:
+            found = self._matching(remaining, one)
+            if found is None:
+                columns.append(self.new(one))
+            else:
+                del remaining[found.id]
+                columns.append(self._changed(found, one))
+        # The key and the timestamps belong to every table; nobody need list them.
+        kept = [one for one in remaining.values() if one.is_primary or one.is_system]
+        for column in kept:
+            del remaining[column.id]
+        columns = [
+            *(one for one in kept if one.is_primary),
+            *columns,
+            *(one for one in kept if not one.is_primary),
+        ]
+        gone = {one.name for one in remaining.values()}
+        table = msgspec.structs.replace(
+            table,
+            uniques=without_names(table.uniques, gone),
+            indexes=without_names(table.indexes, gone),
+        )
+        self._put(table, tuple(columns))
+
+    def _matching(
+        self, remaining: dict[int, ColumnDefinition], given: ColumnInput
+    ) -> ColumnDefinition | None:
+        by_name = {one.name: one for one in remaining.values()}
+        return self._sheet.matching(given, given.values.get("name", ""), remaining, by_name)
+
+    def _changed(self, column: ColumnDefinition, given: ColumnInput) -> ColumnDefinition:
+        changed = msgspec.structs.replace(column, **fields_of(given.values, _FIELDS))
+        if column.is_primary or column.is_system:
+            fixed = ("name", "type", "is_primary", "is_generated", "is_nullable")
+            if any(getattr(changed, key) != getattr(column, key) for key in fixed):
+                what = "the primary key" if column.is_primary else "kept by the server"
+                self._sheet.problems.add(given.place, f"is {what}; its name and type are fixed")
+        elif changed.is_primary:
+            self._sheet.problems.add(given.place, "cannot become the primary key")
+        if changed.type is not column.type and "options" not in given.values:
+            changed = msgspec.structs.replace(changed, options=None)
+        return changed
+
+    def _put(self, table: TableDefinition, columns: tuple[ColumnDefinition, ...]) -> None:
+        """Put columns in place; groups follow renames."""
+        before = {one.id: one.name for one in table.columns}
+        renames = {
+            before[one.id]: one.name
+            for one in columns
+            if one.id in before and before[one.id] != one.name
+        }
+        self._sheet.put_table(
+            msgspec.structs.replace(
+                table,
+                columns=columns,
+                uniques=renamed(table.uniques, renames),
+                indexes=renamed(table.indexes, renames),
+            )
+        )

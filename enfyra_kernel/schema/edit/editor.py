@@ -1,0 +1,42 @@
+"""The editor: from one catalog to the next."""
+
+from __future__ import annotations
+
+from ..catalog import Catalog
+from ..validate import check_catalog
+from .columns import ColumnEdits
+from .relations import RelationEdits
+from .sheet import Sheet
+from .tables import TableEdits
+
+
+class Editor:
+    """Makes one edit of a catalog.
+
+    Attributes:
+        tables: Edits of tables.
+        columns: Edits of columns.
+        relations: Edits of relations.
+    """
+
+    def __init__(self, catalog: Catalog, *, engine: str) -> None:
+        self._sheet = Sheet(catalog)
+        self._engine = engine
+        self.columns = ColumnEdits(self._sheet)
+        self.relations = RelationEdits(self._sheet)
+        self.tables = TableEdits(self._sheet, self.columns, self.relations)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The state so far; after the edit, the new state."""
+        return self._sheet.catalog
+
+    @catalog.setter
+    def catalog(self, catalog: Catalog) -> None:
+        self._sheet.catalog = catalog
+
+    def finish(self, *touched: int) -> Catalog:
+        """Check the result; raises VALIDATION_ERROR with every problem."""
+        self._sheet.problems.check()
+        check_catalog(self.catalog, touched, engine=self._engine)
+        return self.catalog

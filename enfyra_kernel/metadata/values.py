@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any, cast
 
 from .types import INSTANTS, INTEGERS, TEXTS, ColumnType
@@ -37,6 +37,9 @@ _BOOLEAN_TEXT = {"true": True, "false": False, "1": True, "0": False}
 DEFAULT_VARCHAR_LENGTH = 255
 DEFAULT_PRECISION = 12
 DEFAULT_SCALE = 2
+MAX_DIGITS = 400
+# Decimal's own context rounds to 28 digits.
+_EXACT = Context(prec=2 * MAX_DIGITS + 2)
 
 
 def reader(type_: ColumnType, options: Any = None) -> Reader:
@@ -228,6 +231,9 @@ def _read_decimal(value: Any) -> Decimal:
         raise ValueError("must be a number, or a string that holds one") from None
     if not number.is_finite():
         raise ValueError("must be a finite number")
+    if not -MAX_DIGITS <= int(number.as_tuple().exponent) <= number.adjusted() < MAX_DIGITS:
+        # Written out, 1e-999999999 would have a gigabyte.
+        raise ValueError(f"must have at most {MAX_DIGITS} digits before and after the point")
     return number
 
 
@@ -237,9 +243,9 @@ def _decimal_reader(precision: int, scale: int) -> Reader:
 
     def read(value: Any) -> Decimal:
         number = _read_decimal(value)
-        if abs(number) >= limit:
+        if number.copy_abs() >= limit:
             raise ValueError(f"must have at most {precision - scale} digits before the point")
-        rounded = number.quantize(unit)
+        rounded = number.quantize(unit, context=_EXACT)
         if rounded != number:
             raise ValueError(f"must have at most {scale} digits after the point")
         return rounded

@@ -14,7 +14,6 @@ from sqlalchemy.dialects.mysql.asyncmy import (
 
 from ...metadata.tables import StoredColumn
 from ...metadata.types import DOCUMENTS, INSTANTS, LONG_TEXTS, ColumnType
-from ...metadata.values import precision_of
 from ...query.ast import Operator
 from ...query.folding import fold
 from .dialect import (
@@ -85,6 +84,9 @@ class MysqlDialect(Dialect):
         if column.type in INSTANTS:
             pattern = text_literal("%Y-%m-%dT%H:%i:%s.%f")
             return sa.func.date_format(value, pattern)
+        if column.type is ColumnType.DECIMAL:
+            # Python would write a small one as 1E-7.
+            return sa.cast(value, mysql.CHAR())
         return value
 
     def json_object(self, pairs: Sequence[tuple[str, Expression]]) -> Expression:
@@ -105,10 +107,9 @@ class MysqlDialect(Dialect):
 
     def _items(self, column: StoredColumn, slot: str) -> Expression:
         """Give the items of a JSON text as values of a column's type."""
-        precision, scale = precision_of(column.options)
         # Without a character set, texts would be cut down to that of the database.
         text = f"LONGTEXT CHARACTER SET utf8mb4 COLLATE {self.collation}"
-        kind = _JSON_TABLE.get(column.type, text).format(precision=precision, scale=scale)
+        kind = _JSON_TABLE.get(column.type, text)
         rows: Any = sa.func.json_table(
             sa.bindparam(slot), sa.literal_column(f"'$[*]' COLUMNS (item {kind} PATH '$')")
         ).table_valued("item", name="items")
@@ -157,7 +158,8 @@ _JSON_TABLE = {
     ColumnType.BIGINT: "BIGINT",
     ColumnType.BOOLEAN: "TINYINT",
     ColumnType.FLOAT: "DOUBLE",
-    ColumnType.DECIMAL: "DECIMAL({precision}, {scale})",
+    # Not the column's own: 1.101 would be rounded to a 1.10 that is there.
+    ColumnType.DECIMAL: "DECIMAL(65, 30)",
     ColumnType.DATE: "DATE",
     ColumnType.DATETIME: "DATETIME(6)",
     ColumnType.TIMESTAMP: "DATETIME(6)",

@@ -57,6 +57,10 @@ class PostgresqlDialect(Dialect):
             return sa.Text(collation=COLLATION)
         return common_type(type_, options)
 
+    def parameter_type(self, column: StoredColumn) -> sa.types.TypeEngine[Any]:
+        """Give the type of a value compared with a column: a decimal is not rounded to it."""
+        return sa.Numeric() if column.type is ColumnType.DECIMAL else super().parameter_type(column)
+
     def json_value(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it goes into JSON."""
         if column.type is ColumnType.DECIMAL:

@@ -74,6 +74,12 @@ CASES: list[tuple[Any, list[int]]] = [
     ({"price": {"_gt": "2.00"}}, [2]),
     ({"price": {"_eq": 2}}, [3]),
     ({"price": {"_in": ["1.10", "10"]}}, [1, 2]),
+    ({"price": {"_eq": "1.101"}}, []),
+    ({"price": {"_gt": "1.095", "_lt": "1.101"}}, [1]),
+    ({"price": {"_in": ["1.101", "9.999"]}}, []),
+    ({"price": {"_not_in": ["1.101"]}}, [1, 2, 3]),
+    ({"price": {"_lt": "1e399"}}, [1, 2, 3]),
+    ({"price": {"_gt": "-1e-400"}}, [1, 2, 3]),
     ({"ok": True}, [1, 3]),
     ({"ok": {"_eq": "false"}}, [2]),
     ({"day": {"_lt": "1970-01-01"}}, [1]),
@@ -187,6 +193,8 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"filter": {"views": {"_gt": None}}}, "INVALID_QUERY", "use _is_null"),
     ({"filter": {"views": {"_is_null": "maybe"}}}, "INVALID_QUERY", "true or false"),
     ({"filter": {"name": "a\0b"}}, "INVALID_VALUE", "NUL"),
+    ({"filter": {"price": "1e-999999999"}}, "INVALID_VALUE", "at most 400 digits"),
+    ({"filter": {"price": {"_in": ["1", "9" * 401]}}}, "INVALID_VALUE", "at most 400 digits"),
     ({"filter": {"views": {}}}, "INVALID_QUERY", "names no operator"),
     ({"filter": "{"}, "INVALID_QUERY", "JSON is malformed"),
     ({"filter": [1]}, "INVALID_QUERY", "must be an object"),
@@ -209,7 +217,7 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
 
 async def test_mistakes_are_named_and_never_give_rows(sqlite_api: Api) -> None:
     await sqlite_api.define("person", "name varchar!", "views int", "ok boolean", "day date",
-                            "at datetime")  # fmt: skip
+                            "at datetime", "price decimal")  # fmt: skip
     for parameters, code, part in MISTAKES:
         answer = await sqlite_api.get("/person", **parameters)
         assert (answer.status, answer.code) == (400, code), (parameters, answer.body)
@@ -236,5 +244,8 @@ async def test_a_list_of_ten_thousand_values(people: Api) -> None:
     assert await _found(people, {"at": {"_in": [*instants, "1969-07-20T20:17:40Z"]}}) == [1]
     prices = [str(number) for number in range(3, 140)]
     assert await _found(people, {"price": {"_in": [*prices, "1.1"]}}) == [1, 2]
+    prices = [f"{number}.10001" for number in range(140)]
+    assert await _found(people, {"price": {"_in": [*prices, "10"]}}) == [2]
+    assert await _found(people, {"price": {"_not_in": [*prices, "10"]}}) == [1, 3]
     answer = await people.get("/person", filter={"views": {"_in": list(range(10_001))}})
     assert (answer.status, answer.code) == (400, "INVALID_QUERY")

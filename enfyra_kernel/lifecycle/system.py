@@ -133,6 +133,8 @@ class SystemCrud(Crud):
             body = body | {"password": await self._passwords.hash(password)}
         elif creating and "password" not in body:
             body = body | {"password": None}
+        if creating and body.get("isRootAdmin"):
+            raise EnfyraError("INVALID_BODY", problems=["isRootAdmin cannot be set"])
         if isinstance(body.get("email"), str):
             body = body | {"email": body["email"].strip().lower()}
         return body
@@ -159,10 +161,11 @@ class SystemCrud(Crud):
 
     async def _guard_root(self, context: Context) -> None:
         """The first administrator's row is changed by nobody but himself."""
-        if context.table.name != USER or context.caller is None:
+        if context.table.name != USER:
             return
         row = await self._row(self._repository(context), key_of(context), "isRootAdmin")
-        if row["isRootAdmin"] and context.caller.id != key_of(context):
+        caller = context.caller.id if context.caller is not None else None
+        if row["isRootAdmin"] and caller != key_of(context):
             raise EnfyraError(
                 "AUTHORIZATION_ERROR", "An administrator's account is changed by its owner only"
             )

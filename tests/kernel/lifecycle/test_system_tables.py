@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from enfyra_kernel.query.plan import INTERNAL
 
 from tests.api import Api
 from tests.databases import ADMIN_EMAIL
@@ -94,8 +95,29 @@ async def test_the_root_administrator_stays(api: Api) -> None:
     assert (await first(api, "user_definition", isRootAdmin=True))["email"] == ADMIN_EMAIL
 
 
+async def test_nobody_makes_an_administrator(sqlite_api: Api) -> None:
+    body = {"email": "b@b.c", "password": "x"}
+    answer = await sqlite_api.post("/user_definition", body | {"isRootAdmin": True})
+    assert (answer.status, answer.message) == (400, "isRootAdmin cannot be set")
+    created = await sqlite_api.create("/user_definition", body | {"isRootAdmin": False})
+    for method in ("PATCH", "PUT"):
+        answer = await sqlite_api.send(
+            method, f"/user_definition/{created['id']}", {"email": "b@b.c", "isRootAdmin": True}
+        )
+        assert (answer.status, answer.message) == (400, "isRootAdmin cannot be changed")
+
+
+async def test_an_open_method_does_not_open_the_root(sqlite_api: Api) -> None:
+    await sqlite_api.publish("/user_definition", "PATCH")
+    root = await first(sqlite_api, "user_definition", isRootAdmin=True)
+    answer = await sqlite_api.anonymous.patch(f"/user_definition/{root['id']}", {"email": "me@x.y"})
+    assert (answer.status, answer.code) == (403, "AUTHORIZATION_ERROR")
+
+
 async def test_another_administrator_cannot_take_over_the_root(api: Api) -> None:
-    await api.create("/user_definition", {"email": "b@b.c", "password": "x", "isRootAdmin": True})
+    password = await api.kernel.passwords.hash("x")
+    row = {"email": "b@b.c", "password": password, "isRootAdmin": True}
+    await api.kernel.records.of("user_definition").create(row, access=INTERNAL)
     other = await api.anonymous.login("b@b.c", "x")
     root = await first(api, "user_definition", email=ADMIN_EMAIL)
     for method in ("PATCH", "PUT"):

@@ -13,7 +13,7 @@ from ..identity.callers import Caller
 from ..identity.passwords import Passwords
 from ..identity.sessions import USER, Sessions
 from ..query.ast import Compare, Operator, Query, Shape
-from ..query.plan import ADMINISTRATOR
+from ..query.plan import ADMINISTRATOR, Access
 from ..records.records import Records
 from .context import Context
 from .messages import Response, spread, success
@@ -78,8 +78,8 @@ class Accounts:
         if not isinstance(body, Mapping):
             raise EnfyraError("INVALID_BODY", "The body must be a JSON object")
         values = dict(cast("Mapping[str, Any]", body))
-        self._refuse_protected(values)
         access = context.access
+        self._refuse_protected(values, access)
         if "password" in values:
             if not isinstance(values["password"], str) or not values["password"]:
                 raise EnfyraError("INVALID_BODY", problems=["password must be a text"])
@@ -92,7 +92,7 @@ class Accounts:
         await self._forget()
         return success(await self._account(caller, context))
 
-    def _refuse_protected(self, values: Mapping[str, Any]) -> None:
+    def _refuse_protected(self, values: Mapping[str, Any], access: Access) -> None:
         table = self._records.of(USER).table
         problems: list[str] = []
         for name in values:
@@ -108,7 +108,8 @@ class Accounts:
             if relation is not None and not relation.definition.is_system:
                 continue
             if column is None and relation is None:
-                problems.append(f"{name} is not allowed.{did_you_mean(name, table.fields)}")
+                hint = did_you_mean(name, access.names(table))
+                problems.append(f"{name} is not allowed.{hint}")
             else:
                 problems.append(f"{name} cannot be changed here")
         if problems:

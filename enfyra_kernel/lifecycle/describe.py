@@ -10,6 +10,7 @@ from ..encoding import encode_json
 from ..errors import EnfyraError, did_you_mean
 from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Relation, Table
+from ..query.plan import Access
 from ..version import VERSION
 from .context import Context
 from .messages import Response, success
@@ -28,7 +29,7 @@ class Describe:
     async def all(self, context: Context) -> Response:
         """Answer GET /metadata."""
         tables = [
-            describe_table(table, context.snapshot)
+            describe_table(table, context.snapshot, context.access)
             for table in context.snapshot.tables.values()
             if _visible(table, context)
         ]
@@ -50,7 +51,8 @@ class Describe:
                 "RESOURCE_NOT_FOUND",
                 f"There is no table '{name[:80]}'.{did_you_mean(name, names)}",
             )
-        return success(encode_json(describe_table(table, context.snapshot)))
+        shown = describe_table(table, context.snapshot, context.access)
+        return success(encode_json(shown))
 
 
 def _visible(table: Table, context: Context) -> bool:
@@ -64,16 +66,23 @@ def _visible(table: Table, context: Context) -> bool:
     )
 
 
-def describe_table(table: Table, snapshot: Snapshot) -> dict[str, Any]:
-    """Give a table's definition with both sides of its relations by name."""
+def describe_table(table: Table, snapshot: Snapshot, access: Access) -> dict[str, Any]:
+    """Give a table's definition with both sides of its relations by name, as far as one sees it."""
     definition = table.definition
     shown = msgspec.to_builtins(definition)
     shown["columns"] = [
         {key: value for key, value in msgspec.to_builtins(column).items() if key != "isSecret"}
         for column in definition.columns
-        if not column.is_secret
+        if access.sees(column)
     ]
-    shown["relations"] = [_describe_relation(relation) for relation in table.relations.values()]
+    seen = set(access.names(table))
+    for groups in ("uniques", "indexes"):
+        shown[groups] = [group for group in shown[groups] if seen.issuperset(group)]
+    shown["relations"] = [
+        _describe_relation(relation, snapshot, access)
+        for relation in table.relations.values()
+        if access.sees(relation)
+    ]
     shown["primary"] = table.primary.name
     shown["routes"] = [
         {
@@ -87,15 +96,18 @@ def describe_table(table: Table, snapshot: Snapshot) -> dict[str, Any]:
     return shown
 
 
-def _describe_relation(relation: Relation) -> dict[str, Any]:
+def _describe_relation(relation: Relation, snapshot: Snapshot, access: Access) -> dict[str, Any]:
     definition = relation.definition
+    inverse = relation.inverse
+    if inverse is not None and not access.sees(snapshot.tables[relation.target].relations[inverse]):
+        inverse = None
     return {
         "id": relation.id,
         "propertyName": relation.name,
         "type": relation.kind.value,
         "targetTable": relation.target,
-        "inverse": relation.inverse,
-        "mappedBy": relation.inverse if not relation.owning else None,
+        "inverse": inverse,
+        "mappedBy": inverse if not relation.owning else None,
         "isNullable": relation.nullable,
         "onDelete": relation.on_delete.value if relation.owning else None,
         "isPublished": relation.published,

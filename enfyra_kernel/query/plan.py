@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ..errors import EnfyraError, did_you_mean
@@ -166,6 +167,15 @@ class Access:
             return self.secrets
         return field.is_published or self.unpublished
 
+    def names(self, table: Table) -> list[str]:
+        """Give the names of a table that may be shown: columns, then relations."""
+        return [
+            name
+            for fields in (table.columns, table.relations)
+            for name, field in fields.items()
+            if self.sees(field)
+        ]
+
 
 PUBLISHED = Access()
 ADMINISTRATOR = Access(unpublished=True)
@@ -205,7 +215,7 @@ class _Planner:
     def _column(self, table: Table, name: str, place: str) -> ColumnDefinition:
         column = table.columns.get(name)
         if column is None:
-            raise unknown_field(table, name, place)
+            raise unknown_field(table, name, place, self._access)
         if column.is_encrypted:
             raise EnfyraError("INVALID_QUERY", f"{place}: encrypted fields cannot be used here")
         self._permit(table, name, column)
@@ -216,7 +226,7 @@ class _Planner:
         if relation is None:
             if name in table.columns:
                 raise EnfyraError("INVALID_QUERY", f"{place}: '{name}' is a column, not a relation")
-            raise unknown_field(table, name, place)
+            raise unknown_field(table, name, place, self._access)
         self._permit(table, name, relation)
         return relation
 
@@ -357,7 +367,13 @@ class _Planner:
     ) -> Selection:
         most = int(self._snapshot.settings.get("maxQueryDepth") or MAX_DEPTH)
         return select_fields(
-            fields, deep, table, self._snapshot, self._access.sees, unknown_field, most
+            fields,
+            deep,
+            table,
+            self._snapshot,
+            self._access.sees,
+            partial(unknown_field, access=self._access),
+            most,
         )
 
 
@@ -380,10 +396,11 @@ def _key_only(relation: Relation, target: Table, where: Predicate) -> Predicate 
     return None
 
 
-def unknown_field(table: Table, name: str, place: str) -> EnfyraError:
-    """Make the error for a name that a table does not have."""
+def unknown_field(table: Table, name: str, place: str, access: Access) -> EnfyraError:
+    """Make the error for a name that a table does not have; names only what the caller sees."""
     for relation in table.relations.values():
-        if name in {relation.foreign_key, f"{relation.name}_id"} and relation.holds_key:
+        stands_for = name in {relation.foreign_key, f"{relation.name}_id"} and relation.holds_key
+        if stands_for and access.sees(relation):
             return EnfyraError(
                 "UNKNOWN_FIELD",
                 f"{place}: '{table.name}' has no field '{name}'. "
@@ -393,7 +410,7 @@ def unknown_field(table: Table, name: str, place: str) -> EnfyraError:
             )
     return EnfyraError(
         "UNKNOWN_FIELD",
-        f"{place}: '{table.name}' has no field '{name}'.{did_you_mean(name, table.fields)}",
+        f"{place}: '{table.name}' has no field '{name}'.{did_you_mean(name, access.names(table))}",
         details={"field": name, "table": table.name},
     )
 

@@ -107,11 +107,15 @@ class BodyReader:
         problems: list[str] = []
         content = self._read(body, access, problems, "", updating=True)
         for name in self._required:
-            if name not in body and name != self._table.primary.name:
+            hidden = not self._fields[name].published and not access.unpublished
+            if name not in body and name != self._table.primary.name and not hidden:
                 problems.append(f"{name} is required")
         _raise(problems)
         for name, one in self._fields.items():
             if name in body or not one.updatable or name == self._table.primary.name:
+                continue
+            if not one.published and not access.unpublished:
+                # What the caller cannot see is not the caller's to replace.
                 continue
             if one.store is None:
                 content.links[name] = []
@@ -130,7 +134,7 @@ class BodyReader:
             one = self._fields.get(name)
             if one is None or (not one.published and not access.unpublished):
                 if name not in IGNORED and self._table.definition.validate_body:
-                    problems.append(f"{place}{self._unknown(name)}")
+                    problems.append(f"{place}{self._unknown(name, access)}")
                 continue
             if updating and name == self._table.primary.name:
                 continue
@@ -156,11 +160,14 @@ class BodyReader:
         else:
             content.links[name] = one.read(value)
 
-    def _unknown(self, name: str) -> str:
+    def _unknown(self, name: str, access: Access) -> str:
         for relation in self._table.relations.values():
-            if name == relation.foreign_key and relation.holds_key:
+            if name == relation.foreign_key and relation.holds_key and access.sees(relation):
                 return f"{name} is not allowed. Use the relation '{relation.name}'"
-        return f"{name} is not allowed.{did_you_mean(name, self._fields)}"
+        known = [
+            field for field, one in self._fields.items() if one.published or access.unpublished
+        ]
+        return f"{name} is not allowed.{did_you_mean(name, known)}"
 
     # -- what the server fills in ---------------------------------------------------------------
 

@@ -88,7 +88,7 @@ class Columns:
             return Source(name, key, relation.nullable)
         by = target.columns.get(field)
         if by is None or not self._access.sees(by):
-            hint = did_you_mean(field, target.columns)
+            hint = did_you_mean(field, self._access.names(target))
             raise ValueError(f"{name}: '{target.name}' has no '{field}'.{hint}")
         if by.type in DOCUMENTS:
             raise ValueError(f"{name}: a {by.type.value} does not tell records apart")
@@ -96,11 +96,11 @@ class Columns:
 
     def _no_field(self, name: str) -> str:
         for relation in self._table.relations.values():
-            if relation.holds_key and name == relation.foreign_key:
+            ours = relation.holds_key and name == relation.foreign_key
+            if ours and self._access.sees(relation):
                 return f"{name} is not allowed. Use the relation '{relation.name}'"
-        return (
-            f"{name} is no field of '{self._table.name}'.{did_you_mean(name, self._table.fields)}"
-        )
+        hint = did_you_mean(name, self._access.names(self._table))
+        return f"{name} is no field of '{self._table.name}'.{hint}"
 
     def _missing(self, given: Container[str | None]) -> list[str]:
         missing: list[str] = []

@@ -74,7 +74,7 @@ class Loader:
         Raises:
             EnfyraError: INVALID_BODY naming rows and fields; nothing is loaded then.
         """
-        self._check(options)
+        self._check(options, access)
         async with AsyncExitStack() as stack:
             if self._database.one_writer:
                 stream = await stack.enter_async_context(spooled(stream))
@@ -92,22 +92,24 @@ class Loader:
                 pass
         return Loaded(load.rows, options.mode, options.dry_run, load.unmatched)
 
-    def _check(self, options: LoadOptions) -> None:
+    def _check(self, options: LoadOptions, access: Access) -> None:
         if options.mode not in MODES:
             raise EnfyraError("INVALID_QUERY", f"mode must be one of {', '.join(MODES)}")
         if options.missing not in {"error", "null"}:
             raise EnfyraError("INVALID_QUERY", "missing must be error or null")
         if options.mode == "upsert":
-            self._check_key(options.key)
+            self._check_key(options.key, access)
         if self._table.definition.is_single_record:
             raise EnfyraError("BAD_REQUEST", f"'{self._table.name}' holds a single record")
 
-    def _check_key(self, key: tuple[str, ...]) -> None:
+    def _check_key(self, key: tuple[str, ...], access: Access) -> None:
         if not key:
             raise EnfyraError(
                 "INVALID_QUERY", "upsert needs a key: the fields that tell records apart"
             )
-        uniques = [(self._table.primary.name,), *self._table.definition.uniques]
+        seen = {self._table.primary.name, *access.names(self._table)}
+        groups = [(self._table.primary.name,), *self._table.definition.uniques]
+        uniques = [group for group in groups if seen.issuperset(group)]
         if not any(sorted(group) == sorted(key) for group in uniques):
             listed = "; ".join(", ".join(group) for group in uniques)
             raise EnfyraError(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from tests.api import Api
+from tests.arrow import load
 
 pytestmark = pytest.mark.asyncio
 
@@ -68,6 +70,73 @@ async def test_what_everybody_sees_holds_no_unpublished_field(sqlite_api: Api) -
         assert "hidden" not in answer.message
     assert (await api.anonymous.post("/post", {"notes": "x"})).status == 400
     assert (await api.rows("/post"))[0]["notes"] == "hidden"
+
+
+HIDDEN = {
+    "columns": [
+        {"name": "title", "type": "varchar", "isNullable": False},
+        {"name": "hushed", "type": "varchar", "isPublished": False, "defaultValue": "whispered"},
+        {"name": "hushedNeed", "type": "int", "isPublished": False, "isNullable": False},
+    ],
+    "uniques": [["hushed", "title"]],
+    "indexes": [["hushedNeed"]],
+    "relations": [
+        {"propertyName": "hushedOne", "type": "many-to-one", "targetTable": "team",
+         "inversePropertyName": "hushedMany", "isPublished": False},
+        {"propertyName": "team", "type": "many-to-one", "targetTable": "team"},
+    ],
+}  # fmt: skip
+
+
+async def test_messages_and_metadata_name_no_unpublished_field(sqlite_api: Api) -> None:
+    api = sqlite_api
+    await api.define("team", {"name": "hushed", "type": "varchar", "isPublished": False})
+    await api.define("post", **HIDDEN)
+    ann = await somebody(api)
+    await api.publish("/team", "GET")
+    await api.publish("/post", "GET", "POST", "PATCH", "PUT")
+    answers = [
+        await ann.get("/post", fields="hushe"),
+        await ann.get("/post", filter={"hushe": 1}),
+        await ann.get("/post", sort="hushe"),
+        await ann.get("/post", fields="team.hushe"),
+        await ann.get("/post", filter={"hushe": {"x": 1}}),
+        await ann.get("/post", filter={"team": {"hushe": 1}}),
+        await ann.post("/post", {"hushe": 1, "title": "x"}),
+        await ann.get("/metadata"),
+        await ann.get("/metadata/post"),
+        await ann.get("/metadata/team"),
+        await load(ann, "/post", {"title": ["y"], "hushe": ["x"]}),
+        await load(ann, "/post", {"title": ["y"], "team.hushe": ["x"]}),
+        await load(ann, "/post", {"title": ["y"]}, mode="upsert", key="title"),
+    ]
+    for number, answer in enumerate(answers):
+        shown = json.dumps(answer.body).replace("hushedNeed is required", "")
+        assert "hushed" not in shown, (number, shown)
+        assert "whispered" not in shown, (number, shown)
+    # The names that somebody guesses are not confirmed by their foreign keys, either.
+    assert "hushedOne'" not in (await ann.get("/post", sort="hushedOneId")).message
+    assert "hushedOne'" not in (await ann.post("/post", {"hushedOneId": 1})).message
+    # An administrator sees them all.
+    assert "hushed" in (await api.get("/post", fields="hushe")).message
+    assert "hushedMany" in json.dumps((await api.get("/metadata/team")).body)
+
+
+async def test_replacing_a_record_leaves_what_the_caller_cannot_see(api: Api) -> None:
+    await api.define("team")
+    await api.define("post", **HIDDEN)
+    await api.create("/team", {})
+    hidden = {"hushed": "kept", "hushedNeed": 5, "hushedOne": {"id": 1}}
+    await api.create("/post", {"title": "old", "team": 1, **hidden})
+    await api.publish("/post", "PUT")
+    answer = await api.anonymous.put("/post/1", {"title": "new"})
+    assert (answer.status, answer.row["title"], answer.row["team"]) == (200, "new", None)
+    row = (await api.rows("/post"))[0]
+    assert {name: row[name] for name in hidden} == hidden
+    # Who sees them replaces them.
+    assert (await api.put("/post/1", {"title": "x"})).message == "hushedNeed is required"
+    row = (await api.put("/post/1", {"title": "x", "hushedNeed": 6})).row
+    assert (row["hushed"], row["hushedNeed"], row["hushedOne"]) == ("whispered", 6, None)
 
 
 @pytest.mark.parametrize(

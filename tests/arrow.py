@@ -10,6 +10,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+# Pyarrow imports it at the first value that becomes Python's, which would be on the event loop.
+import pandas  # noqa: F401
 import pyarrow as pa
 from enfyra_kernel.lifecycle.messages import ARROW
 

@@ -129,7 +129,7 @@ def read_column(source: Any, place: str, problems: Problems) -> ColumnInput:
     raw = _with_newer_spelling(raw)
     _known_keys(raw, COLUMN_KEYS, place, problems)
     values = {
-        "name": raw.get("name", ABSENT),
+        "name": _name(raw, "name", place, problems),
         "type": _choice(raw, "type", ColumnType, place, problems),
         "options": raw.get("options", ABSENT),
         "defaultValue": raw.get("defaultValue", ABSENT),
@@ -156,7 +156,7 @@ def read_relation(source: Any, place: str, problems: Problems) -> RelationInput:
     raw = _with_newer_spelling(raw)
     _known_keys(raw, RELATION_KEYS, place, problems)
     values = {
-        "propertyName": raw.get("propertyName", ABSENT),
+        "propertyName": _name(raw, "propertyName", place, problems),
         "type": _choice(raw, "type", RelationKind, place, problems),
         "onDelete": _choice(raw, "onDelete", OnDelete, place, problems, nullable=True),
         "metadata": raw.get("metadata", ABSENT),
@@ -276,6 +276,15 @@ def _known_keys(
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not ABSENT}
+
+
+def _name(raw: Mapping[str, Any], key: str, place: str, problems: Problems) -> Any:
+    """Read a field's name; whether it is a good one is seen when the whole table is there."""
+    value = raw.get(key, ABSENT)
+    if value is not ABSENT and not isinstance(value, str):
+        problems.add(place, f"{key} must be a text")
+        return ABSENT
+    return value
 
 
 def _text(raw: Mapping[str, Any], key: str, place: str, problems: Problems) -> Any:

@@ -616,6 +616,12 @@ BROKEN: list[tuple[Any, str]] = [
     ({"name": "t", "columns": [{"name": "a", "type": "int", "lenght": 5}]}, "knows no 'lenght'"),
     ({"name": "t", "columns": [{"name": 'a"b', "type": "int"}]}, "must match"),
     ({"name": "t", "columns": [{"name": "x" * 80, "type": "int"}]}, "at most 56"),
+    ({"name": "t", "columns": [{"name": 5, "type": "int"}]}, "name must be a text"),
+    ({"name": "t", "columns": [{"name": None, "type": "int"}]}, "name must be a text"),
+    ({"name": "t", "columns": [{"type": "int"}]}, "name is required"),
+    ({"name": "t", "columns": [], "relations": [
+        {"type": "many-to-one", "propertyName": 10**30, "targetTable": "t"}]},
+     "propertyName must be a text"),
     ({"name": "t", "columns": [{"name": "a", "type": "int"}] * 2}, "has the field 'a' twice"),
     ({"name": "t", "columns": [{"name": "a", "type": "int"}, {"name": "A", "type": "int"}]},
      "case does not count"),

@@ -17,7 +17,6 @@ correlation_id: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 )
 
 _SECRET_WORDS = ("password", "secret", "token", "authorization", "cookie", "hash")
-_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 def _add_correlation_id(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -64,12 +64,7 @@ class Registry:
     def __init__(self, source: DefinitionSource, initial: Snapshot) -> None:
         self._source = source
         self._loading = asyncio.Lock()
-        self._listeners: list[Callable[[Snapshot], None]] = []
         self.current = initial
-
-    def on_swap(self, listener: Callable[[Snapshot], None]) -> None:
-        """Have a function called with each new Snapshot, at once after the swap."""
-        self._listeners.append(listener)
 
     async def reload(self, change: DefinitionChange = EVERYTHING) -> Snapshot:
         """Load what a change touched and swap in the next Snapshot."""
@@ -80,8 +75,6 @@ class Registry:
                 loaded, change = await self._source.load(EVERYTHING), EVERYTHING
             snapshot = self._next(loaded, change)
             self.current = snapshot
-            for listener in self._listeners:
-                listener(snapshot)
             _log.debug("snapshot", extra={"version": snapshot.version})
             return snapshot
 

@@ -129,11 +129,6 @@ class Snapshot:
             )
         return table
 
-    def table_by_id(self, id_: int) -> Table | None:
-        """Find a table by the id of its definition."""
-        definition = self.definitions.get(id_)
-        return None if definition is None else self.tables[definition.name]
-
     def with_changes(
         self,
         version: int,

@@ -16,7 +16,6 @@ _COUNTS = {"filterCount": "filter_count", "totalCount": "total_count"}
 _DEEP_KEYS = ("fields", "deep")
 MAX_DEEP = 7
 MAX_LIMIT = 2**31 - 1
-MAX_OFFSET = 2**63 - 1
 
 
 def parse_string(text: str) -> Query:

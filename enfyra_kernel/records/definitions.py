@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import EnfyraError
 from ..metadata.definitions import RouteDefinition
@@ -26,8 +26,17 @@ from ..storage.database import ConstraintViolation, Database, Session
 
 ICON = "lucide:table"
 
-Edit = Callable[[Editor], int]
 Announce = Callable[[DefinitionChange, int], Awaitable[None]]
+
+
+class Edited(NamedTuple):
+    """What an edit was about: a table, and in it the definition that was asked for."""
+
+    table: int
+    asked: int
+
+
+Edit = Callable[[Editor], Edited]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +84,12 @@ class Definitions:
         problems.check()
         if given.adopt:
             return await self._adopt_table(given, preview=preview)
-        return await self._change(
-            lambda editor: editor.tables.create(given), confirm=confirm, preview=preview
-        )
+
+        def edit(editor: Editor) -> Edited:
+            table_id = editor.tables.create(given)
+            return Edited(table_id, table_id)
+
+        return await self._change(edit, confirm=confirm, preview=preview)
 
     async def _adopt_table(self, given: TableInput, *, preview: bool) -> Changed:
         """Give an existing physical table a definition; it stays as it is."""
@@ -88,11 +100,11 @@ class Definitions:
             )
         physical = await self._database.inspect()
 
-        def edit(editor: Editor) -> int:
+        def edit(editor: Editor) -> Edited:
             adopter = Adopter(editor.catalog, physical)
             table_id = adopter.adopt(str(given.values.get("name", "")), given.values)
             editor.catalog = adopter.catalog
-            return table_id
+            return Edited(table_id, table_id)
 
         return await self._change(edit, confirm=None, preview=preview, physical=False)
 
@@ -104,10 +116,10 @@ class Definitions:
         given = read_table(body, problems)
         problems.check()
 
-        def edit(editor: Editor) -> int:
+        def edit(editor: Editor) -> Edited:
             self._known("table", id_, editor.catalog)
             editor.tables.update(id_, given)
-            return id_
+            return Edited(id_, id_)
 
         return await self._change(edit, confirm=confirm, preview=preview)
 
@@ -116,10 +128,10 @@ class Definitions:
     ) -> Changed:
         """Drop a table, its records, its route and every relation that leads to it."""
 
-        def edit(editor: Editor) -> int:
+        def edit(editor: Editor) -> Edited:
             self._known("table", id_, editor.catalog)
             editor.tables.drop(id_)
-            return id_
+            return Edited(id_, id_)
 
         return await self._change(edit, confirm=confirm, preview=preview)
 
@@ -130,14 +142,12 @@ class Definitions:
         problems = Problems()
         given = read_column(body, "", problems)
         problems.check()
-        created: list[int] = []
 
-        def edit(editor: Editor) -> int:
+        def edit(editor: Editor) -> Edited:
             table_id = self._table_named(body, "table", editor.catalog)
-            created.append(editor.columns.add(table_id, given))
-            return table_id
+            return Edited(table_id, editor.columns.add(table_id, given))
 
-        return await self._change(edit, confirm=confirm, preview=preview, created=created)
+        return await self._change(edit, confirm=confirm, preview=preview)
 
     async def update_column(
         self, id_: int, body: Any, *, confirm: str | None = None, preview: bool = False
@@ -147,24 +157,24 @@ class Definitions:
         given = read_column(body, "", problems)
         problems.check()
 
-        def edit(editor: Editor) -> int:
+        def edit(editor: Editor) -> Edited:
             table_id = self._table_of_column(id_, editor.catalog)
             editor.columns.update(table_id, id_, given)
-            return table_id
+            return Edited(table_id, id_)
 
-        return await self._change(edit, confirm=confirm, preview=preview, created=[id_])
+        return await self._change(edit, confirm=confirm, preview=preview)
 
     async def drop_column(
         self, id_: int, *, confirm: str | None = None, preview: bool = False
     ) -> Changed:
         """Drop a column."""
 
-        def edit(editor: Editor) -> int:
+        def edit(editor: Editor) -> Edited:
             table_id = self._table_of_column(id_, editor.catalog)
             editor.columns.drop(table_id, id_)
-            return table_id
+            return Edited(table_id, id_)
 
-        return await self._change(edit, confirm=confirm, preview=preview, created=[id_])
+        return await self._change(edit, confirm=confirm, preview=preview)
 
     async def create_relation(
         self, body: Any, *, confirm: str | None = None, preview: bool = False
@@ -173,16 +183,14 @@ class Definitions:
         problems = Problems()
         given = read_relation(body, "", problems)
         problems.check()
-        created: list[int] = []
 
-        def edit(editor: Editor) -> int:
+        def edit(editor: Editor) -> Edited:
             table_id = self._table_named(body, "sourceTable", editor.catalog)
             relation_id = editor.relations.add(table_id, given)
-            if relation_id is not None:
-                created.append(relation_id)
-            return table_id
+            # Without an id there are problems, which end the change.
+            return Edited(table_id, relation_id or table_id)
 
-        return await self._change(edit, confirm=confirm, preview=preview, created=created)
+        return await self._change(edit, confirm=confirm, preview=preview)
 
     async def update_relation(
         self, id_: int, body: Any, *, confirm: str | None = None, preview: bool = False
@@ -192,28 +200,28 @@ class Definitions:
         given = read_relation(body, "", problems)
         problems.check()
 
-        def edit(editor: Editor) -> int:
+        def edit(editor: Editor) -> Edited:
             relation = editor.catalog.relation(id_)
             if relation is None:
                 raise _unknown("relation", id_)
             editor.relations.update(relation.source, id_, given)
-            return relation.source
+            return Edited(relation.source, id_)
 
-        return await self._change(edit, confirm=confirm, preview=preview, created=[id_])
+        return await self._change(edit, confirm=confirm, preview=preview)
 
     async def drop_relation(
         self, id_: int, *, confirm: str | None = None, preview: bool = False
     ) -> Changed:
         """Drop a relation."""
 
-        def edit(editor: Editor) -> int:
+        def edit(editor: Editor) -> Edited:
             relation = editor.catalog.relation(id_)
             if relation is None:
                 raise _unknown("relation", id_)
             editor.relations.drop(relation.source, id_)
-            return relation.source
+            return Edited(relation.source, id_)
 
-        return await self._change(edit, confirm=confirm, preview=preview, created=[id_])
+        return await self._change(edit, confirm=confirm, preview=preview)
 
     def _known(self, what: str, id_: int, catalog: Catalog) -> None:
         if id_ not in catalog:
@@ -246,7 +254,6 @@ class Definitions:
         *,
         confirm: str | None,
         preview: bool,
-        created: list[int] | None = None,
         physical: bool = True,
     ) -> Changed:
         async with self._lock.hold() as lease:
@@ -255,7 +262,7 @@ class Definitions:
             old = Catalog(snapshot.definitions)
             await self._migrator.recover(old)
             editor = Editor(old, engine=self._database.engine)
-            table_id = edit(editor)
+            table_id, asked = edit(editor)
             new = editor.finish(table_id)
             draft = await self._migrator.draft(old, new, table_id, physical=physical)
             if preview:
@@ -271,7 +278,6 @@ class Definitions:
                 routes=frozenset(routes.touched),
             )
             await self._go_live(change)
-        asked = created[0] if created else table_id
         return Changed(ids.get(asked, asked), draft.preview)
 
     async def heal(self) -> None:

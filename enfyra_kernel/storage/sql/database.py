@@ -26,7 +26,7 @@ from .dialect import Dialect
 from .driver import Driver, Outcome, Row, Runner, SchemaConnection
 from .inspection import inspect_tables
 from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, sizes_of
-from .render.renderer import Renderer, joined
+from .render.renderer import Renderer, comes_back, joined
 from .render.scope import Sizes
 from .rows import row_reader
 from .statement import Statement
@@ -144,7 +144,7 @@ class SqlDatabase:
     ) -> SqlWrite:
         if selection is None:
             return write
-        if self.dialect.name == "postgresql" or (self.dialect.returning and not joined(selection)):
+        if self._gives_back(selection, command.table):
             write.returning = True
             return write
         # The write gives back nothing, or only the key: the records are read in a second step.
@@ -157,6 +157,8 @@ class SqlDatabase:
         write.command = bare
         if isinstance(bare, Insert):
             write.render = lambda _sizes: self._renderer.insert(bare)
+            if write.arrays is not None:
+                write.arrays = _once(lambda: self._renderer.insert_arrays(bare))
         else:
             write.render = lambda sizes: self._renderer.update(bare, sizes)
         key = command.table.key
@@ -170,6 +172,12 @@ class SqlDatabase:
             )
         )
         return write
+
+    def _gives_back(self, selection: Selection, table: Table) -> bool:
+        """Say whether a statement that writes can give back a selection of what it wrote."""
+        if self.dialect.name == "postgresql":
+            return not comes_back(selection, table)
+        return self.dialect.returning and not joined(selection)
 
     # -- running --------------------------------------------------------------------------------
 

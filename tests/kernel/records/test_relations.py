@@ -53,6 +53,22 @@ async def _titles(api: Api, where: Any, **more: Any) -> list[str]:
     return [row["title"] for row in await api.rows("/post", filter=where, sort="title", **more)]
 
 
+async def test_a_record_related_to_itself_is_answered_as_it_was_written(api: Api) -> None:
+    boss = {"propertyName": "boss", "type": "one-to-one", "targetTable": "person",
+            "inversePropertyName": "deputy"}  # fmt: skip
+    await api.define("person", "name varchar", relations=[boss])
+    await api.create("/person", {"name": "old"})
+    row = (await api.patch("/person/1", {"name": "new", "boss": 1}, fields="name,boss.name")).row
+    assert row == {"id": 1, "name": "new", "boss": {"id": 1, "name": "new"}}
+    row = (await api.patch("/person/1", {"name": "newer"})).row
+    assert (row["boss"], row["deputy"]) == ({"id": 1}, {"id": 1})
+    row = (await api.patch("/person/1", {"boss": None})).row
+    assert (row["boss"], row["deputy"]) == (None, None)
+    body = [{"id": 7, "boss": 7}, {"id": 8, "boss": None}, {"id": 9, "boss": 8}]
+    rows = await api.create("/person", body)
+    assert [row["deputy"] for row in rows] == [{"id": 7}, {"id": 9}, None]
+
+
 async def test_a_to_one_relation_shows_as_its_key(blog: Api) -> None:
     rows = await blog.rows("/post", fields="title,author", sort="title")
     assert [row["author"] for row in rows] == [{"id": 1}, {"id": 1}, {"id": 2}, None]

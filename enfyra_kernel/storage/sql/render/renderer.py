@@ -135,6 +135,18 @@ def joined(selection: Selection) -> bool:
     return any(not isinstance(one, SelectedColumn) and not one.key_only for one in selection)
 
 
+def comes_back(selection: Selection, table: Table) -> bool:
+    """Say whether the relations of a selection lead back to a table.
+
+    The statement that writes it would show those records as they were before.
+    """
+    return any(
+        one.target.name == table.name or comes_back(one.selection, table)
+        for one in selection
+        if not isinstance(one, SelectedColumn) and not one.key_only
+    )
+
+
 def _rows(
     scope: Scope, plan: Plan, convert: Conversion | None = None
 ) -> tuple[FlatRows, sa.Select[Any]]:

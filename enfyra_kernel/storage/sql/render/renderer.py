@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ....metadata.tables import StoredColumn
+from ....metadata.tables import StoredColumn, Table
 from ....query.commands import Delete, Insert, Update
 from ....query.plan import Plan
 from ....query.selection import SelectedColumn, Selection

@@ -21,7 +21,8 @@ help: ## List what there is
 run: $(VENV)/.installed-lab ## JupyterLab with Enfyra on a SQLite file, in the quickstart notebook [PORT]
 	@$(BIN)/python scripts/lab.py $(if $(PORT),--port $(PORT))
 
-serve: $(VENV)/.installed-arrow ## The same API on the same data without Jupyter [PORT]
+# What `make run` has installed is enough.
+serve: $(firstword $(wildcard $(VENV)/.installed-lab) $(VENV)/.installed-arrow) ## The same API on the same data without Jupyter [PORT]
 	@mkdir -p .enfyra
 	@echo "  API docs    http://localhost:$(or $(PORT),1105)/docs"
 	@DB_URI="$${DB_URI:-$(DATABASE)}" exec $(BIN)/enfyra serve $(if $(PORT),--port $(PORT))

@@ -25,16 +25,12 @@ from ....errors import EnfyraError
 from ....query.folding import fold
 from ..driver import Arguments, Outcome, Row
 from ..faults import explain_sqlite, explained, explanation
+from .deadlines import Deadline, ShortDeadline
 
 T = TypeVar("T")
 
 # Instructions of SQLite's machine between two looks at the clock: some 20 microseconds.
 STEP = 1000
-SHORT = 0.001
-# Waiting for the disk holds the loop up without computing.
-SHORT_WAIT = 0.02
-# Seconds that a statement which was broken off goes to the threads; doubled each time.
-PENANCE, MAX_PENANCE = 0.5, 60.0
 BUSY_TIMEOUT = 5000
 READERS = 4
 SAVEPOINT = "enfyra_write"
@@ -45,52 +41,6 @@ class _Write(NamedTuple):
 
     work: Callable[[sqlite3.Connection], Outcome]
     result: asyncio.Future[Outcome]
-
-
-class _Deadline:
-    """Breaks a statement off when its time is over."""
-
-    def __init__(self) -> None:
-        self.at = float("inf")
-
-    def __call__(self) -> int:
-        return 1 if time.perf_counter() > self.at else 0
-
-
-class _ShortDeadline:
-    """Breaks a statement off that is not as short as it should be.
-
-    What counts is computing time: that the process had to wait for a processor says nothing about
-    the statement.
-    """
-
-    def __init__(self) -> None:
-        self._begin = 0.0
-        self._computed = 0.0
-        self._until: dict[str, float] = {}
-        self._penance: dict[str, float] = {}
-
-    def __call__(self) -> int:
-        waited = time.perf_counter() - self._begin
-        if waited < SHORT:
-            return 0
-        return 1 if waited > SHORT_WAIT or time.thread_time() - self._computed > SHORT else 0
-
-    def begin(self) -> None:
-        """Note that a statement begins."""
-        self._begin = time.perf_counter()
-        self._computed = time.thread_time()
-
-    def allows(self, text: str) -> bool:
-        """Say whether a statement may be tried on the loop."""
-        until = self._until.get(text)
-        return until is None or time.perf_counter() > until
-
-    def was_broken_off(self, text: str) -> None:
-        """Send a statement to the threads for a while."""
-        penance = min(self._penance.get(text, PENANCE / 2) * 2, MAX_PENANCE)
-        self._penance[text] = penance
-        self._until[text] = time.perf_counter() + penance
 
 
 def _fold(value: Any) -> str | None:
@@ -108,7 +58,7 @@ class SqliteDriver:
     def __init__(self, path: Path, *, timeout: float) -> None:
         self._path = path
         self._timeout = timeout
-        self._short_deadline = _ShortDeadline()
+        self._short_deadline = ShortDeadline()
         self._short: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
         self._local = threading.local()
@@ -203,9 +153,9 @@ class SqliteDriver:
         cursor = connection.execute(text, arguments)
         return cursor.fetchall() if most is None else cursor.fetchmany(most)
 
-    def _local_reader(self) -> tuple[sqlite3.Connection, _Deadline]:
+    def _local_reader(self) -> tuple[sqlite3.Connection, Deadline]:
         if not hasattr(self._local, "reader"):
-            deadline = _Deadline()
+            deadline = Deadline()
             self._local.reader = (self._open_reader(deadline), deadline)
         return self._local.reader
 
@@ -214,7 +164,7 @@ class SqliteDriver:
     ) -> AsyncGenerator[Sequence[Row], None]:
         """Give the rows of a read, some at a time, on a connection of its own."""
         with explained(explain_sqlite):
-            connection = await asyncio.to_thread(self._open_reader, _Deadline())
+            connection = await asyncio.to_thread(self._open_reader, Deadline())
             try:
                 cursor = await asyncio.to_thread(connection.execute, text, arguments)
                 while rows := await asyncio.to_thread(cursor.fetchmany, size):
@@ -297,7 +247,7 @@ class SqliteDriver:
         """Call a function that only looks, with a SQLAlchemy connection of its own."""
 
         def look() -> T:
-            connection = self._open_reader(_Deadline())
+            connection = self._open_reader(Deadline())
             try:
                 with _engine_on(connection).connect() as opened:
                     return function(opened)

@@ -148,10 +148,20 @@ class EnfyraError(Exception):
 
 
 class StaleDefinitionError(Exception):
-    """The database does not know a name that the Snapshot has: another process changed it.
+    """The database does not know a name that the Snapshot has: somebody is changing it.
 
-    The request is repeated once on a fresh Snapshot; see `lifecycle`.
+    The request is repeated on a fresh Snapshot; see `lifecycle`.
     """
+
+
+class DeadlockError(EnfyraError):
+    """The database gave a transaction up so that another one could go on.
+
+    Nothing of it was done; the request is repeated; see `lifecycle`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("DATABASE_BUSY")
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:

@@ -119,6 +119,7 @@ class Kernel:
             DefinitionCrud(self.records, self.definitions),
             Accounts(self.sessions, self.records, self.passwords, self._forget_callers),
             Describe(self.database.engine),
+            self.migrator.interrupted,
         )
 
     # -- starting and stopping ------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from ..access.policy import authorize
-from ..errors import EnfyraError, StaleDefinitionError, did_you_mean
+from ..errors import DeadlockError, EnfyraError, StaleDefinitionError, did_you_mean
 from ..identity.callers import Caller
 from ..identity.sessions import Sessions
 from ..logs import correlation_id, get_logger
@@ -24,9 +25,16 @@ _log = get_logger("request")
 
 Operation = Callable[[Context], Awaitable[Response]]
 
+# Between attempts, in seconds: changes of the schema are over soon, unless tables are large.
+_PAUSES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+
 
 class Lifecycle:
-    """Answers requests; knows nothing of the transport that they came by."""
+    """Answers requests; knows nothing of the transport that they came by.
+
+    Args:
+        unsettled: Says whether a change of the schema is under way that others can see half made.
+    """
 
     def __init__(
         self,
@@ -37,8 +45,10 @@ class Lifecycle:
         planned: DefinitionCrud,
         accounts: Accounts,
         describe: Describe,
+        unsettled: Callable[[], Awaitable[bool]],
     ) -> None:
         self._registry = registry
+        self._unsettled = unsettled
         self._sessions = sessions
         self._crud = crud
         self._system = system
@@ -70,12 +80,19 @@ class Lifecycle:
             correlation_id.reset(token)
 
     async def _answered(self, request: Request) -> Response:
-        try:
-            return await self._run(request)
-        except StaleDefinitionError as error:
-            # Another process changed a table a moment ago: look once more, with its definitions.
-            _log.info("stale definition", extra={"reason": str(error)})
-            await self._registry.refresh()
+        """Answer a request, once more where others came in between and nothing was done yet."""
+        for pause in _PAUSES if request.stream is None else ():
+            version = self._registry.current.version
+            try:
+                return await self._run(request)
+            except DeadlockError:
+                _log.info("deadlock", extra={"path": request.path})
+            except StaleDefinitionError as error:
+                # Somebody is changing a table: look once more, with the definitions of then.
+                _log.info("stale definition", extra={"reason": str(error)})
+                if not await self._is_changing(version):
+                    break
+            await asyncio.sleep(pause)
         try:
             return await self._run(request)
         except StaleDefinitionError as error:
@@ -83,6 +100,11 @@ class Lifecycle:
             raise EnfyraError(
                 "DATABASE_ERROR", "The database does not have what the definitions say"
             ) from error
+
+    async def _is_changing(self, version: int) -> bool:
+        """Say whether definitions have changed since a version, or are changing now."""
+        await self._registry.refresh()
+        return self._registry.current.version != version or await self._unsettled()
 
     async def _run(self, request: Request) -> Response:
         snapshot = self._registry.current

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
-from ...errors import EnfyraError, StaleDefinitionError
+from ...errors import DeadlockError, EnfyraError, StaleDefinitionError
 from ...logs import get_logger
 from ..database import ConstraintViolation
 
@@ -112,10 +112,9 @@ _PG_KINDS = {
 _PG_ERRORS = {
     "57014": "DATABASE_TIMEOUT",
     "53100": "DATABASE_FULL",
-    "40001": "DATABASE_BUSY",
-    "40P01": "DATABASE_BUSY",
     "55P03": "DATABASE_BUSY",
 }
+_PG_DEADLOCKS = {"40001", "40P01"}
 _PG_STALE = {"42703", "42P01", "42883"}
 _PG_UNREACHABLE = ("08", "57P0", "53300")
 
@@ -141,6 +140,8 @@ def _postgres_error(error: Any) -> Exception:
         if not columns and error.column_name:
             columns = (error.column_name,)
         return ConstraintViolation(_PG_KINDS[state], columns, error.constraint_name)
+    if state in _PG_DEADLOCKS:
+        return DeadlockError()
     if state in _PG_ERRORS:
         return EnfyraError(_PG_ERRORS[state])
     if state in _PG_STALE:
@@ -163,10 +164,11 @@ _MYSQL_KINDS = {
     1264: "range", 1406: "range", 1292: "range", 1366: "range",
 }  # fmt: skip
 _MYSQL_ERRORS = {
-    1205: "DATABASE_BUSY", 1213: "DATABASE_BUSY", 1969: "DATABASE_TIMEOUT",
+    1205: "DATABASE_BUSY", 1969: "DATABASE_TIMEOUT",
     3024: "DATABASE_TIMEOUT", 1317: "DATABASE_TIMEOUT", 1114: "DATABASE_FULL",
     1021: "DATABASE_FULL", 1040: "DATABASE_BUSY",
 }  # fmt: skip
+_MYSQL_DEADLOCK = 1213
 _MYSQL_ROW_TOO_LONG = 1118
 _MYSQL_STALE = {1054, 1146}
 _MYSQL_UNREACHABLE = {2002, 2003, 2005, 2006, 2013, 1045, 1049, 1053, 1927, 1080}
@@ -183,6 +185,8 @@ def explain_mysql(error: Exception) -> Exception | None:
     text = " ".join(str(part) for part in error.args[1:]) or str(error)
     if number in _MYSQL_KINDS:
         return _mysql_constraint(_MYSQL_KINDS[number], text)
+    if number == _MYSQL_DEADLOCK:
+        return DeadlockError()
     if number in _MYSQL_ERRORS:
         return EnfyraError(_MYSQL_ERRORS[number])
     if number in _MYSQL_STALE:

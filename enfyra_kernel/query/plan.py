@@ -281,6 +281,12 @@ class _Planner:
                 f"filter.{place}: {operator.value} searches in texts, "
                 f"'{column.name}' is of type {column.type.value}",
             )
+        if column.type is ColumnType.ARRAY_SELECT and operator in SEARCHES - {Operator.CONTAINS}:
+            raise EnfyraError(
+                "INVALID_QUERY",
+                f"filter.{place}: an {column.type.value} field knows _contains, "
+                f"not {operator.value}",
+            )
         if operator in ORDERINGS and column.type in DOCUMENTS | {ColumnType.BOOLEAN}:
             raise EnfyraError(
                 "INVALID_QUERY",

@@ -104,6 +104,10 @@ class Dialect(ABC):
     def search(self, value: Expression, operator: Operator, slot: str) -> Expression:
         """Search in a text, ignoring case and accents."""
 
+    @abstractmethod
+    def items(self, value: Expression) -> tuple[sa.FromClause, Expression]:
+        """Give the texts of a list as a table of one column, and that column."""
+
     def search_text(self, operator: Operator, text: str) -> str:
         """Give what is bound for a search."""
         return fold(text)

@@ -107,13 +107,18 @@ class MysqlDialect(Dialect):
 
     def _items(self, column: StoredColumn, slot: str) -> Expression:
         """Give the items of a JSON text as values of a column's type."""
+        return self._json_table(sa.bindparam(slot), _JSON_TABLE.get(column.type)).c["item"]
+
+    def items(self, value: Expression) -> tuple[sa.FromClause, Expression]:
+        """Give the texts of a list."""
+        rows = self._json_table(value, None)
+        return rows, rows.c["item"]
+
+    def _json_table(self, value: Expression, type_: str | None) -> Any:
         # Without a character set, texts would be cut down to that of the database.
-        text = f"LONGTEXT CHARACTER SET utf8mb4 COLLATE {self.collation}"
-        kind = _JSON_TABLE.get(column.type, text)
-        rows: Any = sa.func.json_table(
-            sa.bindparam(slot), sa.literal_column(f"'$[*]' COLUMNS (item {kind} PATH '$')")
-        ).table_valued("item", name="items")
-        return rows.c["item"]
+        kind = type_ or f"LONGTEXT CHARACTER SET utf8mb4 COLLATE {self.collation}"
+        path: Expression = sa.literal_column(f"'$[*]' COLUMNS (item {kind} PATH '$')")
+        return sa.func.json_table(value, path).table_valued("item", name="items")
 
     def list_value(self, encode: Encoder | None, items: Sequence[Any]) -> Any:
         """Give the JSON text that a long list is bound as."""

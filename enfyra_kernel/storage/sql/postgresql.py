@@ -128,6 +128,14 @@ class PostgresqlDialect(Dialect):
         sigma, final = text_literal("σ"), text_literal("ς")
         return sa.func.replace(sa.func.lower(bare), final, sigma).collate(COLLATION)
 
+    def items(self, value: Expression) -> tuple[sa.FromClause, Expression]:
+        """Give the texts of a list; an adopted column may hold what is none."""
+        document = sa.cast(value, pg.JSONB)
+        is_list = sa.func.jsonb_typeof(document) == text_literal("array")
+        listed = sa.case((is_list, document), else_=sa.cast(text_literal("[]"), pg.JSONB))
+        rows = sa.func.jsonb_array_elements_text(listed).table_valued("value", name="items")
+        return rows, rows.c["value"]
+
     def ordered(self, value: Expression, *, nullable: bool, descending: bool) -> Expression:
         """Order by a value: nulls first, or last when descending."""
         direction = value.desc() if descending else value.asc()

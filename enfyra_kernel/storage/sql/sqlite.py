@@ -175,6 +175,11 @@ class SqliteDialect(Dialect):
         )
         return end == parameter
 
+    def items(self, value: Expression) -> tuple[sa.FromClause, Expression]:
+        """Give the texts of a list."""
+        rows = sa.func.json_each(value).table_valued("value")
+        return rows, rows.c.value
+
     def insert(self, table: sa.TableClause) -> sqlite.Insert:
         """Begin an insert that `upsert` can extend."""
         return sqlite.insert(table)

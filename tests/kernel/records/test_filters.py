@@ -138,6 +138,27 @@ async def test_filters(people: Api) -> None:
     assert wrong == {}
 
 
+async def test_a_list_contains_what_one_of_its_texts_does(api: Api) -> None:
+    tag = {"type": "many-to-one", "propertyName": "parent", "targetTable": "page"}
+    await api.define("page", "tags array-select", relations=[tag])
+    lists = [["a", "b"], ["Crème", 'it\'s "x"\\'], [], None, ["new, old", "B"]]
+    await api.create("/page", [{"tags": tags} for tags in lists])
+    await api.create("/page", {"parent": 2})
+    for text, found in (
+        ("a", [1]), ("B", [1, 5]), ("creme", [2]), ('"X"', [2]), ("\\", [2]), ("new", [5]),
+        (", ", [5]), ('", "', []), ("[", []), ("]", []), ('a","b', []), ("", [1, 2, 5]),
+    ):  # fmt: skip
+        where: Any = {"tags": {"_contains": text}}
+        rows = await api.rows("/page", filter=where, fields="id", sort="id")
+        assert [row["id"] for row in rows] == found, text
+        rows = await api.rows("/page", filter={"_not": where}, fields="id", sort="id")
+        assert [row["id"] for row in rows] == [key for key in range(1, 7) if key not in found]
+    where = {"parent": {"tags": {"_contains": "CRÈME"}}}
+    assert [row["id"] for row in await api.rows("/page", filter=where, meta="*")] == [6]
+    answer = await api.get("/page", filter={"tags": {"_starts_with": "a"}})
+    assert (answer.status, answer.code) == (400, "INVALID_QUERY")
+
+
 async def test_the_bracket_form_says_the_same(people: Api) -> None:
     for parameters, wanted in (
         ({"filter[views][_gt]": "1"}, [2, 3]),

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ....metadata.tables import Table
+from ....metadata.types import ColumnType
 from ....query.ast import LISTS, SEARCHES, Operator
 from ....query.plan import All, Any_, Comparison, Emptiness, Existence, Not, Predicate
 from ..dialect import WHOLE, Encoder, Expression
@@ -55,7 +56,11 @@ def _comparison(scope: Scope, node: Comparison, base: From) -> Expression:
     name = f"v{slot}"
     if operator in SEARCHES:
         scope.source(name, Source(slot, partial(scope.dialect.search_text, operator)))
-        return scope.dialect.search(value, operator, name)
+        if column.type is not ColumnType.ARRAY_SELECT:
+            return scope.dialect.search(value, operator, name)
+        rows, text = scope.dialect.items(value)
+        found = scope.dialect.search(text, operator, name)
+        return sa.select(text).select_from(rows).where(found).exists()
     value = scope.dialect.compared(value, column)
     if operator in LISTS:
         return _in_list(scope, value, node, name, slot, encode)

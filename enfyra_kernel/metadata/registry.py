@@ -70,6 +70,9 @@ class Registry:
         """Load what a change touched and swap in the next Snapshot."""
         async with self._loading:
             loaded = await self._source.load(change)
+            if change != EVERYTHING and loaded.version == self.current.version:
+                # The look for others' changes has found this one already.
+                return self.current
             if change != EVERYTHING and loaded.version != self.current.version + 1:
                 # Somebody else changed definitions in between: what they touched is not known.
                 loaded, change = await self._source.load(EVERYTHING), EVERYTHING

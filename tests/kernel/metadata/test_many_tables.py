@@ -6,10 +6,12 @@ from typing import Any
 
 import msgspec.structs
 import pytest
+from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.metadata.definitions import TableDefinition
 from enfyra_kernel.metadata.snapshot import Snapshot
 
 from tests.api import Api
+from tests.databases import settings
 
 from .builders import EMPTY, body, catalog_of, created, to_one
 
@@ -96,13 +98,16 @@ def test_a_setting_changes_no_table(definitions: list[TableDefinition]) -> None:
 
 
 @pytest.mark.asyncio
-async def test_defining_a_table_over_the_api_shares_the_others(sqlite_api: Api) -> None:
-    await sqlite_api.define("city", "name varchar")
-    await sqlite_api.define("person", "name varchar")
-    before = sqlite_api.kernel.registry.current
-    relation = {"type": "many-to-one", "propertyName": "city", "targetTable": "city"}
-    await sqlite_api.define("shop", "name varchar", relations=[relation])
-    after = sqlite_api.kernel.registry.current
+async def test_defining_a_table_over_the_api_shares_the_others(sqlite_uri: str) -> None:
+    # Nobody looks for others' changes meanwhile, who would load everything.
+    async with Kernel(settings(sqlite_uri, refresh_interval=3600)) as kernel:
+        api = await Api(kernel).login()
+        await api.define("city", "name varchar")
+        await api.define("person", "name varchar")
+        before = kernel.registry.current
+        relation = {"type": "many-to-one", "propertyName": "city", "targetTable": "city"}
+        await api.define("shop", "name varchar", relations=[relation])
+        after = kernel.registry.current
     assert after.version == before.version + 1
     assert rebuilt(before, after) <= {"shop", "city"}
     assert after.tables["person"] is before.tables["person"]

@@ -5,6 +5,9 @@ start to its end, as for a file or a lock, less the time in the run queue becaus
 busy with something else (the kernel of Linux keeps that figure for each thread). Python's own lock
 is waited for too, which is why that limit is the longer one. What the garbage collector took is
 left out: the test process has far more for it to look at than a server.
+
+On a machine that has more to do than processors for it, everything takes longer, and whoever holds
+Python's lock may be the one that waits for a processor; so both limits grow with the load.
 """
 
 from __future__ import annotations
@@ -87,7 +90,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         collected = garbage.worked() - collected
         computed = time.thread_time() - computed - collected
         waited = held - computed - (queue.waited() - waited)
-        if computed > COMPUTING or waited > WAITING:
+        busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+        if computed > COMPUTING * busy or waited > WAITING * busy:
             held_up.append(
                 f"{computed * 1000:.0f} ms computing, {waited * 1000:.0f} ms waiting in {self!r}"
             )

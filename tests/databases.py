@@ -74,7 +74,24 @@ class SqliteDatabases:
             path.unlink()
 
 
-class PostgresqlDatabases:
+class ServerDatabases:
+    """Databases of one server."""
+
+    _url: str
+
+    def _run(self, text: str) -> None:
+        raise NotImplementedError
+
+    def _uri(self, name: str) -> str:
+        return self._url.rpartition("/")[0] + "/" + name
+
+    def empty(self) -> str:
+        name = f"t{uuid.uuid4().hex[:16]}"
+        self._run(f"CREATE DATABASE {name}")
+        return self._uri(name)
+
+
+class PostgresqlDatabases(ServerDatabases):
     """Databases made of a template."""
 
     def __init__(self, url: str) -> None:
@@ -91,14 +108,6 @@ class PostgresqlDatabases:
             await connection.close()
 
         asyncio.run(run())
-
-    def _uri(self, name: str) -> str:
-        return self._url.rpartition("/")[0] + "/" + name
-
-    def empty(self) -> str:
-        name = f"t{uuid.uuid4().hex[:16]}"
-        self._run(f"CREATE DATABASE {name}")
-        return self._uri(name)
 
     def fresh(self) -> str:
         if self._template is None:
@@ -117,7 +126,7 @@ class PostgresqlDatabases:
         self._run(f"DROP DATABASE IF EXISTS {uri.rpartition('/')[2]} WITH (FORCE)")
 
 
-class MysqlDatabases:
+class MysqlDatabases(ServerDatabases):
     """Databases made of a dump."""
 
     def __init__(self, url: str) -> None:
@@ -132,14 +141,6 @@ class MysqlDatabases:
         data = text if isinstance(text, bytes) else text.encode()
         command = ["mariadb", "--no-defaults", *self._client, *([database] if database else [])]
         subprocess.run(command, input=data, check=True, capture_output=True)
-
-    def _uri(self, name: str) -> str:
-        return self._url.rpartition("/")[0] + "/" + name
-
-    def empty(self) -> str:
-        name = f"t{uuid.uuid4().hex[:16]}"
-        self._run(f"CREATE DATABASE {name}")
-        return self._uri(name)
 
     def fresh(self) -> str:
         if self._dump is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pyarrow as pa
+from enfyra_kernel.pieces import PieceFile
 
 from .client import ApiError, Client, encoded
 from .display import html_table, text_table, wrapped
@@ -157,7 +158,8 @@ class ResultFrame:
         """
         query = {name: value for name, value in self.query.items() if name != "page"}
         with self._client.stream(self.path, {**query, "limit": self._limit}) as answer:
-            source = io.BufferedReader(_Incoming(answer.iter_raw(_READ)), _READ)
+            pieces = answer.iter_raw(_READ)
+            source = io.BufferedReader(PieceFile(lambda: next(pieces, None)), _READ)
             try:
                 with pa.ipc.open_stream(source) as reader:
                     yield reader
@@ -244,28 +246,6 @@ class _Opened:
 
     def __exit__(self, *raised: Any) -> Any:
         return self._manager.__exit__(*raised)
-
-
-class _Incoming(io.RawIOBase):
-    """A file of pieces that come over the network."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._rest = memoryview(piece)
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
 
 
 def _flattened(table: pa.Table) -> pa.Table:

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from ...errors import EnfyraError
+from ...pieces import PieceFile
 
 ROWS = 5_000
 
@@ -32,7 +33,7 @@ async def batches_of(
     loop = asyncio.get_running_loop()
     thread = ThreadPoolExecutor(1, thread_name_prefix="enfyra-arrow")
     feed = _Feed(stream, loop)
-    file = io.BufferedReader(feed, 1 << 16)
+    file = io.BufferedReader(PieceFile(feed.next_piece), 1 << 16)
     try:
         opened = await loop.run_in_executor(thread, _guarded, lambda: pa.ipc.open_stream(file))
 
@@ -50,33 +51,22 @@ async def batches_of(
         thread.shutdown(wait=False, cancel_futures=True)
 
 
-class _Feed(io.RawIOBase):
-    """A file that a thread reads and the event loop fills."""
+class _Feed:
+    """Gives pieces to a thread that the event loop gets."""
 
     def __init__(self, stream: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop) -> None:
         self._stream = stream
         self._loop = loop
-        self._rest = memoryview(b"")
         self._asked: Future[bytes | None] | None = None
         self._stopped = False
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            asked = self._asked = asyncio.run_coroutine_threadsafe(self._more(), self._loop)
-            # The thread may have been between two pieces when it was told to stop.
-            if self._stopped:
-                asked.cancel()
-            piece = asked.result()
-            if piece is None:
-                return 0
-            self._rest = memoryview(piece)
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
+    def next_piece(self) -> bytes | None:
+        """Wait for the next piece, on the thread."""
+        asked = self._asked = asyncio.run_coroutine_threadsafe(self._more(), self._loop)
+        # The thread may have been between two pieces when it was told to stop.
+        if self._stopped:
+            asked.cancel()
+        return asked.result()
 
     async def _more(self) -> bytes | None:
         return await anext(self._stream, None)
@@ -88,7 +78,7 @@ class _Feed(io.RawIOBase):
             self._asked.cancel()
 
 
-def _next(opened: Any, file: io.BufferedReader[_Feed]) -> Any:
+def _next(opened: Any, file: io.BufferedReader[PieceFile]) -> Any:
     try:
         batch = opened.read_next_batch()
     except StopIteration:

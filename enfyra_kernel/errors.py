@@ -34,6 +34,12 @@ _KINDS = (
         "See the query language in the documentation",
     ),
     ErrorKind(
+        "INVALID_CURSOR",
+        400,
+        "The cursor is not valid",
+        "Begin with an empty cursor: ?cursor=",
+    ),
+    ErrorKind(
         "UNKNOWN_FIELD",
         400,
         "A field of that name does not exist",

@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
+
 from ..encoding import encode_json
 from ..errors import EnfyraError, did_you_mean
 from ..query.brackets import parse_query_string
@@ -132,16 +134,18 @@ def key_of(context: Context) -> str:
     return context.parameters["id"]
 
 
-def meta_of(page: Page) -> dict[str, int] | None:
-    """Give the counts of a page, if any were asked for."""
-    if page.filter_count is None and page.total_count is None:
-        return None
-    counts: dict[str, int] = {}
+def meta_of(page: Page) -> dict[str, Any] | None:
+    """Give what was asked for beside a page's records, if anything was."""
+    meta: dict[str, Any] = {}
     if page.total_count is not None:
-        counts["totalCount"] = page.total_count
+        meta["totalCount"] = page.total_count
     if page.filter_count is not None:
-        counts["filterCount"] = page.filter_count
-    return counts
+        meta["filterCount"] = page.filter_count
+    if page.aggregate is not None:
+        meta["aggregate"] = msgspec.Raw(page.aggregate)
+    if page.cursor is not None:
+        meta["cursor"] = page.cursor or None
+    return meta or None
 
 
 def _records(body: Any) -> list[Any]:

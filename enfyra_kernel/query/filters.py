@@ -9,8 +9,12 @@ from .ast import (
     LISTS,
     Compare,
     Every,
+    Figure,
     Filter,
+    Function,
     IsNull,
+    Measured,
+    MeasuredNull,
     Negate,
     Operator,
     Related,
@@ -24,12 +28,13 @@ MAX_LIST = 10_000
 _OPERATORS = {one.value: one for one in Operator} | {"_nin": Operator.NOT_IN}
 _LOGIC = ("_and", "_or", "_not")
 _NULLS = {"_is_null": True, "_is_not_null": False}
-OPERATOR_NAMES = (*(one.value for one in Operator), *_NULLS, *_LOGIC)
+_FUNCTIONS = {f"_{one.value}": one for one in Function}
+OPERATOR_NAMES = (*(one.value for one in Operator), *_NULLS, *_LOGIC, *_FUNCTIONS)
 _TRUTH = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
 
 
 class FilterParser:
-    """Reads one filter; `values` then holds what its slots refer to.
+    """Reads the filters of one query; `values` then holds what their slots refer to.
 
     Example:
         >>> parser = FilterParser()
@@ -43,7 +48,7 @@ class FilterParser:
         self.values: list[Any] = []
         self._conditions = 0
 
-    def parse(self, source: Any) -> Filter | None:
+    def parse(self, source: Any, place: tuple[str, ...] = ("filter",)) -> Filter | None:
         """Read a filter object; None or an empty object is no filter.
 
         Raises:
@@ -51,7 +56,16 @@ class FilterParser:
         """
         if source is None or source == {}:
             return None
-        return self._object(source, ("filter",))
+        return self._object(source, place)
+
+    def parse_field(self, field: str, source: Any, place: tuple[str, ...]) -> Filter:
+        """Read the conditions on one field."""
+        return self._field(field, source, place)
+
+    def slot(self, value: Any) -> int:
+        """Put a value aside that is none of a filter."""
+        self.values.append(value)
+        return len(self.values) - 1
 
     def _object(self, source: Any, path: tuple[str, ...]) -> Filter:
         if not isinstance(source, dict):
@@ -118,10 +132,9 @@ class FilterParser:
         self._conditions += 1
         here = (*place, name)
         if name in _NULLS:
-            truth = _TRUTH.get(value) if isinstance(value, bool | str) else None
-            if truth is None:
-                raise _invalid(here, "must be true or false")
-            return IsNull(field, empty=truth == _NULLS[name])
+            return IsNull(field, empty=_truth(value, here) == _NULLS[name])
+        if name in _FUNCTIONS:
+            return self._measured(field, _FUNCTIONS[name], value, here)
         if name == "_not":
             return Negate(self._field(field, value, here))
         operator = _OPERATORS.get(name)
@@ -132,6 +145,23 @@ class FilterParser:
                 return IsNull(field, empty=operator is Operator.EQ)
             raise _invalid(here, "must not be null; use _is_null")
         return self._compare(field, operator, value, here)
+
+    def _measured(
+        self, relation: str, function: Function, value: Any, place: tuple[str, ...]
+    ) -> Filter:
+        """`posts: {_count: {_gt: 5}}`, `posts: {_sum: {views: {_gt: 100}}}`."""
+        if function is Function.COUNT:
+            return _figures(self._field("", value, place), relation, Figure(function), place)
+        if not isinstance(value, dict) or not value:
+            raise _invalid(place, 'must name a field, as in {"views": {"_gt": 100}}')
+        parts: list[Filter] = []
+        for field, conditions in cast("dict[Any, Any]", value).items():
+            if not isinstance(field, str) or field.startswith("_"):
+                raise _invalid((*place, str(field)), "stands where a field's name is expected")
+            here = (*place, field)
+            conditions = self._field("", conditions, here)
+            parts.append(_figures(conditions, relation, Figure(function, field), here))
+        return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
     def _compare(
         self, field: str, operator: Operator, value: Any, place: tuple[str, ...]
@@ -146,6 +176,28 @@ class FilterParser:
             raise _invalid(place, "must be one value")
         self.values.append(value)
         return Compare(field, operator, len(self.values) - 1)
+
+
+def _figures(node: Filter, relation: str, figure: Figure, place: tuple[str, ...]) -> Filter:
+    """Make conditions on a value those on a figure over related records."""
+    match node:
+        case Compare():
+            return Measured(relation, figure, node.operator, node.slot)
+        case IsNull():
+            return MeasuredNull(relation, figure, node.empty)
+        case Negate(part):
+            return Negate(_figures(part, relation, figure, place))
+        case Every(parts):
+            return Every(tuple(_figures(part, relation, figure, place) for part in parts))
+        case _:
+            raise _invalid(place, "must be compared with values")
+
+
+def _truth(value: Any, place: tuple[str, ...]) -> bool:
+    truth = _TRUTH.get(value) if isinstance(value, bool | str) else None
+    if truth is None:
+        raise _invalid(place, "must be true or false")
+    return truth
 
 
 def _is_operator(key: Any) -> bool:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
-from ..encoding import decode_json
 from ..errors import EnfyraError, did_you_mean
-from .ast import Deep, Query, Shape, SortKey
+from .ast import Every, Filter, Keyset, Query, Shape, SortKey
 from .brackets import parse_query_string
+from .cursors import decode_cursor
+from .deep import parse_deep
+from .figures import parse_aggregates, parse_grouping
 from .filters import FilterParser
+from .names import listed, number, structured
+from .sorting import parse_sort
 
-PARAMETERS = ("filter", "sort", "fields", "include", "deep", "meta", "limit", "page")
+PARAMETERS = (
+    "filter", "sort", "fields", "include", "deep", "aggregate", "dimensions", "measures", "meta",
+    "limit", "page", "cursor", "where", "select", "direction",
+)  # fmt: skip
 _COUNTS = {"filterCount": "filter_count", "totalCount": "total_count"}
-_DEEP_KEYS = ("fields", "deep")
-MAX_DEEP = 7
-MAX_LIMIT = 2**31 - 1
+_NOT_OF_GROUPS = ("fields", "select", "include", "deep", "cursor")
 
 
 def parse_string(text: str) -> Query:
@@ -31,8 +36,32 @@ def parse(parameters: Mapping[str, Any]) -> Query:
 
     Example:
         >>> parse({"sort": "-views", "limit": "5"}).shape.sort
-        (SortKey(path=('views',), descending=True),)
+        (SortKey(path=('views',), descending=True, figure=None),)
     """
+    _check_names(parameters)
+    parser = FilterParser()
+    where = _where(parameters, parser)
+    sort = parse_sort(parameters.get("sort"), parameters.get("direction"))
+    grouping = parse_grouping(parameters.get("dimensions"), parameters.get("measures"))
+    if grouping is not None:
+        _refuse(parameters, _NOT_OF_GROUPS, "does not go with groups of records")
+    shape = Shape(
+        where=where,
+        sort=sort,
+        fields=_fields(parameters),
+        deep=parse_deep(parameters.get("deep"), parser),
+        aggregates=parse_aggregates(parameters.get("aggregate"), parser),
+        grouping=grouping,
+        keyed="cursor" in parameters,
+        after=_after(parameters, sort, parser),
+        **_meta(parameters.get("meta")),
+    )
+    limit = number("limit", parameters.get("limit"), 0)
+    page = number("page", parameters.get("page"), 1)
+    return Query(shape=shape, values=tuple(parser.values), limit=limit, page=page or 1)
+
+
+def _check_names(parameters: Mapping[str, Any]) -> None:
     for name in parameters:
         if name not in PARAMETERS:
             raise EnfyraError(
@@ -40,74 +69,39 @@ def parse(parameters: Mapping[str, Any]) -> Query:
                 f"There is no query parameter '{name}'.{did_you_mean(name, PARAMETERS)}",
                 details={"parameter": name, "supportedParameters": list(PARAMETERS)},
             )
-    parser = FilterParser()
-    where = parser.parse(_structured("filter", parameters.get("filter")))
-    limit = _number("limit", parameters.get("limit"), 0, MAX_LIMIT)
-    page = _number("page", parameters.get("page"), 1, MAX_LIMIT)
-    shape = Shape(
-        where=where,
-        sort=_sort(parameters.get("sort")),
-        fields=_fields(parameters.get("fields"), parameters.get("include")),
-        deep=_deep(_structured("deep", parameters.get("deep")), ("deep",)),
-        **_meta(parameters.get("meta")),
-    )
-    return Query(shape=shape, values=tuple(parser.values), limit=limit, page=page or 1)
 
 
-def _structured(name: str, value: Any) -> Any:
-    """Give a parameter that may be JSON text as what the JSON says."""
-    if not isinstance(value, str):
-        return value
-    if not value.strip():
-        return None
-    try:
-        return decode_json(value)
-    except EnfyraError as error:
-        raise EnfyraError("INVALID_QUERY", f"{name}: {error.message}") from None
+def _refuse(parameters: Mapping[str, Any], names: tuple[str, ...], why: str) -> None:
+    for name in names:
+        if name in parameters:
+            raise EnfyraError("INVALID_QUERY", f"{name} {why}", details={"parameter": name})
 
 
-def _names(name: str, value: Any) -> list[str] | None:
-    if value is None:
-        return None
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        value = _structured(name, value)
-    items = cast("list[Any]", value) if isinstance(value, list) else [value]
-    if not all(isinstance(item, str) for item in items):
-        raise EnfyraError("INVALID_QUERY", f"{name} must be names, separated by commas")
-    return [part.strip() for item in items for part in item.split(",") if part.strip()]
+def _where(parameters: Mapping[str, Any], parser: FilterParser) -> Filter | None:
+    """Read `filter`, and `where[field]=value`, which is the same for equal values."""
+    found = parser.parse(structured("filter", parameters.get("filter")))
+    flat = structured("where", parameters.get("where"))
+    if flat is None:
+        return found
+    more = parser.parse(flat, ("where",))
+    if found is None or more is None:
+        return found or more
+    return Every((found, more))
 
 
-def _fields(fields: Any, include: Any) -> tuple[str, ...] | None:
-    named = _names("fields", fields)
-    included = _names("include", include)
+def _fields(parameters: Mapping[str, Any]) -> tuple[str, ...] | None:
+    if "select" in parameters:
+        _refuse(parameters, ("fields",), "and select say the same; give one of them")
+    named = listed("fields", parameters.get("fields", parameters.get("select")))
+    included = listed("include", parameters.get("include"))
     if included is None:
         return None if named is None else tuple(named)
     return (*(named if named is not None else ["*"]), *(f"{relation}.*" for relation in included))
 
 
-def _sort(value: Any) -> tuple[SortKey, ...]:
-    value = _structured("sort", value) if isinstance(value, str) and value[:1] in "{[" else value
-    if isinstance(value, dict):
-        return tuple(
-            SortKey(tuple(field.split(".")), _descending(field, direction))
-            for field, direction in cast("dict[str, Any]", value).items()
-        )
-    return tuple(
-        SortKey(tuple(name.removeprefix("-").split(".")), name.startswith("-"))
-        for name in _names("sort", value) or []
-    )
-
-
-def _descending(field: str, direction: Any) -> bool:
-    text = str(direction).lower()
-    if text not in {"asc", "desc"}:
-        raise EnfyraError("INVALID_QUERY", f"sort[{field}] must be asc or desc")
-    return text == "desc"
-
-
 def _meta(value: Any) -> dict[str, bool]:
     flags: dict[str, bool] = {}
-    for name in _names("meta", value) or []:
+    for name in listed("meta", value) or []:
         if name == "*":
             flags |= dict.fromkeys(_COUNTS.values(), True)
         elif name in _COUNTS:
@@ -121,48 +115,16 @@ def _meta(value: Any) -> dict[str, bool]:
     return flags
 
 
-def _deep(value: Any, path: tuple[str, ...]) -> tuple[Deep, ...]:
-    if value is None:
-        return ()
-    if len(path) > MAX_DEEP:
-        raise EnfyraError("INVALID_QUERY", f"deep is nested more than {MAX_DEEP} levels deep")
-    if not isinstance(value, dict):
-        raise EnfyraError("INVALID_QUERY", f"{'.'.join(path)} must be an object of relations")
-    return tuple(
-        _deep_entry(relation, asked, (*path, relation))
-        for relation, asked in cast("dict[str, Any]", value).items()
-    )
-
-
-def _deep_entry(relation: str, asked: Any, path: tuple[str, ...]) -> Deep:
-    place = ".".join(path)
-    if asked is None or asked is True:
-        asked = {}
-    if not isinstance(asked, dict):
-        raise EnfyraError("INVALID_QUERY", f"{place} must be an object")
-    options = cast("dict[str, Any]", asked)
-    for key in options:
-        if key not in _DEEP_KEYS:
-            raise EnfyraError(
-                "INVALID_QUERY",
-                f"{place} knows {', '.join(_DEEP_KEYS)}, not '{key}'."
-                f"{did_you_mean(key, _DEEP_KEYS)}",
-            )
-    fields = _names(f"{place}.fields", options.get("fields"))
-    return Deep(
-        relation,
-        None if fields is None else tuple(fields),
-        _deep(_structured("deep", options.get("deep")), path),
-    )
-
-
-def _number(name: str, value: Any, low: int, high: int) -> int | None:
-    if value is None:
+def _after(
+    parameters: Mapping[str, Any], sort: tuple[SortKey, ...], parser: FilterParser
+) -> Keyset | None:
+    cursor = parameters.get("cursor")
+    if cursor is None:
         return None
-    text = str(value)
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 12):
-        raise EnfyraError("INVALID_QUERY", f"{name} must be a whole number from {low}")
-    number = int(text)
-    if not low <= number <= high:
-        raise EnfyraError("INVALID_QUERY", f"{name} must be between {low} and {high}")
-    return number
+    _refuse(parameters, ("page",), "and cursor exclude each other; a cursor says where to begin")
+    if not isinstance(cursor, str):
+        raise EnfyraError("INVALID_CURSOR", "cursor must be a text; empty for the first page")
+    if not cursor:
+        return None
+    place = decode_cursor(cursor, sort)
+    return Keyset(tuple(None if value is None else parser.slot(value) for value in place))

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import EnfyraError
 from ..metadata.definitions import ColumnDefinition
-from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Relation, Table
-from .ast import Deep
+from ..metadata.types import ColumnType
+from .ast import Deep, Filter, Operator, SortKey
+from .conditions import Conditions, key_is_here
+from .orderings import resolve_order
+from .predicates import Ordering, Predicate
+from .slots import Slot, Slots
+from .visibility import Names
 
 MAX_DEPTH = 7
 MAX_PATH = 50
-
-Sees = Callable[[ColumnDefinition | Relation], bool]
-UnknownField = Callable[[Table, str, str], EnfyraError]
+MAX_RELATIONS = 100
+DEFAULT_LIMIT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class SelectedColumn:
 
 @dataclass(frozen=True, slots=True)
 class SelectedOne:
-    """A to-one relation in the answer: an object or null.
+    """A to-one relation in the answer: an object, or null where there is none that meets `where`.
 
     Attributes:
         key_only: Whether only the related record's key is asked for, which needs no join.
@@ -39,10 +44,44 @@ class SelectedOne:
     target: Table
     selection: Selection
     key_only: bool
+    where: Predicate | None = None
 
 
-Selected = SelectedColumn | SelectedOne
+@dataclass(frozen=True, slots=True)
+class SelectedMany:
+    """A to-many relation in the answer: a list of objects.
+
+    Attributes:
+        order: Always ends with the primary key.
+        limit: The slot of the most records for each record; None for `DEFAULT_LIMIT`.
+        offset: The slot of the number of records to pass over; None for none.
+    """
+
+    name: str
+    relation: Relation
+    target: Table
+    selection: Selection
+    where: Predicate | None
+    order: tuple[Ordering, ...]
+    limit: int | None
+    offset: int | None
+
+
+Selected = SelectedColumn | SelectedOne | SelectedMany
 Selection = tuple[Selected, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a query may go.
+
+    Attributes:
+        depth: The most relations on the way to a field.
+        rows: The most records in one list of an answer.
+    """
+
+    depth: int = MAX_DEPTH
+    rows: int = 10_000
 
 
 class _Wanted:
@@ -54,6 +93,7 @@ class _Wanted:
         self.everything = False
         self.below: dict[str, _Wanted] = {}
         self.empty = True
+        self.options: Deep | None = None
 
     def relation(self, name: str) -> _Wanted:
         return self.below.setdefault(name, _Wanted())
@@ -77,55 +117,62 @@ class _Wanted:
         else:
             self.names.append(head)
 
-
-def select_fields(
-    fields: tuple[str, ...] | None,
-    deep: tuple[Deep, ...],
-    table: Table,
-    snapshot: Snapshot,
-    sees: Sees,
-    unknown: UnknownField,
-    most: int = MAX_DEPTH,
-) -> Selection:
-    """Resolve what an answer shall hold, at most so many relations deep.
-
-    Without `fields`: every column the caller may see, and each to-one relation as its key.
-    An excluded name (`-content`) turns its level into "all but".
-    """
-    wanted = _collect(fields, deep)
-    return _Selector(snapshot, sees, unknown, most).select(wanted, table, "fields", 0)
-
-
-def _collect(fields: Iterable[str] | None, deep: tuple[Deep, ...]) -> _Wanted:
-    wanted = _Wanted()
-    for field in fields or ():
-        wanted.add(field)
-    for one in deep:
-        inner = _collect(one.fields, one.deep)
-        mine = wanted.relation(one.relation)
+    def take(self, one: Deep) -> None:
+        """Add what `deep` says of a relation of this table."""
+        mine = self.relation(one.relation)
+        inner = _Wanted()
+        for field in one.fields or ():
+            inner.add(field)
         mine.names += inner.names
         mine.excluded |= inner.excluded
-        mine.everything |= inner.everything or inner.empty
+        # Without fields of its own, `deep` does not widen what `fields` names.
+        mine.everything |= inner.everything or (inner.empty and mine.empty)
         mine.empty &= inner.empty
-        mine.below |= inner.below
-    return wanted
+        for name, below in inner.below.items():
+            mine.below.setdefault(name, below)
+        mine.options = one
+        for deeper in one.deep:
+            mine.take(deeper)
 
 
-class _Selector:
-    def __init__(self, snapshot: Snapshot, sees: Sees, unknown: UnknownField, most: int) -> None:
-        self._most = most
-        self._snapshot = snapshot
-        self._sees = sees
-        self._unknown = unknown
+@dataclass(slots=True)
+class Selector:
+    """Resolves what an answer shall hold.
 
-    def select(self, wanted: _Wanted, table: Table, place: str, depth: int) -> Selection:
-        if depth > self._most:
+    Without `fields`: every column the caller may see, and each relation as the keys of its
+    records. An excluded name (`-content`) turns its level into "all but".
+    """
+
+    names: Names
+    slots: Slots
+    limits: Limits
+    relations: int = 0
+
+    def resolve(
+        self, fields: Iterable[str] | None, deep: tuple[Deep, ...], table: Table
+    ) -> Selection:
+        """Resolve the selection of a query on a table."""
+        wanted = _Wanted()
+        for field in fields or ():
+            wanted.add(field)
+        for one in deep:
+            wanted.take(one)
+        return self._select(wanted, table, "fields", 0)
+
+    def _select(self, wanted: _Wanted, table: Table, place: str, depth: int) -> Selection:
+        if depth > self.limits.depth:
             raise EnfyraError(
-                "INVALID_QUERY", f"{place}: relations can be followed {self._most} deep at most"
+                "INVALID_QUERY",
+                f"{place}: relations can be followed {self.limits.depth} deep at most",
             )
         for name in (*wanted.names, *wanted.excluded, *wanted.below):
             if name not in table.columns and name not in table.relations:
-                raise self._unknown(table, name, place)
+                raise self.names.unknown(table, name, place)
+        for name in wanted.excluded:
+            if name in wanted.names or name in wanted.below:
+                raise EnfyraError(
+                    "INVALID_QUERY", f"{place}: '{name}' is both asked for and left out"
+                )
         return tuple(
             self._one(name, wanted, table, place, depth)
             for name in self._names(wanted, table, place)
@@ -135,7 +182,7 @@ class _Selector:
         for name in wanted.names:
             self._permit(table, name, place)
         if wanted.excluded or wanted.everything or wanted.empty:
-            names = [name for name in self._default(table) if name not in wanted.excluded]
+            names = [name for name in self.names.access.names(table) if name not in wanted.excluded]
             if not wanted.excluded:
                 names += [name for name in wanted.names if name not in names]
         else:
@@ -145,18 +192,9 @@ class _Selector:
             names.insert(0, table.primary.name)
         return names + [name for name in wanted.below if name not in names]
 
-    def _default(self, table: Table) -> list[str]:
-        columns = [name for name, column in table.columns.items() if self._sees(column)]
-        relations = [
-            name
-            for name, relation in table.relations.items()
-            if relation.kind.to_one and self._sees(relation)
-        ]
-        return columns + relations
-
     def _permit(self, table: Table, name: str, place: str) -> None:
         field = table.columns.get(name) or table.relations[name]
-        if not self._sees(field):
+        if not self.names.access.sees(field):
             raise EnfyraError(
                 "AUTHORIZATION_ERROR",
                 f"{place}: you are not allowed to see the field '{name}' of '{table.name}'",
@@ -172,27 +210,90 @@ class _Selector:
             return SelectedColumn(name, column)
         relation = table.relations[name]
         self._permit(table, name, place)
-        if not relation.kind.to_one:
-            raise EnfyraError(
-                "INVALID_QUERY",
-                f"{place}: '{name}' holds many records, which this version cannot expand",
-                hint=f"Query '{relation.target}' with a filter on the relation instead",
-            )
-        target = self._snapshot.tables[relation.target]
+        self._count(place)
+        target = self.names.target(relation)
         below = wanted.below.get(name)
+        inner = f"{place}.{name}"
         if below is None:
             selection: Selection = (SelectedColumn(target.primary.name, target.primary),)
+            options = None
         else:
-            selection = self.select(below, target, f"{place}.{name}", depth + 1)
-        return SelectedOne(
-            name, relation, target, selection, _key_only(relation, target, selection)
-        )
+            selection = self._select(below, target, inner, depth + 1)
+            options = below.options
+        if relation.kind.to_one:
+            return self._to_one(relation, target, selection, options, inner)
+        return self._to_many(relation, target, selection, options, inner)
+
+    def _count(self, place: str) -> None:
+        self.relations += 1
+        if self.relations > MAX_RELATIONS:
+            raise EnfyraError(
+                "INVALID_QUERY",
+                f"{place}: a query can show {MAX_RELATIONS} relations at most",
+                hint="Name the fields that you need, instead of *",
+            )
+
+    def _to_one(
+        self,
+        relation: Relation,
+        target: Table,
+        selection: Selection,
+        options: Deep | None,
+        place: str,
+    ) -> SelectedOne:
+        where = None
+        if options is not None:
+            for name, given in (("sort", options.sort), ("limit", options.limit is not None)):
+                if given:
+                    raise EnfyraError(
+                        "INVALID_QUERY",
+                        f"{_deep(place)}: '{relation.name}' holds one record, "
+                        f"{name} is for relations to many",
+                    )
+            where = self._where(options.where, target, place)
+        key_only = where is None and _key_only(relation, target, selection)
+        return SelectedOne(relation.name, relation, target, selection, key_only, where)
+
+    def _to_many(
+        self,
+        relation: Relation,
+        target: Table,
+        selection: Selection,
+        options: Deep | None,
+        place: str,
+    ) -> SelectedMany:
+        sort: tuple[SortKey, ...] = options.sort if options is not None else ()
+        where = self._where(options.where, target, place) if options is not None else None
+        limit = options.limit if options is not None else None
+        offset = options.offset if options is not None else None
+        named = _deep(place)
+        if limit is not None:
+            slot = Slot("limit", ColumnType.BIGINT, Operator.EQ, self._read_limit, named)
+            self.slots.add(limit, slot)
+        if offset is not None:
+            slot = Slot("page", ColumnType.BIGINT, Operator.EQ, int, named)
+            self.slots.add(offset, slot)
+        order = resolve_order(sort, target, self.names, f"{named}.sort")
+        return SelectedMany(relation.name, relation, target, selection, where, order, limit, offset)
+
+    def _where(self, where: Filter | None, target: Table, place: str) -> Predicate | None:
+        if where is None:
+            return None
+        return Conditions(self.names, self.slots, f"{_deep(place)}.filter").resolve(where, target)
+
+    def _read_limit(self, value: Any) -> int:
+        if value > self.limits.rows:
+            raise ValueError(f"must be at most {self.limits.rows}")
+        return value or self.limits.rows
+
+
+def _deep(place: str) -> str:
+    return f"deep.{place.removeprefix('fields.')}"
 
 
 def _key_only(relation: Relation, target: Table, selection: Selection) -> bool:
     return (
-        relation.holds_key
-        and relation.referenced == target.primary.physical
+        key_is_here(relation, target)
         and len(selection) == 1
         and isinstance(selection[0], SelectedColumn)
         and selection[0].column is target.primary

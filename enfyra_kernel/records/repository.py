@@ -15,17 +15,16 @@ from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Table
 from ..query.ast import EVERYTHING, Deep, Query, Shape
 from ..query.commands import Delete, Insert, Update, key_equals
-from ..query.plan import PUBLISHED, Access, Slot, plan
-from ..query.selection import Selection
+from ..query.plan import PUBLISHED, Access, Limits, Plan, Slot, plan
+from ..query.selection import DEFAULT_LIMIT, Selection
 from ..storage.database import ConstraintViolation, Database, Page, Read, Session, Write
 from .body import BodyReader, Content
 from .links import Links
+from .paging import with_cursor
 from .violations import explain_write
 
 if TYPE_CHECKING:
     from .loading import Loaded, LoadOptions
-
-DEFAULT_LIMIT = 10
 
 Fields = tuple[str, ...] | None
 
@@ -64,11 +63,14 @@ class Repository:
     # -- preparing ------------------------------------------------------------------------------
 
     def _read(self, shape: Shape, access: Access) -> Read:
-        return self._database.read(plan(shape, self.table, self._snapshot, access))
+        return self._database.read(self._plan(shape, access))
+
+    def _plan(self, shape: Shape, access: Access) -> Plan:
+        return plan(shape, self.table, self._snapshot, access, limits=Limits(rows=self._max_limit))
 
     def _make_selection(self, fields: Fields, deep: tuple[Deep, ...], access: Access) -> Selection:
         shape = Shape(fields=fields, deep=deep)
-        return plan(shape, self.table, self._snapshot, access).selection
+        return self._plan(shape, access).selection
 
     def _make_insert(
         self, columns: tuple[str, ...], fields: Fields, deep: tuple[Deep, ...], access: Access
@@ -110,7 +112,12 @@ class Repository:
         read = self.read(query.shape, access)
         limit, offset = self.window(query)
         values = read.plan.bind(query.values)
-        return await (session or self._database).find(read, values, limit, offset)
+        source = session or self._database
+        if not query.shape.keyed:
+            return await source.find(read, values, limit, offset)
+        # One more, to know whether there is another page.
+        page = await source.find(read, values, limit + 1)
+        return with_cursor(page, limit, query.shape.sort)
 
     def window(self, query: Query) -> tuple[int, int]:
         """Give the limit and offset of a query's page."""
@@ -136,8 +143,11 @@ class Repository:
         """Give all records that meet a query as an Arrow IPC stream; a limit is kept to."""
         read = self.read(query.shape, access)
         limit = query.limit or None
-        if query.page != 1:
-            raise EnfyraError("INVALID_QUERY", "page does not go with a stream; it gives all rows")
+        for name, asked in (("page", query.page != 1), ("cursor", query.shape.keyed)):
+            if asked:
+                raise EnfyraError(
+                    "INVALID_QUERY", f"{name} does not go with a stream; it gives all rows"
+                )
         return self._database.stream(read.plan, read.plan.bind(query.values), limit)
 
     # -- creating -------------------------------------------------------------------------------

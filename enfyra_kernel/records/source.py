@@ -90,7 +90,8 @@ class SystemSource:
 
     async def _settings(self) -> dict[str, Any]:
         table = self._system.tables["setting_definition"]
-        made = plan(parse({}).shape, table, self._system, ADMINISTRATOR)
+        shape = parse({"fields": stored_fields(table)}).shape
+        made = plan(shape, table, self._system, ADMINISTRATOR)
         page = await self._database.find(self._database.read(made), (), 1)
         rows = decode_json(page.rows)
         return rows[0] if rows else {}
@@ -108,7 +109,7 @@ class SystemSource:
     async def _found(self, table: Table, field: str, ids: Collection[int] | None) -> bytes:
         if ids is not None and not ids:
             return b"[]"
-        parameters: dict[str, Any] = {"sort": table.primary.name}
+        parameters: dict[str, Any] = {"sort": table.primary.name, "fields": stored_fields(table)}
         if ids is not None:
             parameters["filter"] = {field: {"_in": sorted(ids)}}
         query = parse(parameters)
@@ -117,3 +118,11 @@ class SystemSource:
             made = plan(query.shape, table, self._system, ADMINISTRATOR)
             read = self._prepared[(table, ids is None)] = self._database.read(made)
         return (await self._database.find(read, read.plan.bind(query.values), -1)).rows
+
+
+def stored_fields(table: Table) -> list[str]:
+    """Give the fields that a table's own rows hold: columns, and to-one relations as keys."""
+    return [
+        *table.columns,
+        *(name for name, relation in table.relations.items() if relation.holds_key),
+    ]

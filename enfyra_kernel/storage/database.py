@@ -23,11 +23,15 @@ class Page:
         rows: A JSON array, ready to be sent.
         filter_count: How many records meet the filter, if asked.
         total_count: How many records there are, if asked.
+        aggregate: The figures over all records that meet the filter, as JSON, if asked.
+        cursor: Where the next page begins, if asked; empty when this is the last one.
     """
 
     rows: bytes
     filter_count: int | None = None
     total_count: int | None = None
+    aggregate: bytes | None = None
+    cursor: str | None = None
 
 
 class Read(Protocol):

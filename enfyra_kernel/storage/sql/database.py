@@ -24,11 +24,11 @@ from ..database import Page, Read, SchemaSession, Session, Values, Write
 from ..physical import PhysicalTable
 from .dialect import Dialect
 from .driver import Driver, Outcome, Row, Runner, SchemaConnection
+from .flat_read import FlatRead
 from .inspection import inspect_tables
 from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, sizes_of
 from .render.renderer import Renderer, comes_back, joined
 from .render.scope import Sizes
-from .rows import row_reader
 from .statement import Statement
 
 
@@ -94,11 +94,7 @@ class SqlDatabase:
     def _render_read(self, plan: Plan, sizes: Sizes) -> Any:
         if self.dialect.builds_json:
             return self._renderer.page(plan, sizes)
-        statement, layout = self._renderer.rows(plan, sizes)
-        counts = None
-        if plan.filter_count or plan.total_count:
-            counts = self._renderer.counts(plan, sizes)
-        return statement, row_reader(layout), counts, sizes
+        return FlatRead(plan, self._renderer, sizes)
 
     def _sized(self, slots: Sequence[Slot]) -> tuple[int, ...]:
         if not self.dialect.expands_lists:
@@ -194,13 +190,7 @@ class SqlDatabase:
         if self.dialect.builds_json:
             row = await runner.fetch_row(rendered.text, rendered.arguments(values, bound, offset))
             return _page(read.plan, row)
-        statement, reader, counts, sizes = rendered
-        values = padded(values, sizes)
-        rows = await runner.fetch_rows(statement.text, statement.arguments(values, bound, offset))
-        if counts is None:
-            return Page(reader(rows))
-        counted = await runner.fetch_row(counts.text, counts.arguments(values))
-        return _page(read.plan, (reader(rows), *(counted or ())))
+        return await rendered.page(runner, values, bound, offset)
 
     async def write(self, write: Write, values: Values) -> tuple[int, bytes | None]:
         """Run one write."""
@@ -327,13 +317,14 @@ _EVERY = {"sqlite": -1, "mysql": 2**63 - 1}
 def _page(plan: Plan, row: Row | None) -> Page:
     if row is None:
         return Page(b"[]")
-    if not (plan.filter_count or plan.total_count):
+    if not (plan.filter_count or plan.total_count or plan.aggregates):
         return Page(_bytes(row[0]))
-    counts = iter(row[1:])
+    figures = iter(row[1:])
     return Page(
         _bytes(row[0]),
-        int(next(counts)) if plan.filter_count else None,
-        int(next(counts)) if plan.total_count else None,
+        int(next(figures)) if plan.filter_count else None,
+        int(next(figures)) if plan.total_count else None,
+        _bytes(next(figures)) if plan.aggregates else None,
     )
 
 

@@ -14,8 +14,9 @@ from ...encoding import encode_json
 from ...metadata.tables import StoredColumn, Table
 from ...metadata.types import DOCUMENTS, TEXTS, ColumnType
 from ...metadata.values import length_of, precision_of
-from ...query.ast import Operator
+from ...query.ast import Function, Operator
 from ...query.folding import fold
+from ...query.predicates import Measure
 
 Expression = ColumnElement[Any]
 Encoder = Callable[[Any], Any]
@@ -78,6 +79,14 @@ class Dialect(ABC):
     def json_rows(self, rows: sa.Subquery, pairs: Sequence[tuple[str, Expression]]) -> Expression:
         """Give a JSON array of the rows of a subquery."""
 
+    @abstractmethod
+    def json_array(self, values: Sequence[Expression]) -> Expression:
+        """Give a JSON array of values."""
+
+    def json_text(self, value: Expression) -> Expression:
+        """Give JSON as text."""
+        return value
+
     def plain_value(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it is read into Python."""
         return value
@@ -119,6 +128,37 @@ class Dialect(ABC):
     def ordered(self, value: Expression, *, nullable: bool, descending: bool) -> Expression:
         """Order by a value: nulls first, or last when descending."""
         return value.desc() if descending else value.asc()
+
+    # -- figures --------------------------------------------------------------------------------
+
+    def figure(self, function: Function, value: Expression, column: StoredColumn) -> Expression:
+        """Give a figure over the values of a column; of none it is null."""
+        match function:
+            case Function.SUM:
+                return self.sum(value, column)
+            case Function.AVG:
+                return self.as_float(self.sum(value, column)) / sa.func.nullif(
+                    sa.func.count(value), number_literal(0)
+                )
+            case Function.MIN:
+                return sa.func.min(value)
+            case Function.MAX:
+                return sa.func.max(value)
+            case Function.COUNT:
+                return sa.func.count(value)
+
+    def sum(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give the sum of a column's values."""
+        return sa.func.sum(value)
+
+    def as_float(self, value: Expression) -> Expression:
+        """Give a number as a float."""
+        return sa.cast(value, sa.Double)
+
+    def figure_column(self, measure: Measure) -> StoredColumn:
+        """Give what a figure is like: the column that it would be stored in."""
+        options = measure.column.options if measure.column is not None else None
+        return StoredColumn("", measure.type, options)
 
     # -- writes ---------------------------------------------------------------------------------
 

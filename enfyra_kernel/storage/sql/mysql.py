@@ -97,6 +97,14 @@ class MysqlDialect(Dialect):
         """Not used: `builds_json` is False."""
         raise TypeError("answers are made of rows")
 
+    def json_array(self, values: Sequence[Expression]) -> Expression:
+        """Not used: `builds_json` is False."""
+        raise TypeError("answers are made of rows")
+
+    def as_float(self, value: Expression) -> Expression:
+        """Give a number as a float."""
+        return value * sa.literal_column("1E0")
+
     def in_list(self, value: Expression, column: StoredColumn, slot: str, size: int) -> Expression:
         """Compare with a list: a parameter for each item, or one JSON text for a long list."""
         if not size:

@@ -14,8 +14,9 @@ from sqlalchemy.dialects.postgresql.asyncpg import (
 from ...metadata.tables import StoredColumn, Table
 from ...metadata.types import DOCUMENTS, INSTANTS, LONG_TEXTS, TEXTS, ColumnType
 from ...metadata.values import length_of
-from ...query.ast import Operator
+from ...query.ast import Function, Operator
 from ...query.folding import FIRST_MARK, LAST_MARK
+from ...query.predicates import Measure
 from .dialect import (
     JSON_KEY_LIMIT,
     Dialect,
@@ -97,7 +98,15 @@ class PostgresqlDialect(Dialect):
         """Give a JSON array of the rows of a subquery."""
         named = sa.select(*[value.label(name) for name, value in pairs]).subquery("q")
         array = sa.func.coalesce(sa.func.json_agg(sa.literal_column("q")), text_literal("[]"))
-        return sa.select(sa.cast(array, sa.Text)).select_from(named).scalar_subquery()
+        return sa.select(array).select_from(named).scalar_subquery()
+
+    def json_array(self, values: Sequence[Expression]) -> Expression:
+        """Give a JSON array of values."""
+        return sa.func.json_build_array(*values)
+
+    def json_text(self, value: Expression) -> Expression:
+        """Give JSON as text."""
+        return sa.cast(value, sa.Text)
 
     def compared(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it stands in comparisons and orderings."""
@@ -149,6 +158,19 @@ class PostgresqlDialect(Dialect):
         name, key = quote(table.definition.physical), quote(table.primary.physical)
         sequence = f"pg_get_serial_sequence('{name}', '{table.primary.physical}')"
         return f"SELECT setval({sequence}, max({key})) FROM {name} HAVING max({key}) > 0"  # noqa: S608
+
+    def figure(self, function: Function, value: Expression, column: StoredColumn) -> Expression:
+        """Give a figure over the values of a column; UUIDs have no least and greatest here."""
+        if column.type is ColumnType.UUID and function in {Function.MIN, Function.MAX}:
+            value = sa.cast(value, sa.Text).collate(COLLATION)
+        return super().figure(function, value, column)
+
+    def figure_column(self, measure: Measure) -> StoredColumn:
+        """Give what a figure is like; the least and the greatest are of the column's own type."""
+        found = super().figure_column(measure)
+        if measure.column is not None and measure.function in {Function.MIN, Function.MAX}:
+            return StoredColumn("", found.type, found.options, measure.column.native)
+        return found
 
     def insert(self, table: sa.TableClause) -> pg.Insert:
         """Begin an insert that `upsert` can extend."""

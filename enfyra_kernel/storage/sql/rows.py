@@ -2,58 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from ...encoding import encode_json
 from ...metadata.tables import StoredColumn
-from ...metadata.types import DOCUMENTS, INSTANTS, ColumnType
-from .render.layout import Layout, Leaf, leaves
+from ...metadata.types import DOCUMENTS, INSTANTS, INTEGERS, ColumnType
+from .render.layout import Branch, Layout, Leaf, Listed, Many, Part, leaves
 
 Row = Sequence[Any]
 Convert = Callable[[Any], Any]
 
 
-def row_reader(layout: Layout) -> Callable[[Iterable[Row]], bytes]:
-    """Give the function from flat rows to a JSON array."""
-    build = _builder(layout)
-
-    def read(rows: Iterable[Row]) -> bytes:
-        return encode_json([build(row) for row in rows])
-
-    return read
+# Where records of relations to many wait to be filled in: for each relation, by key.
+Waiting = Sequence[dict[Any, list[list[Any]]]]
+Builder = Callable[[Row, Waiting], dict[str, Any]]
+Step = Callable[[Row, Waiting], Any]
 
 
-def _builder(layout: Layout) -> Callable[[Row], dict[str, Any]]:
-    positions = {leaf.label: number for number, leaf in enumerate(leaves(layout))}
-    steps = [_step(part, positions) for part in layout]
+def builder(layout: Layout, first: int = 0) -> Builder:
+    """Give the function from a flat row to a record.
 
-    def build(row: Row) -> dict[str, Any]:
-        return {name: value(row) for name, value in steps}
+    Args:
+        first: The number of values in front of those of the layout.
+    """
+    positions = {leaf.label: number for number, leaf in enumerate(leaves(layout), first)}
+    relations = itertools.count()
+    steps = [(part.name, _step(part, positions, relations)) for part in layout]
+
+    def build(row: Row, waiting: Waiting) -> dict[str, Any]:
+        return {name: value(row, waiting) for name, value in steps}
 
     return build
 
 
-def _step(part: Any, positions: dict[str, int]) -> tuple[str, Callable[[Row], Any]]:
-    if isinstance(part, Leaf):
-        return part.name, _value(positions[part.label], converter(part.column))
-    presence = positions[part.presence]
-    steps = [_step(inner, positions) for inner in part.parts]
+def _step(part: Part, positions: Mapping[str, int], relations: Iterator[int]) -> Step:
+    match part:
+        case Leaf(label=label, column=column):
+            return _value(positions[label], converter(column))
+        case Many(key=key):
+            return _waiting(positions[key.label], next(relations))
+        case Listed(parts=parts):
+            values = [_step(leaf, positions, relations) for leaf in parts]
+            return lambda row, waiting: [value(row, waiting) for value in values]
+        case Branch(presence=presence, parts=parts):
+            present = positions[presence]
+            steps = [(inner.name, _step(inner, positions, relations)) for inner in parts]
 
-    def related(row: Row) -> dict[str, Any] | None:
-        if row[presence] is None:
-            return None
-        return {name: value(row) for name, value in steps}
+            def related(row: Row, waiting: Waiting) -> dict[str, Any] | None:
+                if row[present] is None:
+                    return None
+                return {name: value(row, waiting) for name, value in steps}
 
-    return part.name, related
+            return related
 
 
-def _value(position: int, convert: Convert | None) -> Callable[[Row], Any]:
+def _waiting(position: int, relation: int) -> Step:
+    def wait(row: Row, waiting: Waiting) -> list[Any]:
+        listed: list[Any] = []
+        if row[position] is not None:
+            waiting[relation].setdefault(row[position], []).append(listed)
+        return listed
+
+    return wait
+
+
+def _value(position: int, convert: Convert | None) -> Step:
     if convert is None:
-        return lambda row: row[position]
-    return lambda row: None if (value := row[position]) is None else convert(value)
+        return lambda row, _: row[position]
+    return lambda row, _: None if (value := row[position]) is None else convert(value)
 
 
 def converter(column: StoredColumn) -> Convert | None:
@@ -64,11 +83,18 @@ def converter(column: StoredColumn) -> Convert | None:
         return _document
     if column.type in INSTANTS:
         return _instant
+    if column.type in INTEGERS:
+        # The sum of integers comes as a decimal.
+        return _integer
     return None
 
 
 def _document(value: Any) -> Any:
     return msgspec.Raw(value.encode() if isinstance(value, str) else value)
+
+
+def _integer(value: Any) -> int:
+    return value if type(value) is int else int(value)
 
 
 def _instant(value: str) -> str:

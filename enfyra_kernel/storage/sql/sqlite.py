@@ -15,7 +15,8 @@ from ...encoding import format_instant
 from ...metadata.tables import StoredColumn
 from ...metadata.types import DOCUMENTS, INSTANTS, ColumnType
 from ...metadata.values import precision_of
-from ...query.ast import Operator
+from ...query.ast import Function, Operator
+from ...query.predicates import Measure
 from .dialect import (
     JSON_KEY_LIMIT,
     Dialect,
@@ -30,6 +31,8 @@ from .dialect import (
 
 # How other programs write instants into SQLite: 2009-01-01 00:00:00. Set by adoption.
 FOREIGN_INSTANT = "sqlite:datetime"
+# Sums of 64-bit integers, which may have more bits than SQLite's integers.
+EXACT = "sqlite:exact"
 # SQLite keeps decimals as 64-bit floats, which are exact up to so many digits.
 MAX_PRECISION = 15
 
@@ -68,6 +71,8 @@ class SqliteDialect(Dialect):
 
     def json_value(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it goes into JSON."""
+        if column.native == EXACT:
+            return sa.func.json(value)
         match column.type:
             case ColumnType.BOOLEAN:
                 word = sa.case(
@@ -142,6 +147,10 @@ class SqliteDialect(Dialect):
             )
         return sa.func.json(text.op("||")(text_literal("}")))
 
+    def json_array(self, values: Sequence[Expression]) -> Expression:
+        """Give a JSON array of values."""
+        return sa.func.json_array(*values)
+
     def json_rows(self, rows: sa.Subquery, pairs: Sequence[tuple[str, Expression]]) -> Expression:
         """Give a JSON array of the rows of a subquery."""
         array = sa.func.json_group_array(self.json_object(pairs))
@@ -149,6 +158,8 @@ class SqliteDialect(Dialect):
 
     def compared(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it stands in comparisons and orderings."""
+        if column.native == EXACT:
+            return sa.cast(value, sa.Numeric)
         return _canonical_instant(value) if column.native == FOREIGN_INSTANT else value
 
     def in_list(self, value: Expression, column: StoredColumn, slot: str, size: int) -> Expression:
@@ -179,6 +190,20 @@ class SqliteDialect(Dialect):
         """Give the texts of a list."""
         rows = sa.func.json_each(value).table_valued("value")
         return rows, rows.c.value
+
+    def sum(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give the sum of a column's values; beyond 64 bits, SQLite's own fails."""
+        if column.type is ColumnType.BIGINT:
+            return sa.func.enfyra_sum(value)
+        return sa.func.sum(value)
+
+    def figure_column(self, measure: Measure) -> StoredColumn:
+        """Give what a figure is like; the sum of large integers is a text of digits."""
+        column = super().figure_column(measure)
+        large = measure.column is not None and measure.column.type is ColumnType.BIGINT
+        if measure.function is Function.SUM and large:
+            return StoredColumn("", column.type, None, EXACT)
+        return column
 
     def insert(self, table: sa.TableClause) -> sqlite.Insert:
         """Begin an insert that `upsert` can extend."""

@@ -43,6 +43,23 @@ class _Write(NamedTuple):
     result: asyncio.Future[Outcome]
 
 
+class _ExactSum:
+    """Sums integers of any size: a number as long as SQLite has one, else its digits."""
+
+    def __init__(self) -> None:
+        self._sum: int | None = None
+
+    def step(self, value: int | None) -> None:
+        """Take a value."""
+        if value is not None:
+            self._sum = value + (self._sum or 0)
+
+    def finalize(self) -> int | str | None:
+        """Give the sum."""
+        found = self._sum
+        return found if found is None or -(2**63) <= found < 2**63 else str(found)
+
+
 def _fold(value: Any) -> str | None:
     return fold(str(value)) if value is not None else None
 
@@ -95,6 +112,7 @@ class SqliteDriver:
         )
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
         connection.create_function("enfyra_fold", 1, _fold, deterministic=True)
+        connection.create_aggregate("enfyra_sum", 1, _ExactSum)  # pyright: ignore[reportArgumentType]
         self._opened.append(connection)
         return connection
 

@@ -9,12 +9,21 @@ import sqlalchemy as sa
 from ....metadata.tables import StoredColumn, Table
 from ....query.commands import Delete, Insert, Update
 from ....query.plan import Plan
-from ....query.selection import SelectedColumn, Selection
+from ....query.selection import (
+    DEFAULT_LIMIT,
+    Selected,
+    SelectedColumn,
+    SelectedMany,
+    SelectedOne,
+    Selection,
+)
 from ..dialect import Dialect, Expression, number_literal
 from ..statement import Statement
-from .conditions import condition
-from .flat_rows import Conversion, FlatRows
-from .layout import Layout
+from .conditions import condition, in_list
+from .figures import aggregates, by_field, groups
+from .flat_rows import Conversion, FlatRows, related_rows
+from .keyset import behind
+from .layout import Layout, Leaf, Many, leaves
 from .scope import From, Scope, Sizes, sa_table
 
 
@@ -27,18 +36,74 @@ class Renderer:
     # -- reading --------------------------------------------------------------------------------
 
     def page(self, plan: Plan, sizes: Sizes) -> Statement:
-        """Render a Plan as one statement that gives one row: the JSON array, and the counts."""
+        """Render a Plan as one statement that gives one row: the JSON array, and the figures."""
         scope = Scope(self.dialect, sizes)
-        flat, statement = _rows(scope, plan)
-        rows = _paged(scope, statement).subquery("r")
-        data = self.dialect.json_rows(rows, flat.pairs_over(rows)).label("data")
-        return scope.statement(sa.select(data, *_counts(scope, plan)))
+        if plan.groups is not None:
+            statement, layout = groups(scope, plan, plan.groups)
+            rows = _paged(scope, statement).subquery("r")
+            pairs = leaf_pairs(self.dialect, layout, rows)
+        else:
+            flat, statement = _rows(scope, plan)
+            rows = _paged(scope, statement).subquery("r")
+            pairs = flat.pairs_over(rows)
+        data = self.dialect.json_text(self.dialect.json_rows(rows, pairs)).label("data")
+        columns = [data, *_counts(scope, plan)]
+        if plan.aggregates:
+            columns.append(self._aggregates(scope, plan).label("aggregate"))
+        return scope.statement(sa.select(*columns))
+
+    def _aggregates(self, scope: Scope, plan: Plan) -> Expression:
+        statement, layout = aggregates(scope, plan)
+        rows = statement.subquery("a")
+        values = [value for _, value in leaf_pairs(self.dialect, layout, rows)]
+        named = by_field(plan, values)
+        objects = [
+            (field, self.dialect.json_object(list(operations.items())))
+            for field, operations in named.items()
+        ]
+        made = self.dialect.json_text(self.dialect.json_object(objects))
+        return sa.select(made).select_from(rows).scalar_subquery()
 
     def rows(self, plan: Plan, sizes: Sizes) -> tuple[Statement, Layout]:
         """Render a Plan as a statement that gives flat rows, and how they nest."""
         scope = Scope(self.dialect, sizes)
+        if plan.groups is not None:
+            statement, layout = groups(scope, plan, plan.groups)
+            rows = _paged(scope, statement).subquery("r")
+            columns = [
+                self.dialect.json_value(rows.c[leaf.label], leaf.column).label(leaf.label)
+                for leaf in layout
+                if isinstance(leaf, Leaf)
+            ]
+            return scope.statement(sa.select(*columns)), layout
         flat, statement = _rows(scope, plan, self.dialect.json_value)
         return scope.statement(_paged(scope, statement)), flat.layout
+
+    def related(self, part: Many, sizes: Sizes, slots: int) -> tuple[Statement, Layout]:
+        """Render the records of a relation to many, for all those whose keys a list holds.
+
+        The list is the value behind those of the Plan. Each row begins with the key that it was
+        found by, and has those of its layout behind it.
+
+        Args:
+            slots: How many values the Plan has.
+        """
+        scope = Scope(self.dialect, sizes)
+        found, statement = related_rows(scope, part, self.dialect.json_value, paged=False)
+        key = found.link.column
+        order = [found.rows.ordering(one) for one in part.selected.order]
+        place = sa.func.row_number().over(partition_by=key, order_by=order).label("n")
+        among = in_list(scope, key, part.key.column, slots)
+        # The columns first: ordering may have joined more tables.
+        numbered = found.rows.select_from([key.label("k"), place, *statement.selected_columns])
+        if statement.whereclause is not None:
+            numbered = numbered.where(statement.whereclause)
+        rows = numbered.where(among).subquery("x")
+        first = scope.count(part.selected.offset, 0)
+        last = first + scope.count(part.selected.limit, DEFAULT_LIMIT)
+        columns = [rows.c.k, *(rows.c[leaf.label] for leaf in leaves(found.rows.layout))]
+        page = sa.select(*columns).where(rows.c.n > first, rows.c.n <= last).order_by(rows.c.n)
+        return scope.statement(page), found.rows.layout
 
     def stream(self, plan: Plan, sizes: Sizes, *, limited: bool) -> tuple[Statement, Layout]:
         """Render a Plan as a statement that gives its flat rows as they are stored."""
@@ -49,10 +114,16 @@ class Renderer:
             statement = statement.limit(scope.limit()).offset(number_literal(0))
         return scope.statement(statement), flat.layout
 
-    def counts(self, plan: Plan, sizes: Sizes) -> Statement:
-        """Render only the counts that a Plan asks for."""
+    def figures(self, plan: Plan, sizes: Sizes) -> tuple[Statement, Layout]:
+        """Render the counts and the figures that a Plan asks for, as one row."""
         scope = Scope(self.dialect, sizes)
-        return scope.statement(sa.select(*_counts(scope, plan)))
+        columns = _counts(scope, plan)
+        if not plan.aggregates:
+            return scope.statement(sa.select(*columns)), ()
+        statement, layout = aggregates(scope, plan)
+        rows = statement.subquery("a")
+        values = [value for _, value in leaf_pairs(self.dialect, layout, rows)]
+        return scope.statement(sa.select(*columns, *values).select_from(rows)), layout
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -67,7 +138,7 @@ class Renderer:
         statement = self._conflicting(self.dialect.insert(table), insert)
         if assignments:
             statement = statement.values(assignments)
-        return scope.statement(self._returning(scope, statement, table, insert.selection))
+        return scope.statement(self._returning(scope, statement, table, insert))
 
     def insert_arrays(self, insert: Insert) -> Statement:
         """Render an insert of many records whose columns are bound as arrays (PostgreSQL)."""
@@ -80,7 +151,7 @@ class Renderer:
         names = [column.name for column in insert.columns]
         statement = self.dialect.insert(table).from_select(names, sa.select(*arrays))
         statement = self._conflicting(statement, insert)
-        return scope.statement(self._returning(scope, statement, table, insert.selection))
+        return scope.statement(self._returning(scope, statement, table, insert))
 
     def _conflicting(self, statement: Any, insert: Insert) -> Any:
         if not insert.conflict:
@@ -108,7 +179,7 @@ class Renderer:
             )
             .where(condition(scope, update.where, table, update.table))
         )
-        return scope.statement(self._returning(scope, statement, table, update.selection))
+        return scope.statement(self._returning(scope, statement, table, update))
 
     def delete(self, delete: Delete, sizes: Sizes) -> Statement:
         """Render a delete."""
@@ -118,21 +189,27 @@ class Renderer:
         return scope.statement(sa.delete(table).where(where))
 
     def _returning(
-        self, scope: Scope, statement: Any, table: From, selection: Selection | None
+        self, scope: Scope, statement: Any, table: From, command: Insert | Update
     ) -> Any:
+        selection = command.selection
         if selection is None or not self.dialect.returning:
             return statement
         if joined(selection):
-            flat = FlatRows(scope, statement.returning(*table.c).cte("w"), selection)
+            written = statement.returning(*table.c).cte("w")
+            flat = FlatRows(scope, written, command.table, selection)
             pairs = flat.pairs_over(flat.select().subquery("r"))
             return sa.select(sa.cast(self.dialect.json_object(pairs), sa.Text).label("data"))
-        pairs = FlatRows(scope, table, selection).pairs()
+        pairs = FlatRows(scope, table, command.table, selection).pairs()
         return statement.returning(sa.cast(self.dialect.json_object(pairs), sa.Text).label("data"))
 
 
 def joined(selection: Selection) -> bool:
     """Say whether a selection needs more than the record's own table."""
-    return any(not isinstance(one, SelectedColumn) and not one.key_only for one in selection)
+    return any(_needs_rows(one) for one in selection)
+
+
+def _needs_rows(one: Selected) -> bool:
+    return isinstance(one, SelectedMany) or (isinstance(one, SelectedOne) and not one.key_only)
 
 
 def comes_back(selection: Selection, table: Table) -> bool:
@@ -143,8 +220,15 @@ def comes_back(selection: Selection, table: Table) -> bool:
     return any(
         one.target.name == table.name or comes_back(one.selection, table)
         for one in selection
-        if not isinstance(one, SelectedColumn) and not one.key_only
+        if not isinstance(one, SelectedColumn) and _needs_rows(one)
     )
+
+
+def leaf_pairs(dialect: Dialect, layout: Layout, rows: sa.Subquery) -> list[tuple[str, Expression]]:
+    """Give names and JSON values of rows that do not nest."""
+    return [
+        (leaf.name, dialect.json_value(rows.c[leaf.label], leaf.column)) for leaf in leaves(layout)
+    ]
 
 
 def _rows(
@@ -152,10 +236,13 @@ def _rows(
 ) -> tuple[FlatRows, sa.Select[Any]]:
     """Select what a Plan asks for, from its first row to its last."""
     base = scope.alias(plan.table)
-    rows = FlatRows(scope, base, plan.selection)
+    place = plan.order if plan.keyed else ()
+    rows = FlatRows(scope, base, plan.table, plan.selection, place=place)
     statement = rows.select(convert, plan.order)
     if plan.where is not None:
         statement = statement.where(condition(scope, plan.where, base, plan.table))
+    if plan.after is not None:
+        statement = statement.where(behind(scope, rows, plan.order, plan.after))
     return rows, statement
 
 

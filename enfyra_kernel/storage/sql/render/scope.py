@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ....metadata.tables import StoredColumn, Table
-from ..dialect import Dialect, Encoder, Expression
+from ..dialect import Dialect, Encoder, Expression, number_literal
 from ..statement import LIMIT, OFFSET, Source, Statement, compile_statement
 
 # How many items each list of a query has, by the number of its value.
@@ -46,9 +46,13 @@ class Scope:
             sa.table(sa.quoted_name(name, quote=True), *(_sa_column(one) for one in columns))
         )
 
-    def _aliased(self, table: sa.TableClause) -> From:
+    def name(self, letter: str = "r") -> str:
+        """Give a name that nothing else in the statement has."""
         self._aliases += 1
-        return table.alias(f"t{self._aliases}")
+        return f"{letter}{self._aliases}"
+
+    def _aliased(self, table: sa.TableClause) -> From:
+        return table.alias(self.name("t"))
 
     # -- parameters -----------------------------------------------------------------------------
 
@@ -60,6 +64,13 @@ class Scope:
         """Give a parameter."""
         self._sources[name] = source
         return sa.bindparam(name, type_=type_)
+
+    def count(self, slot: int | None, otherwise: int) -> Expression:
+        """Give the parameter for a number in a slot, or a number of ours without a slot."""
+        if slot is None:
+            return number_literal(otherwise)
+        number = slot + self.first_slot
+        return self.bound(f"v{number}", Source(number), sa.BigInteger())
 
     def limit(self) -> Expression:
         """Give the parameter that holds the limit."""

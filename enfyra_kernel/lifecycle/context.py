@@ -16,6 +16,7 @@ from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Table
 from ..query.ast import Query
 from ..query.brackets import parse_query_string
+from ..query.names import flag
 from ..query.parse import parse, parse_string
 from ..query.plan import PUBLISHED, Access
 from .messages import ARROW, JSON, Request
@@ -84,12 +85,7 @@ class Context:
 
     def flag(self, name: str) -> bool:
         """Give a parameter of the query that is true or false."""
-        value = self.option(name)
-        if value is None or value.lower() in {"false", "0"}:
-            return False
-        if value.lower() in {"true", "1", ""}:
-            return True
-        raise EnfyraError("INVALID_QUERY", f"{name} must be true or false")
+        return flag(name, self.option(name))
 
     async def json(self) -> Any:
         """Give the body; a large one is decoded on a thread.

@@ -28,6 +28,8 @@ class Crud:
         """Answer GET on a table."""
         repository = self._records.of_table(context.table, context.snapshot)
         query = context.query()
+        if query.explain:
+            return success(encode_json(await repository.explain(query, context.access)))
         if context.wants_arrow:
             await prepare_streams()
             stream = repository.stream(query, context.access)

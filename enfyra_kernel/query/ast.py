@@ -214,12 +214,14 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         values: What the shape's slots refer to, as the client sent them.
         limit: Rows asked for; None for the default, 0 for all.
         page: The page, from 1.
+        explain: Whether to tell how the query is answered, in the place of the answer.
     """
 
     shape: Shape = Shape()
     values: tuple[Any, ...] = ()
     limit: int | None = None
     page: int = 1
+    explain: bool = False
 
 
 EVERYTHING = Query()

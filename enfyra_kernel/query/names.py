@@ -68,3 +68,13 @@ def number(place: str, value: Any, low: int, high: int = MAX_NUMBER) -> int | No
     if not low <= found <= high:
         raise EnfyraError("INVALID_QUERY", f"{place} must be between {low} and {high}")
     return found
+
+
+def flag(place: str, value: Any) -> bool:
+    """Give a parameter that is true or false; named without a value, it is true."""
+    text = str(value).lower()
+    if value is None or text in {"false", "0"}:
+        return False
+    if text in {"true", "1", ""}:
+        return True
+    raise EnfyraError("INVALID_QUERY", f"{place} must be true or false")

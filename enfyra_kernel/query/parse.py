@@ -12,12 +12,12 @@ from .cursors import decode_cursor
 from .deep import parse_deep
 from .figures import parse_aggregates, parse_grouping
 from .filters import FilterParser
-from .names import listed, number, structured
+from .names import flag, listed, number, structured
 from .sorting import parse_sort
 
 PARAMETERS = (
     "filter", "sort", "fields", "include", "deep", "aggregate", "dimensions", "measures", "meta",
-    "limit", "page", "cursor", "where", "select", "direction",
+    "limit", "page", "cursor", "where", "select", "direction", "explain",
 )  # fmt: skip
 _COUNTS = {"filterCount": "filter_count", "totalCount": "total_count"}
 _NOT_OF_GROUPS = ("fields", "select", "include", "deep", "cursor")
@@ -58,7 +58,13 @@ def parse(parameters: Mapping[str, Any]) -> Query:
     )
     limit = number("limit", parameters.get("limit"), 0)
     page = number("page", parameters.get("page"), 1)
-    return Query(shape=shape, values=tuple(parser.values), limit=limit, page=page or 1)
+    return Query(
+        shape=shape,
+        values=tuple(parser.values),
+        limit=limit,
+        page=page or 1,
+        explain=flag("explain", parameters.get("explain")),
+    )
 
 
 def _check_names(parameters: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Table
 from ..query.ast import EVERYTHING, Deep, Query, Shape
 from ..query.commands import Delete, Insert, Update, key_equals
+from ..query.describing import describe_plan
 from ..query.plan import PUBLISHED, Access, Limits, Plan, Slot, plan
 from ..query.selection import DEFAULT_LIMIT, Selection
 from ..storage.database import ConstraintViolation, Database, Page, Read, Session, Write
@@ -118,6 +119,24 @@ class Repository:
         # One more, to know whether there is another page.
         page = await source.find(read, values, limit + 1)
         return with_cursor(page, limit, query.shape.sort)
+
+    async def explain(self, query: Query, access: Access) -> dict[str, Any]:
+        """Tell how a query is answered, in the place of the answer: for administrators.
+
+        Raises:
+            EnfyraError: AUTHORIZATION_ERROR for everybody else.
+        """
+        if not access.unpublished:
+            raise EnfyraError("AUTHORIZATION_ERROR", "explain is for administrators")
+        read = self.read(query.shape, access)
+        limit, offset = self.window(query)
+        values = read.plan.bind(query.values)
+        explanation = await self._database.explain(read, values, limit, offset)
+        return {
+            "plan": describe_plan(read.plan),
+            "statements": explanation.statements,
+            "database": explanation.plans,
+        }
 
     def window(self, query: Query) -> tuple[int, int]:
         """Give the limit and offset of a query's page."""

@@ -34,6 +34,19 @@ class Page:
     cursor: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a Plan is answered.
+
+    Attributes:
+        statements: What the database is asked, with placeholders for values.
+        plans: The database's own plan of each statement, as it gives it.
+    """
+
+    statements: Sequence[str]
+    plans: Sequence[Any]
+
+
 class Read(Protocol):
     """A Plan made ready for one database; kept and run again with other values."""
 
@@ -105,6 +118,10 @@ class Database(Session, Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """Run everything in the block in one transaction: all of it or nothing."""
+        ...
+
+    async def explain(self, read: Read, values: Values, limit: int, offset: int = 0) -> Explanation:
+        """Tell how a Plan is answered, without answering it."""
         ...
 
     def stream(

@@ -20,7 +20,7 @@ from ...query.ast import LISTS, Operator
 from ...query.commands import Delete, Insert, Update
 from ...query.plan import Comparison, Plan, Slot
 from ...query.selection import SelectedColumn, Selection
-from ..database import Page, Read, SchemaSession, Session, Values, Write
+from ..database import Explanation, Page, Read, SchemaSession, Session, Values, Write
 from ..physical import PhysicalTable
 from .dialect import Dialect
 from .driver import Driver, Outcome, Row, Runner, SchemaConnection
@@ -191,6 +191,22 @@ class SqlDatabase:
             row = await runner.fetch_row(rendered.text, rendered.arguments(values, bound, offset))
             return _page(read.plan, row)
         return await rendered.page(runner, values, bound, offset)
+
+    async def explain(self, read: Read, values: Values, limit: int, offset: int = 0) -> Explanation:
+        """Tell how a Plan is answered, without answering it."""
+        rendered: Any = read.of(values) if isinstance(read, SqlRead) else None
+        bound = limit if limit >= 0 else self._all_rows
+        if self.dialect.builds_json:
+            asked = [(rendered.text, rendered.arguments(values, bound, offset))]
+        else:
+            asked = rendered.asked(values, bound, offset)
+        plans = [
+            self.dialect.read_explanation(
+                await self.driver.fetch_rows(self.dialect.explain + text, arguments)
+            )
+            for text, arguments in asked
+        ]
+        return Explanation([text for text, _ in asked], plans)
 
     async def write(self, write: Write, values: Values) -> tuple[int, bytes | None]:
         """Run one write."""

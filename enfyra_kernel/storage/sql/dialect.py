@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import Dialect as SaDialect
 from sqlalchemy.sql.elements import ColumnElement
 
-from ...encoding import encode_json
+from ...encoding import decode_json, encode_json
 from ...metadata.tables import StoredColumn, Table
 from ...metadata.types import DOCUMENTS, TEXTS, ColumnType
 from ...metadata.values import length_of, precision_of
@@ -35,6 +35,7 @@ class Dialect(ABC):
         expands_lists: Whether a list in a filter becomes one parameter for each of its items.
         returning: Whether writes give back the rows they wrote.
         rows_at_once: How many records one statement inserts when nothing is to be given back.
+        explain: What stands in front of a statement to get the database's plan of it.
     """
 
     name: str
@@ -42,10 +43,15 @@ class Dialect(ABC):
     expands_lists: bool = False
     returning: bool = True
     rows_at_once: int = 5_000
+    explain: str = "EXPLAIN FORMAT=JSON "
     sa: SaDialect
 
     def adapt(self, facts: Mapping[str, str]) -> None:  # noqa: B027 - most need not
         """Take account of what the driver found out about the server."""
+
+    def read_explanation(self, rows: Sequence[Sequence[Any]]) -> Any:
+        """Give the database's plan out of what it answered: JSON, unless said otherwise."""
+        return decode_json(rows[0][0])
 
     # -- types ----------------------------------------------------------------------------------
 

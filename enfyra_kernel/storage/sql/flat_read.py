@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...encoding import encode_json
 from ...query.plan import Plan
 from ..database import Page, Values
 from .driver import Runner
-from .nesting import nested, related_reads
+from .nesting import asked_of, nested, related_reads
 from .prepared import padded
 from .render.figures import by_field
 from .render.layout import leaves
@@ -42,6 +43,14 @@ class FlatRead:
             return Page(encode_json(made))
         figures = await runner.fetch_row(self._figures.text, self._figures.arguments(values))
         return self._with_figures(encode_json(made), list(figures or ()))
+
+    def asked(self, values: Values, limit: Any, offset: int) -> list[tuple[str, Sequence[Any]]]:
+        """Give the statements with their arguments; those of relations to many for one key."""
+        values = padded(values, self._sizes)
+        asked = [(self._rows.text, self._rows.arguments(values, limit, offset))]
+        if self._figures is not None:
+            asked.append((self._figures.text, self._figures.arguments(values)))
+        return [*asked, *asked_of(self._related, values)]
 
     def _with_figures(self, rows: bytes, figures: list[Any]) -> Page:
         plan = self._plan

@@ -91,3 +91,13 @@ async def _fill(
     for row, record in zip(rows, await nested(runner, rows, build, below, values), strict=True):
         for listed in lists[row[0]]:
             listed.append(record)
+
+
+def asked_of(reads: Sequence[RelatedRead], values: Values) -> list[tuple[str, Sequence[Any]]]:
+    """Give the statements of relations to many, and of those below, as they are for one key."""
+    asked: list[tuple[str, Sequence[Any]]] = []
+    for read in reads:
+        statement, _, below = read.of(1)
+        asked.append((statement.text, statement.arguments([*values, [None]])))
+        asked += asked_of(below, values)
+    return asked

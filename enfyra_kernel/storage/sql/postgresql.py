@@ -35,6 +35,7 @@ class PostgresqlDialect(Dialect):
     """PostgreSQL through asyncpg."""
 
     name = "postgresql"
+    explain = "EXPLAIN (FORMAT JSON) "
 
     def __init__(self) -> None:
         self.sa = AsyncpgDialect()

@@ -45,9 +45,17 @@ class SqliteDialect(Dialect):
     """
 
     name = "sqlite"
+    explain = "EXPLAIN QUERY PLAN "
 
     def __init__(self) -> None:
         self.sa = PysqliteDialect(paramstyle="qmark")
+
+    def read_explanation(self, rows: Sequence[Sequence[Any]]) -> Any:
+        """Give SQLite's plan: a step a line, below what it is a part of."""
+        depths = {0: -1}
+        for number, parent, _, _ in rows:
+            depths[number] = depths.get(parent, -1) + 1
+        return ["  " * depths[number] + text for number, _, _, text in rows]
 
     def type_of(self, type_: ColumnType, options: Any = None) -> sa.types.TypeEngine[Any]:
         """Give the SQLAlchemy type that a column is created with."""

@@ -114,10 +114,15 @@ class Repository:
         limit, offset = self.window(query)
         values = read.plan.bind(query.values)
         source = session or self._database
-        if not query.shape.keyed:
-            return await source.find(read, values, limit, offset)
-        # One more, to know whether there is another page.
-        page = await source.find(read, values, limit + 1)
+        try:
+            if not query.shape.keyed:
+                return await source.find(read, values, limit, offset)
+            # One more, to know whether there is another page.
+            page = await source.find(read, values, limit + 1)
+        except ConstraintViolation as violation:
+            raise EnfyraError(
+                "INVALID_QUERY", "A figure of the query is larger than numbers can be"
+            ) from violation
         return with_cursor(page, limit, query.shape.sort)
 
     async def explain(self, query: Query, access: Access) -> dict[str, Any]:

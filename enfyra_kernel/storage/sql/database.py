@@ -92,7 +92,7 @@ class SqlDatabase:
         return SqlRead(plan, self._render_read, self._sized(plan.slots))
 
     def _render_read(self, plan: Plan, sizes: Sizes) -> Any:
-        if self.dialect.builds_json:
+        if self.dialect.builds_json_of(plan):
             return self._renderer.page(plan, sizes)
         return FlatRead(plan, self._renderer, sizes)
 
@@ -187,7 +187,7 @@ class SqlDatabase:
         """Give a page of records through a runner."""
         bound = limit if limit >= 0 else self._all_rows
         rendered = read.of(values)
-        if self.dialect.builds_json:
+        if not isinstance(rendered, FlatRead):
             row = await runner.fetch_row(rendered.text, rendered.arguments(values, bound, offset))
             return _page(read.plan, row)
         return await rendered.page(runner, values, bound, offset)
@@ -196,7 +196,7 @@ class SqlDatabase:
         """Tell how a Plan is answered, without answering it."""
         rendered: Any = read.of(values) if isinstance(read, SqlRead) else None
         bound = limit if limit >= 0 else self._all_rows
-        if self.dialect.builds_json:
+        if not isinstance(rendered, FlatRead):
             asked = [(rendered.text, rendered.arguments(values, bound, offset))]
         else:
             asked = rendered.asked(values, bound, offset)

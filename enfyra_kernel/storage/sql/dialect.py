@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import Dialect as SaDialect
 from sqlalchemy.sql.elements import ColumnElement
@@ -16,6 +17,7 @@ from ...metadata.types import DOCUMENTS, TEXTS, ColumnType
 from ...metadata.values import length_of, precision_of
 from ...query.ast import Function, Operator
 from ...query.folding import fold
+from ...query.plan import Plan
 from ...query.predicates import Measure
 
 Expression = ColumnElement[Any]
@@ -92,6 +94,17 @@ class Dialect(ABC):
     def json_text(self, value: Expression) -> Expression:
         """Give JSON as text."""
         return value
+
+    def converter(self, column: StoredColumn) -> Encoder | None:
+        """Give the function from what `json_value` gave to what is encoded; None to leave it so.
+
+        Only for answers that are made of flat rows.
+        """
+        return None
+
+    def builds_json_of(self, plan: Plan) -> bool:
+        """Say whether the database makes the JSON of an answer to a Plan itself."""
+        return self.builds_json
 
     def plain_value(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it is read into Python."""
@@ -194,6 +207,11 @@ def on_conflict(statement: Any, conflict: Sequence[str], columns: Sequence[str])
 def encode_document(value: Any) -> str:
     """Give a JSON value as the text that databases are handed."""
     return encode_json(value).decode()
+
+
+def raw_json(value: str | bytes) -> msgspec.Raw:
+    """Give JSON that is text already, so that it is taken over as it is."""
+    return msgspec.Raw(value.encode() if isinstance(value, str) else value)
 
 
 def text_literal(text: str) -> Expression:

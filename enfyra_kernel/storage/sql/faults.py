@@ -75,6 +75,15 @@ def explain_sqlite(error: Exception) -> Exception | None:
         return EnfyraError("DATABASE_FULL")
     if name == "SQLITE_INTERRUPT":
         return EnfyraError("DATABASE_TIMEOUT")
+    if text == "parser stack overflow":
+        return EnfyraError(
+            "INVALID_QUERY",
+            "The conditions are nested too deeply for SQLite",
+            hint="Ask in two steps: first for the related records, then for those of their keys",
+        )
+    if text == "user-defined function raised exception":
+        # The only one that does is `enfyra_overflow`.
+        return ConstraintViolation("range")
     if text.startswith(("no such table", "no such column")) or "has no column named" in text:
         return StaleDefinitionError(text)
     if name.startswith(("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_NOTADB")):
@@ -161,7 +170,7 @@ _MYSQL_KINDS = {
     1062: "unique", 1169: "unique", 1365: "unique", 1451: "reference", 1452: "reference",
     1216: "reference", 1217: "reference", 1048: "missing", 1364: "missing", 4025: "check",
     3819: "check",
-    1264: "range", 1406: "range", 1292: "range", 1366: "range",
+    1264: "range", 1690: "range", 1406: "range", 1292: "range", 1366: "range",
 }  # fmt: skip
 _MYSQL_ERRORS = {
     1205: "DATABASE_BUSY", 1969: "DATABASE_TIMEOUT",

@@ -15,7 +15,7 @@ from .render.figures import by_field
 from .render.layout import leaves
 from .render.renderer import Renderer
 from .render.scope import Sizes
-from .rows import builder, converter
+from .rows import builder
 
 
 class FlatRead:
@@ -25,13 +25,13 @@ class FlatRead:
         self._plan = plan
         self._sizes = sizes
         self._rows, layout = renderer.rows(plan, sizes)
-        self._build = builder(layout)
+        self._build = builder(layout, renderer.dialect.converter)
         self._related = related_reads(layout, renderer, sizes, len(plan.slots))
         self._figures = None
         self._converters: list[Any] = []
         if plan.filter_count or plan.total_count or plan.aggregates:
             self._figures, figures = renderer.figures(plan, sizes)
-            self._converters = [converter(leaf.column) for leaf in leaves(figures)]
+            self._converters = [renderer.dialect.converter(leaf.column) for leaf in leaves(figures)]
 
     async def page(self, runner: Runner, values: Values, limit: Any, offset: int) -> Page:
         """Give a page of records."""

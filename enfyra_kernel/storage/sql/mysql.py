@@ -12,8 +12,9 @@ from sqlalchemy.dialects.mysql.asyncmy import (
     dialect as AsyncmyDialect,  # noqa: N812 - SQLAlchemy exports the class in lower case
 )
 
+from ...encoding import decode_json
 from ...metadata.tables import StoredColumn
-from ...metadata.types import DOCUMENTS, INSTANTS, LONG_TEXTS, ColumnType
+from ...metadata.types import DOCUMENTS, INSTANTS, INTEGERS, LONG_TEXTS, ColumnType
 from ...query.ast import Operator
 from ...query.folding import fold
 from .dialect import (
@@ -24,6 +25,7 @@ from .dialect import (
     common_type,
     encode_document,
     number_literal,
+    raw_json,
     text_literal,
 )
 
@@ -54,6 +56,10 @@ class MysqlDialect(Dialect):
         """Take account of the server: MySQL has another name for the same collation."""
         if "mariadb" not in facts.get("version", "").lower():
             self.collation = "utf8mb4_0900_bin"
+
+    def read_explanation(self, rows: Sequence[Sequence[Any]]) -> Any:
+        """Give MariaDB's plan, whose JSON has quotes of conditions escaped as SQL has them."""
+        return decode_json(str(rows[0][0]).replace("\\'", "'"))
 
     def type_of(self, type_: ColumnType, options: Any = None) -> sa.types.TypeEngine[Any]:
         """Give the SQLAlchemy type that a column is created with."""
@@ -88,6 +94,17 @@ class MysqlDialect(Dialect):
             # Python would write a small one as 1E-7.
             return sa.cast(value, mysql.CHAR())
         return value
+
+    def converter(self, column: StoredColumn) -> Encoder | None:
+        """Give the function from what `json_value` gave to what is encoded as JSON."""
+        if column.type is ColumnType.BOOLEAN:
+            return bool
+        if column.type in DOCUMENTS:
+            return raw_json
+        if column.type in INSTANTS:
+            return _instant
+        # The sum of integers comes as a decimal.
+        return _integer if column.type in INTEGERS else None
 
     def json_object(self, pairs: Sequence[tuple[str, Expression]]) -> Expression:
         """Not used: `builds_json` is False."""
@@ -178,6 +195,15 @@ _JSON_TABLE = {
     ColumnType.TIMESTAMP: "DATETIME(6)",
     ColumnType.UUID: "CHAR(36)",
 }
+
+
+def _instant(value: str) -> str:
+    """Finish what the statement formatted: no trailing zeros, and the zone."""
+    return value.rstrip("0").rstrip(".") + "+00:00" if "." in value else value + "+00:00"
+
+
+def _integer(value: Any) -> int:
+    return value if type(value) is int else int(value)
 
 
 def _json_item(value: Any) -> Any:

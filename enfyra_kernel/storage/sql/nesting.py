@@ -41,7 +41,11 @@ class RelatedRead:
         if found is None:
             statement, layout = self.renderer.related(self.part, sizes, self.slots)
             below = related_reads(layout, self.renderer, self.sizes, self.slots)
-            found = self.rendered[sizes] = (statement, builder(layout, first=1), below)
+            found = self.rendered[sizes] = (
+                statement,
+                builder(layout, self.renderer.dialect.converter, 1),
+                below,
+            )
         return found
 
 

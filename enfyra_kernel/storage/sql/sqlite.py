@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.pysqlite import (
@@ -16,7 +17,9 @@ from ...metadata.tables import StoredColumn
 from ...metadata.types import DOCUMENTS, INSTANTS, ColumnType
 from ...metadata.values import precision_of
 from ...query.ast import Function, Operator
+from ...query.plan import Plan
 from ...query.predicates import Measure
+from ...query.selection import Selected, SelectedColumn, SelectedMany, Selection
 from .dialect import (
     JSON_KEY_LIMIT,
     Dialect,
@@ -26,6 +29,7 @@ from .dialect import (
     encode_document,
     number_literal,
     on_conflict,
+    raw_json,
     text_literal,
 )
 
@@ -33,6 +37,8 @@ from .dialect import (
 FOREIGN_INSTANT = "sqlite:datetime"
 # Sums of 64-bit integers, which may have more bits than SQLite's integers.
 EXACT = "sqlite:exact"
+# Before 3.46, SQLite's parser has a stack of 100. Measured: a statement with these fits.
+MANY, ONE, MAX_WEIGHT = 20, 9, 66
 # SQLite keeps decimals as 64-bit floats, which are exact up to so many digits.
 MAX_PRECISION = 15
 
@@ -98,6 +104,17 @@ class SqliteDialect(Dialect):
             case _:
                 return self.plain_value(value, column)
 
+    def converter(self, column: StoredColumn) -> Encoder | None:
+        """Give the function from what `json_value` gave to what is encoded as JSON."""
+        if column.native == EXACT:
+            return _digits
+        made = column.type in {ColumnType.BOOLEAN, ColumnType.FLOAT} or column.type in DOCUMENTS
+        return raw_json if made else None
+
+    def builds_json_of(self, plan: Plan) -> bool:
+        """Say whether SQLite makes the JSON of an answer: its parser bears so many levels only."""
+        return _weight(plan.selection) <= MAX_WEIGHT
+
     def plain_value(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it is read into Python."""
         if column.type is ColumnType.DECIMAL:
@@ -128,8 +145,13 @@ class SqliteDialect(Dialect):
         longer = sa.func.printf(text_literal("%!.18g"), value)
         same = sa.cast(short, sa.REAL) == value
         usual = sa.func.abs(value).between(sa.literal_column("1e-100"), sa.literal_column("1e100"))
+        infinite = sa.func.abs(value) > sa.literal_column("1.7976931348623157e308")
         return sa.case(
-            (self.is_absent(value), sa.null()), (same & usual, short), (usual, exact), else_=longer
+            (self.is_absent(value), sa.null()),
+            (same & usual, short),
+            (usual, exact),
+            (infinite, sa.func.enfyra_overflow()),
+            else_=longer,
         )
 
     def json_object(self, pairs: Sequence[tuple[str, Expression]]) -> Expression:
@@ -203,6 +225,9 @@ class SqliteDialect(Dialect):
         """Give the sum of a column's values; beyond 64 bits, SQLite's own fails."""
         if column.type is ColumnType.BIGINT:
             return sa.func.enfyra_sum(value)
+        if column.type is ColumnType.DECIMAL:
+            _, scale = precision_of(column.options)
+            return sa.func.round(sa.func.sum(value), number_literal(scale))
         return sa.func.sum(value)
 
     def figure_column(self, measure: Measure) -> StoredColumn:
@@ -220,6 +245,21 @@ class SqliteDialect(Dialect):
     def upsert(self, statement: Any, conflict: Sequence[str], columns: Sequence[str]) -> Any:
         """Make an insert update the record that is already there."""
         return on_conflict(statement, conflict, columns)
+
+
+def _weight(selection: Selection) -> int:
+    """Give the most levels on SQLite's parser stack that a selection needs."""
+    return max((_weight_of(one) for one in selection), default=0)
+
+
+def _weight_of(one: Selected) -> int:
+    if isinstance(one, SelectedColumn):
+        return 0
+    return (MANY if isinstance(one, SelectedMany) else ONE) + _weight(one.selection)
+
+
+def _digits(value: int | str) -> msgspec.Raw:
+    return raw_json(str(value))
 
 
 def _isoformat(value: Any) -> str:

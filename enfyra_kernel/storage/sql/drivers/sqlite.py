@@ -43,6 +43,11 @@ class _Write(NamedTuple):
     result: asyncio.Future[Outcome]
 
 
+def _overflow() -> None:
+    """Refuse a number that is none, as other databases do."""
+    raise ValueError
+
+
 class _ExactSum:
     """Sums integers of any size: a number as long as SQLite has one, else its digits."""
 
@@ -112,6 +117,7 @@ class SqliteDriver:
         )
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
         connection.create_function("enfyra_fold", 1, _fold, deterministic=True)
+        connection.create_function("enfyra_overflow", 0, _overflow)
         connection.create_aggregate("enfyra_sum", 1, _ExactSum)  # pyright: ignore[reportArgumentType]
         self._opened.append(connection)
         return connection

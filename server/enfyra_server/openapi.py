@@ -36,13 +36,37 @@ _PARAMETERS: list[Json] = [
         (
             "filter",
             f"Conditions as JSON, such as `{{\"status\":{{\"_eq\":\"draft\"}}}}`. Operators: "
-            f"{_OPERATORS}, _is_null, _is_not_null, _and, _or, _not. Relations nest.",
+            f"{_OPERATORS}, _is_null, _is_not_null, _and, _or, _not. Relations nest, and those to "
+            "many have _count, _sum, _avg, _min and _max.",
             {"type": "string"},
         ),
-        ("sort", "Fields, separated by commas; `-` in front for descending.", {"type": "string"}),
+        (
+            "sort",
+            "Fields, separated by commas; `-` in front for descending. Also `_count(posts)`, "
+            "`_min(posts.views)`, `_max(posts.views)`.",
+            {"type": "string"},
+        ),
         ("fields", "Fields to show; `*`, `author.name`, `-content`.", {"type": "string"}),
-        ("deep", "What to show of relations, as JSON.", {"type": "string"}),
+        ("include", "Relations to show with all of their fields.", {"type": "string"}),
+        (
+            "deep",
+            "What to load of relations, as JSON: fields, filter, sort, limit, page, deep of each.",
+            {"type": "string"},
+        ),
+        (
+            "aggregate",
+            "Figures over all records that meet the filter, as JSON, such as "
+            "`{\"views\":{\"sum\":true}}`.",
+            {"type": "string"},
+        ),
+        ("dimensions", "Fields to group by, in the place of records.", {"type": "string"}),
+        ("measures", "Figures of each group: `count`, `sum(views)`.", {"type": "string"}),
         ("meta", "`filterCount`, `totalCount` or `*`.", {"type": "string"}),
+        (
+            "cursor",
+            "Empty for the first page, then `meta.cursor` of the page before.",
+            {"type": "string"},
+        ),
         ("limit", "Rows in a page; 0 for all.", {"type": "integer", "minimum": 0, "default": 10}),
         ("page", "The page, from 1.", {"type": "integer", "minimum": 1, "default": 1}),
     )
@@ -194,8 +218,13 @@ def _envelope(table: Table, method: str) -> Json:
         rows = {"type": "array", "items": {"$ref": f"#/components/schemas/{table.name}"}}
         properties["data"] = rows
     if method == "GET":
-        counts = {"totalCount": {"type": "integer"}, "filterCount": {"type": "integer"}}
-        properties["meta"] = {"type": "object", "properties": counts}
+        meta = {
+            "totalCount": {"type": "integer"},
+            "filterCount": {"type": "integer"},
+            "aggregate": {"type": "object"},
+            "cursor": {"type": ["string", "null"]},
+        }
+        properties["meta"] = {"type": "object", "properties": meta}
     return {"type": "object", "properties": properties}
 
 

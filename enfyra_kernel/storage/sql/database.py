@@ -27,7 +27,7 @@ from .driver import Driver, Outcome, Row, Runner, SchemaConnection
 from .flat_read import FlatRead
 from .inspection import inspect_tables
 from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, sizes_of
-from .render.renderer import Renderer, comes_back, joined
+from .render.renderer import Renderer, comes_back, is_new, joined
 from .render.scope import Sizes
 from .statement import Statement
 
@@ -140,7 +140,7 @@ class SqlDatabase:
     ) -> SqlWrite:
         if selection is None:
             return write
-        if self._gives_back(selection, command.table):
+        if self._gives_back(selection, command):
             write.returning = True
             return write
         # The write gives back nothing, or only the key: the records are read in a second step.
@@ -169,11 +169,12 @@ class SqlDatabase:
         )
         return write
 
-    def _gives_back(self, selection: Selection, table: Table) -> bool:
+    def _gives_back(self, selection: Selection, command: Insert | Update) -> bool:
         """Say whether a statement that writes can give back a selection of what it wrote."""
+        new = is_new(command)
         if self.dialect.name == "postgresql":
-            return not comes_back(selection, table)
-        return self.dialect.returning and not joined(selection)
+            return not comes_back(selection, command.table, new=new)
+        return self.dialect.returning and not joined(selection, new=new)
 
     # -- running --------------------------------------------------------------------------------
 

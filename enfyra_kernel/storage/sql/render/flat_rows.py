@@ -35,6 +35,7 @@ class FlatRows:
         table: What it holds.
         place: The order whose values each row shall have, in a list by the name of `PLACE`.
         source: What to select from, where that is more than the base.
+        new: Whether the records are so new that no other one is related to them.
 
     Attributes:
         layout: How the rows nest.
@@ -49,7 +50,9 @@ class FlatRows:
         *,
         place: Sequence[Ordering] = (),
         source: From | None = None,
+        new: bool = False,
     ) -> None:
+        self._new = new
         self._scope = scope
         self._base = base
         self._table = table
@@ -83,11 +86,11 @@ class FlatRows:
 
     def pairs(self) -> list[tuple[str, Expression]]:
         """Give names and JSON values, made of the columns themselves."""
-        return self._pairs(self.layout, self._columns.__getitem__, None)
+        return self._all_pairs(self._columns.__getitem__, None)
 
     def pairs_over(self, rows: sa.Subquery) -> list[tuple[str, Expression]]:
         """Give names and JSON values, made of a subquery of the flat rows."""
-        return self._pairs(self.layout, lambda label: rows.c[label], rows.name)
+        return self._all_pairs(lambda label: rows.c[label], rows.name)
 
     def value(
         self, joins: Sequence[Relation], targets: Sequence[Table], column: StoredColumn
@@ -182,6 +185,18 @@ class FlatRows:
         return alias
 
     # -- JSON -----------------------------------------------------------------------------------
+
+    def _all_pairs(
+        self, value_of: Callable[[str], Expression], rows: str | None
+    ) -> list[tuple[str, Expression]]:
+        dialect = self._scope.dialect
+        nothing = dialect.json_value(dialect.json_array([]), NESTED)
+        return [
+            (part.name, nothing)
+            if self._new and isinstance(part, Many)
+            else (part.name, self._json(part, value_of, rows))
+            for part in self.layout
+        ]
 
     def _pairs(
         self, layout: Layout, value_of: Callable[[str], Expression], rows: str | None

@@ -194,25 +194,33 @@ class Renderer:
         selection = command.selection
         if selection is None or not self.dialect.returning:
             return statement
-        if joined(selection):
+        new = is_new(command)
+        if joined(selection, new=new):
             written = statement.returning(*table.c).cte("w")
-            flat = FlatRows(scope, written, command.table, selection)
+            flat = FlatRows(scope, written, command.table, selection, new=new)
             pairs = flat.pairs_over(flat.select().subquery("r"))
             return sa.select(sa.cast(self.dialect.json_object(pairs), sa.Text).label("data"))
-        pairs = FlatRows(scope, table, command.table, selection).pairs()
+        pairs = FlatRows(scope, table, command.table, selection, new=new).pairs()
         return statement.returning(sa.cast(self.dialect.json_object(pairs), sa.Text).label("data"))
 
 
-def joined(selection: Selection) -> bool:
+def is_new(command: Insert | Update) -> bool:
+    """Say whether a command writes records that no other one can be related to yet."""
+    return isinstance(command, Insert) and not command.conflict
+
+
+def joined(selection: Selection, *, new: bool = False) -> bool:
     """Say whether a selection needs more than the record's own table."""
-    return any(_needs_rows(one) for one in selection)
+    return any(_needs_rows(one, new=new) for one in selection)
 
 
-def _needs_rows(one: Selected) -> bool:
-    return isinstance(one, SelectedMany) or (isinstance(one, SelectedOne) and not one.key_only)
+def _needs_rows(one: Selected, *, new: bool) -> bool:
+    if isinstance(one, SelectedMany):
+        return not new
+    return isinstance(one, SelectedOne) and not one.key_only
 
 
-def comes_back(selection: Selection, table: Table) -> bool:
+def comes_back(selection: Selection, table: Table, *, new: bool = False) -> bool:
     """Say whether the relations of a selection lead back to a table.
 
     The statement that writes it would show those records as they were before.
@@ -220,7 +228,7 @@ def comes_back(selection: Selection, table: Table) -> bool:
     return any(
         one.target.name == table.name or comes_back(one.selection, table)
         for one in selection
-        if not isinstance(one, SelectedColumn) and _needs_rows(one)
+        if not isinstance(one, SelectedColumn) and _needs_rows(one, new=new)
     )
 
 

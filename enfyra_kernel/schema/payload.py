@@ -6,9 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ..errors import EnfyraError, did_you_mean
 from ..metadata.types import LONG_TEXTS, ColumnType, OnDelete, RelationKind
 from ..metadata.values import reader
+from .raw import (
+    ABSENT,
+    Problems,
+    check_keys,
+    choice_of,
+    flag_of,
+    id_of,
+    list_of,
+    object_of,
+    place_of,
+    present,
+    reference_of,
+    text_of,
+    was_of,
+    with_newer_spelling,
+)
 
 MAX_VARCHAR = 16_000
 MAX_ENUM_VALUE = 255
@@ -29,29 +44,6 @@ RELATION_KEYS = (
     "isNullable", "onDelete", "isPublished", "isUpdatable", "description", "metadata",
     "sourceTable",
 )  # fmt: skip
-# What answers hold and clients send back unchanged.
-IGNORED_KEYS = frozenset(
-    {"createdAt", "updatedAt", "isSystem", "id", "isAdopted", "physicalName", "physicalType",
-     "foreignKeyColumn", "referencedColumn", "constraintName", "junctionTableName",
-     "junctionSourceColumn", "junctionTargetColumn", "isEncrypted", "inverse", "routes"}
-)  # fmt: skip
-ABSENT: Any = object()
-
-
-class Problems:
-    """Collects what is wrong, each with its place."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-
-    def add(self, place: str, problem: str) -> None:
-        """Note a problem."""
-        self.found.append(f"{place} {problem}" if place else problem)
-
-    def check(self, code: str = "VALIDATION_ERROR") -> None:
-        """Raise what was found, if anything."""
-        if self.found:
-            raise EnfyraError(code, problems=self.found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,20 +83,20 @@ class TableInput:
 
 def read_table(source: Any, problems: Problems) -> TableInput:
     """Read the definition of a table; problems are collected."""
-    raw = _object(source, "the body", problems)
-    _known_keys(raw, TABLE_KEYS, "", problems)
+    raw = object_of(source, "the body", problems)
+    check_keys(raw, TABLE_KEYS, "", problems)
     values = {
         "name": raw.get("name", ABSENT),
-        "alias": _text(raw, "alias", "", problems),
-        "description": _text(raw, "description", "", problems),
-        "isSingleRecord": _flag(raw, "isSingleRecord", "", problems),
-        "validateBody": _flag(raw, "validateBody", "", problems),
+        "alias": text_of(raw, "alias", "", problems),
+        "description": text_of(raw, "description", "", problems),
+        "isSingleRecord": flag_of(raw, "isSingleRecord", "", problems),
+        "validateBody": flag_of(raw, "validateBody", "", problems),
         "metadata": raw.get("metadata", ABSENT),
     }
-    columns = _list(raw, "columns", problems)
-    relations = _list(raw, "relations", problems)
+    columns = list_of(raw, "columns", problems)
+    relations = list_of(raw, "relations", problems)
     return TableInput(
-        values=_present(values),
+        values=present(values),
         columns=None
         if columns is None
         else tuple(
@@ -118,60 +110,60 @@ def read_table(source: Any, problems: Problems) -> TableInput:
         ),
         uniques=_groups(raw, "uniques", problems),
         indexes=_groups(raw, "indexes", problems),
-        adopt=_flag(raw, "adopt", "", problems) is True,
+        adopt=flag_of(raw, "adopt", "", problems) is True,
     )
 
 
 def read_column(source: Any, place: str, problems: Problems) -> ColumnInput:
     """Read the definition of a column."""
-    raw = _object(source, place, problems)
-    place = _named(place, raw.get("name"))
-    raw = _with_newer_spelling(raw)
-    _known_keys(raw, COLUMN_KEYS, place, problems)
+    raw = object_of(source, place, problems)
+    place = place_of(place, raw.get("name"))
+    raw = with_newer_spelling(raw)
+    check_keys(raw, COLUMN_KEYS, place, problems)
     values = {
         "name": _name(raw, "name", place, problems),
-        "type": _choice(raw, "type", ColumnType, place, problems),
+        "type": choice_of(raw, "type", ColumnType, place, problems),
         "options": raw.get("options", ABSENT),
         "defaultValue": raw.get("defaultValue", ABSENT),
         "metadata": raw.get("metadata", ABSENT),
-        "description": _text(raw, "description", place, problems),
-        "placeholder": _text(raw, "placeholder", place, problems),
+        "description": text_of(raw, "description", place, problems),
+        "placeholder": text_of(raw, "placeholder", place, problems),
     }
     for key in ("isPrimary", "isGenerated", "isNullable", "isUpdatable", "isPublished"):
-        values[key] = _flag(raw, key, place, problems)
-    if _flag(raw, "isEncrypted", place, problems) is True:
+        values[key] = flag_of(raw, key, place, problems)
+    if flag_of(raw, "isEncrypted", place, problems) is True:
         problems.add(place, "isEncrypted is not available in this version")
     return ColumnInput(
-        id=_id(raw, place, problems),
-        was=_was(raw, place, problems),
-        values=_present(values),
+        id=id_of(raw, place, problems),
+        was=was_of(raw, place, problems),
+        values=present(values),
         place=place,
     )
 
 
 def read_relation(source: Any, place: str, problems: Problems) -> RelationInput:
     """Read the definition of a relation."""
-    raw = _object(source, place, problems)
-    place = _named(place, raw.get("propertyName"))
-    raw = _with_newer_spelling(raw)
-    _known_keys(raw, RELATION_KEYS, place, problems)
+    raw = object_of(source, place, problems)
+    place = place_of(place, raw.get("propertyName"))
+    raw = with_newer_spelling(raw)
+    check_keys(raw, RELATION_KEYS, place, problems)
     values = {
         "propertyName": _name(raw, "propertyName", place, problems),
-        "type": _choice(raw, "type", RelationKind, place, problems),
-        "onDelete": _choice(raw, "onDelete", OnDelete, place, problems, nullable=True),
+        "type": choice_of(raw, "type", RelationKind, place, problems),
+        "onDelete": choice_of(raw, "onDelete", OnDelete, place, problems, nullable=True),
         "metadata": raw.get("metadata", ABSENT),
-        "description": _text(raw, "description", place, problems),
+        "description": text_of(raw, "description", place, problems),
     }
     for key in ("isNullable", "isPublished", "isUpdatable"):
-        values[key] = _flag(raw, key, place, problems)
-    inverse = _text(raw, "inversePropertyName", place, problems)
+        values[key] = flag_of(raw, key, place, problems)
+    inverse = text_of(raw, "inversePropertyName", place, problems)
     return RelationInput(
-        id=_id(raw, place, problems),
-        was=_was(raw, place, problems),
-        target=_reference(raw, "targetTable", place, problems),
+        id=id_of(raw, place, problems),
+        was=was_of(raw, place, problems),
+        target=reference_of(raw, "targetTable", place, problems),
         inverse=None if inverse is ABSENT else inverse,
-        mapped_by=_reference(raw, "mappedBy", place, problems),
-        values=_present(values),
+        mapped_by=reference_of(raw, "mappedBy", place, problems),
+        values=present(values),
         place=place,
     )
 
@@ -244,40 +236,6 @@ def can_be_unique(type_: ColumnType) -> bool:
     return type_ not in LONG_TEXTS | {ColumnType.SIMPLE_JSON, ColumnType.ARRAY_SELECT}
 
 
-# -- parts of the raw input -----------------------------------------------------------------------
-
-
-def _object(source: Any, place: str, problems: Problems) -> Mapping[str, Any]:
-    if isinstance(source, Mapping):
-        return cast("Mapping[str, Any]", source)
-    problems.add(place, "must be an object")
-    problems.check()
-    return {}
-
-
-def _named(place: str, name: Any) -> str:
-    return f"{place} ({name})" if isinstance(name, str) and len(name) < 80 else place
-
-
-def _with_newer_spelling(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "isHidden" not in raw:
-        return raw
-    rest = {key: value for key, value in raw.items() if key != "isHidden"}
-    return {"isPublished": raw["isHidden"] is not True, **rest}
-
-
-def _known_keys(
-    raw: Mapping[str, Any], known: tuple[str, ...], place: str, problems: Problems
-) -> None:
-    for key in raw:
-        if key not in known and key not in IGNORED_KEYS:
-            problems.add(place, f"knows no '{key}'.{did_you_mean(key, known)}".strip())
-
-
-def _present(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not ABSENT}
-
-
 def _name(raw: Mapping[str, Any], key: str, place: str, problems: Problems) -> Any:
     """Read a field's name; whether it is a good one is seen when the whole table is there."""
     value = raw.get(key, ABSENT)
@@ -287,83 +245,10 @@ def _name(raw: Mapping[str, Any], key: str, place: str, problems: Problems) -> A
     return value
 
 
-def _text(raw: Mapping[str, Any], key: str, place: str, problems: Problems) -> Any:
-    value = raw.get(key, ABSENT)
-    if value is ABSENT or value is None or isinstance(value, str):
-        return value
-    problems.add(place, f"{key} must be a text".strip())
-    return ABSENT
-
-
-def _flag(raw: Mapping[str, Any], key: str, place: str, problems: Problems) -> Any:
-    value = raw.get(key, ABSENT)
-    if value is ABSENT or isinstance(value, bool):
-        return value
-    problems.add(place, f"{key} must be true or false".strip())
-    return ABSENT
-
-
-def _choice(
-    raw: Mapping[str, Any],
-    key: str,
-    kind: type[ColumnType | RelationKind | OnDelete],
-    place: str,
-    problems: Problems,
-    *,
-    nullable: bool = False,
-) -> Any:
-    value = raw.get(key, ABSENT)
-    if value is ABSENT or (value is None and nullable):
-        return value
-    values = [one.value for one in kind]
-    if value in values:
-        return kind(value)
-    hint = did_you_mean(value, values) if isinstance(value, str) else ""
-    problems.add(place, f"{key} must be one of {', '.join(values)}.{hint}")
-    return ABSENT
-
-
-def _id(raw: Mapping[str, Any], place: str, problems: Problems) -> int | None:
-    value = raw.get("id")
-    if value is None or type(value) is int:
-        return value
-    problems.add(place, "id must be a number")
-    return None
-
-
-def _was(raw: Mapping[str, Any], place: str, problems: Problems) -> str | None:
-    value = _text(raw, "was", place, problems)
-    return value if isinstance(value, str) else None
-
-
-def _reference(
-    raw: Mapping[str, Any], key: str, place: str, problems: Problems
-) -> int | str | None:
-    """Read an id, a name, or an object that holds one of them."""
-    value = raw.get(key)
-    if isinstance(value, Mapping):
-        named = cast("Mapping[str, Any]", value)
-        value = named.get("id", named.get("name", named.get("propertyName")))
-    if value is None or isinstance(value, str) or type(value) is int:
-        return value
-    problems.add(place, f"{key} must be an id, a name, or an object with one of them")
-    return None
-
-
-def _list(raw: Mapping[str, Any], key: str, problems: Problems) -> list[Any] | None:
-    value = raw.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, list):
-        problems.add(key, "must be a list")
-        return None
-    return cast("list[Any]", value)
-
-
 def _groups(
     raw: Mapping[str, Any], key: str, problems: Problems
 ) -> tuple[tuple[str, ...], ...] | None:
-    groups = _list(raw, key, problems)
+    groups = list_of(raw, key, problems)
     if groups is None:
         return None
     result: list[tuple[str, ...]] = []

@@ -190,7 +190,8 @@ class Kernel:
     # -- other instances ------------------------------------------------------------------------
 
     async def _load_catalog(self) -> Catalog:
-        loaded = await self._source.load(EVERYTHING)
+        # An older version's rules may have other columns than this one's.
+        loaded = await self._source.load(EVERYTHING, rules=False)
         return Catalog(loaded.tables)
 
     async def _announce(self, change: DefinitionChange, version: int) -> None:

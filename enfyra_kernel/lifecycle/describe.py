@@ -114,4 +114,5 @@ def _describe_relation(relation: Relation, snapshot: Snapshot, access: Access) -
         "isUpdatable": relation.updatable,
         "description": definition.description,
         "foreignKeyColumn": relation.foreign_key if relation.owning else None,
+        "rules": msgspec.to_builtins(definition.rules),
     }

@@ -184,7 +184,7 @@ class SystemCrud(Crud):
 
 
 class DefinitionCrud(Crud):
-    """CRUD on tables, columns and relations: the same planner and lock for all three.
+    """CRUD on tables, columns, relations and rules: the same planner and lock for all four.
 
     Answers hold the definition's row; with `?preview=true`, what the change would do.
     """
@@ -199,6 +199,7 @@ class DefinitionCrud(Crud):
             "table_definition": self._definitions.create_table,
             "column_definition": self._definitions.create_column,
             "relation_definition": self._definitions.create_relation,
+            "column_rule_definition": self._definitions.create_rule,
         }
         changed = await makers[context.table.name](await context.json(), **self._options(context))
         return await self._answer(context, changed, status=201)
@@ -209,6 +210,7 @@ class DefinitionCrud(Crud):
             "table_definition": self._definitions.update_table,
             "column_definition": self._definitions.update_column,
             "relation_definition": self._definitions.update_relation,
+            "column_rule_definition": self._definitions.update_rule,
         }
         changed = await changers[context.table.name](
             self._id(context), await context.json(), **self._options(context)
@@ -230,6 +232,7 @@ class DefinitionCrud(Crud):
             "table_definition": self._definitions.drop_table,
             "column_definition": self._definitions.drop_column,
             "relation_definition": self._definitions.drop_relation,
+            "column_rule_definition": self._definitions.drop_rule,
         }
         changed = await droppers[context.table.name](self._id(context), **self._options(context))
         if changed.id is None:

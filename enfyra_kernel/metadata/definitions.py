@@ -17,6 +17,24 @@ from .types import ColumnType, OnDelete, RelationKind
 Group = tuple[str, ...]
 
 
+class RuleDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A rule that the values of a column, or the records of a relation, have to meet.
+
+    Attributes:
+        id: The row's id; negative while the definition has not been written yet.
+        rule_type: The kind of rule, a `RuleType` unless it was stored before rules were checked.
+        value: `{"v": 5}`; for a pattern, `{"v": "^[a-z]+$", "flags": "i"}`.
+        message: What people are told instead of our own words.
+    """
+
+    id: int = -1
+    rule_type: str
+    value: Any = None
+    message: str | None = None
+    is_enabled: bool = True
+    description: str | None = None
+
+
 class ColumnDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A column of a table.
 
@@ -26,10 +44,12 @@ class ColumnDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
             `precision` and `scale`.
         is_published: Whether anybody but an administrator may see it.
         is_generated: Whether the database or the server makes the value.
+        is_encrypted: Whether values are stored encrypted; it never changes.
         is_secret: Whether not even an administrator may see it. Declared in code only.
         physical_name: The column's name in the database, where an adopted table has another one.
         physical_type: The database's own type, where an adopted table has one that we would not
             have chosen.
+        rules: What values have to meet beside the type.
     """
 
     id: int = -1
@@ -50,6 +70,7 @@ class ColumnDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     metadata: Any = None
     physical_name: str | None = None
     physical_type: str | None = None
+    rules: tuple[RuleDefinition, ...] = ()
 
     @property
     def physical(self) -> str:
@@ -64,6 +85,7 @@ class RelationDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="came
         source: The id of the table that has the property.
         target: The id of the table that it refers to.
         mapped_by: The id of the owning side's definition; None on the owning side itself.
+        rules: How many records a relation to many may have.
     """
 
     id: int = -1
@@ -85,6 +107,7 @@ class RelationDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="came
     junction_table_name: str | None = None
     junction_source_column: str | None = None
     junction_target_column: str | None = None
+    rules: tuple[RuleDefinition, ...] = ()
 
     @property
     def owning(self) -> bool:

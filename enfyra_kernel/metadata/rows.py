@@ -8,7 +8,13 @@ from typing import Any
 
 import msgspec
 
-from .definitions import ColumnDefinition, RelationDefinition, RouteDefinition, TableDefinition
+from .definitions import (
+    ColumnDefinition,
+    RelationDefinition,
+    RouteDefinition,
+    RuleDefinition,
+    TableDefinition,
+)
 from .system import SECRETS
 from .types import OnDelete, RelationKind
 
@@ -68,6 +74,19 @@ class RelationRow(msgspec.Struct, frozen=True, rename="camel"):
     mapped_by: Ref | None
 
 
+class RuleRow(msgspec.Struct, frozen=True, rename="camel"):
+    """A row of `column_rule_definition`."""
+
+    id: int
+    rule_type: str
+    value: Any
+    message: str | None
+    is_enabled: bool
+    description: str | None
+    column: Ref | None
+    relation: Ref | None
+
+
 class RouteRow(msgspec.Struct, frozen=True, rename="camel"):
     """A row of `route_definition`."""
 
@@ -98,18 +117,24 @@ def assemble_tables(
     tables: Iterable[TableRow],
     columns: Iterable[tuple[int, ColumnDefinition]],
     relations: Iterable[RelationRow],
+    rules: Iterable[RuleRow] = (),
 ) -> dict[int, TableDefinition]:
-    """Put tables together with their columns and relations, each in the order of their ids.
+    """Put tables together with columns, relations and rules, each in the order of their ids.
 
     Args:
         columns: With the id of the table that each belongs to.
     """
     column_rows: defaultdict[int, list[ColumnDefinition]] = defaultdict(list)
-    relation_rows: defaultdict[int, list[RelationRow]] = defaultdict(list)
+    relation_rows: defaultdict[int, list[RelationDefinition]] = defaultdict(list)
+    of_columns, of_relations = _rules_by_field(rules)
     for table, column in columns:
+        if column.id in of_columns:
+            column = msgspec.structs.replace(column, rules=of_columns[column.id])
         column_rows[table].append(column)
     for relation in relations:
-        relation_rows[relation.source_table.id].append(relation)
+        relation_rows[relation.source_table.id].append(
+            _relation(relation, of_relations.get(relation.id, ()))
+        )
     return {
         row.id: TableDefinition(
             id=row.id,
@@ -125,7 +150,7 @@ def assemble_tables(
             validate_body=row.validate_body,
             physical_name=row.physical_name,
             columns=_ordered_columns(row.name, column_rows[row.id]),
-            relations=tuple(map(_relation, sorted(relation_rows[row.id], key=lambda one: one.id))),
+            relations=tuple(sorted(relation_rows[row.id], key=lambda one: one.id)),
         )
         for row in tables
     }
@@ -154,7 +179,29 @@ def _ordered_columns(table: str, rows: list[ColumnDefinition]) -> tuple[ColumnDe
     )
 
 
-def _relation(row: RelationRow) -> RelationDefinition:
+def _rules_by_field(
+    rows: Iterable[RuleRow],
+) -> tuple[dict[int, tuple[RuleDefinition, ...]], dict[int, tuple[RuleDefinition, ...]]]:
+    """Give the rules of columns, and those of relations, by the field's id."""
+    of_columns: dict[int, tuple[RuleDefinition, ...]] = {}
+    of_relations: dict[int, tuple[RuleDefinition, ...]] = {}
+    for row in rows:
+        owner = row.column or row.relation
+        rule = RuleDefinition(
+            id=row.id,
+            rule_type=row.rule_type,
+            value=row.value,
+            message=row.message,
+            is_enabled=row.is_enabled,
+            description=row.description,
+        )
+        if owner is not None:
+            rules = of_columns if row.column is not None else of_relations
+            rules[owner.id] = (*rules.get(owner.id, ()), rule)
+    return of_columns, of_relations
+
+
+def _relation(row: RelationRow, rules: tuple[RuleDefinition, ...]) -> RelationDefinition:
     return RelationDefinition(
         id=row.id,
         type=row.type,
@@ -175,6 +222,7 @@ def _relation(row: RelationRow) -> RelationDefinition:
         junction_table_name=row.junction_table_name,
         junction_source_column=row.junction_source_column,
         junction_target_column=row.junction_target_column,
+        rules=rules,
     )
 
 

@@ -34,6 +34,8 @@ TEXTS = LONG_TEXTS | {ColumnType.VARCHAR, ColumnType.ENUM}
 INSTANTS = frozenset({ColumnType.DATETIME, ColumnType.TIMESTAMP})
 DATES = INSTANTS | {ColumnType.DATE}
 DOCUMENTS = frozenset({ColumnType.SIMPLE_JSON, ColumnType.ARRAY_SELECT})
+# How long a choice's ciphertext is would tell which one it is.
+ENCRYPTABLE = LONG_TEXTS | NUMBERS | DATES | {ColumnType.VARCHAR, ColumnType.SIMPLE_JSON}
 
 
 class RelationKind(StrEnum):
@@ -69,3 +71,16 @@ class OnDelete(StrEnum):
     CASCADE = "CASCADE"
     RESTRICT = "RESTRICT"
     SET_NULL = "SET NULL"
+
+
+class RuleType(StrEnum):
+    """What a column rule asks of a value."""
+
+    MIN = "min"
+    MAX = "max"
+    MIN_LENGTH = "minLength"
+    MAX_LENGTH = "maxLength"
+    PATTERN = "pattern"
+    FORMAT = "format"
+    MIN_ITEMS = "minItems"
+    MAX_ITEMS = "maxItems"

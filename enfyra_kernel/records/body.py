@@ -14,6 +14,7 @@ from ..metadata.tables import Relation, StoredColumn, Table, key_of, stored
 from ..metadata.types import INSTANTS, ColumnType
 from ..metadata.values import Reader, new_uuid, reader
 from ..query.plan import Access
+from .rules import Violations, lines_of, with_relation_rules, with_rules, wrong_without
 
 # Sent back by clients as they got them; the server keeps its own. The key of a new record can be
 # given; that of an existing one is in the path.
@@ -62,6 +63,11 @@ class BodyReader:
             for name, one in self._fields.items()
             if not one.nullable and _nobody_fills(table, name)
         )
+        self._lists = {
+            name: wrong
+            for name, relation in table.relations.items()
+            if (wrong := wrong_without(relation))
+        }
         self._defaults = _defaults(table)
         self._stored = {one.name: one for one in map(stored, table.columns.values())}
         self._stored |= {
@@ -88,6 +94,8 @@ class BodyReader:
         for name in self._required:
             if name not in body and name != self._table.primary.name:
                 problems.append(f"{place}{name} is required")
+        for name in self._lists.keys() - body.keys():
+            problems += lines_of(f"{place}{name}", Violations(self._lists[name]))
         if self._key_is_given and self._table.primary.physical not in content.columns:
             problems.append(f"{place}{self._table.primary.name} is required")
         _raise(problems)
@@ -110,17 +118,19 @@ class BodyReader:
             hidden = not self._fields[name].published and not access.unpublished
             if name not in body and name != self._table.primary.name and not hidden:
                 problems.append(f"{name} is required")
-        _raise(problems)
         for name, one in self._fields.items():
             if name in body or not one.updatable or name == self._table.primary.name:
                 continue
             if not one.published and not access.unpublished:
                 # What the caller cannot see is not the caller's to replace.
                 continue
+            if name in self._lists:
+                problems += lines_of(name, Violations(self._lists[name]))
             if one.store is None:
                 content.links[name] = []
             else:
                 content.columns[one.store.name] = self._default_of(one.store.name, now)
+        _raise(problems)
         self._touch(content, now)
         return content
 
@@ -144,13 +154,15 @@ class BodyReader:
             try:
                 self._put(content, name, one, value)
             except (_Invalid, ValueError) as error:
-                problems.append(f"{place}{name} {error}")
+                problems += lines_of(f"{place}{name}", error)
         return content
 
     def _put(self, content: Content, name: str, one: _Field, value: Any) -> None:
         if value is None:
             if not one.nullable:
                 raise _Invalid("must not be null")
+            if name in self._lists:
+                raise Violations(self._lists[name])
             if one.store is not None:
                 content.columns[one.store.name] = None
             else:
@@ -198,7 +210,7 @@ def _fields(table: Table, snapshot: Snapshot) -> dict[str, _Field]:
         fields[name] = _Field(
             stored(column),
             None,
-            reader(column.type, column.options),
+            with_rules(reader(column.type, column.options), column),
             column.is_nullable and not column.is_primary,
             column.is_updatable and not column.is_primary,
             column.is_published and not column.is_secret,
@@ -209,6 +221,8 @@ def _fields(table: Table, snapshot: Snapshot) -> dict[str, _Field]:
         read = _key_reader(target) if relation.kind.to_one else _keys_reader(target)
         if relation.kind.to_one and store is None:
             read = _one_key_reader(target)
+        if not relation.kind.to_one:
+            read = with_relation_rules(read, relation)
         fields[name] = _Field(
             store,
             relation,

@@ -20,7 +20,8 @@ from ..schema.catalog import Catalog
 from ..schema.edit import Editor
 from ..schema.lock import SchemaLock
 from ..schema.migrator import Draft, Migrator
-from ..schema.payload import Problems, TableInput, read_column, read_relation, read_table
+from ..schema.payload import TableInput, read_column, read_relation, read_rule, read_table
+from ..schema.raw import Problems
 from ..schema.rows import CatalogWriter, SystemRows
 from ..storage.database import ConstraintViolation, Database, Session
 
@@ -222,6 +223,38 @@ class Definitions:
             return Edited(relation.source, id_)
 
         return await self._change(edit, confirm=confirm, preview=preview)
+
+    async def create_rule(
+        self, body: Any, *, confirm: str | None = None, preview: bool = False
+    ) -> Changed:
+        """Add a rule to the column or relation that the body names."""
+        problems = Problems()
+        given = read_rule(body, "", problems)
+        problems.check()
+        return await self._change(
+            lambda editor: Edited(*editor.rules.add(given)), confirm=confirm, preview=preview
+        )
+
+    async def update_rule(
+        self, id_: int, body: Any, *, confirm: str | None = None, preview: bool = False
+    ) -> Changed:
+        """Change a rule."""
+        problems = Problems()
+        given = read_rule(body, "", problems)
+        problems.check()
+        return await self._change(
+            lambda editor: Edited(editor.rules.update(id_, given), id_),
+            confirm=confirm,
+            preview=preview,
+        )
+
+    async def drop_rule(
+        self, id_: int, *, confirm: str | None = None, preview: bool = False
+    ) -> Changed:
+        """Drop a rule."""
+        return await self._change(
+            lambda editor: Edited(editor.rules.drop(id_), id_), confirm=confirm, preview=preview
+        )
 
     def _known(self, what: str, id_: int, catalog: Catalog) -> None:
         if id_ not in catalog:

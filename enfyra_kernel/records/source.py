@@ -14,6 +14,7 @@ from ..metadata.rows import (
     MethodRow,
     RelationRow,
     RouteRow,
+    RuleRow,
     TableRow,
     assemble_routes,
     assemble_tables,
@@ -42,7 +43,7 @@ class SystemSource:
         self._database = database
         self._system = system
         self._lock = lock
-        self._prepared: dict[tuple[Table, bool], Read] = {}
+        self._prepared: dict[tuple[Table, str | None], Read] = {}
         route = system.tables["route_definition"]
         method = system.tables["method_definition"]
         self._junctions: dict[str, Table] = {
@@ -55,15 +56,19 @@ class SystemSource:
         """Give the number of the last committed change."""
         return (await self._lock.row()).version
 
-    async def load(self, change: DefinitionChange) -> Definitions:
-        """Load the definitions that a change touched, all of one version."""
+    async def load(self, change: DefinitionChange, *, rules: bool = True) -> Definitions:
+        """Load the definitions that a change touched, all of one version.
+
+        Args:
+            rules: Whether with the rules of fields, which the physical tables do not depend on.
+        """
         while True:
             version = await self.version()
-            loaded = await self._load(change, version)
+            loaded = await self._load(change, version, rules=rules)
             if await self.version() == version:
                 return loaded
 
-    async def _load(self, change: DefinitionChange, version: int) -> Definitions:
+    async def _load(self, change: DefinitionChange, version: int, *, rules: bool) -> Definitions:
         everything = change.tables is None or change.routes is None
         tables = None if everything else change.tables
         routes = None if everything else change.routes
@@ -74,9 +79,10 @@ class SystemSource:
         columns = self._system.tables["column_definition"]
         column_rows = decode_columns(await self._found(columns, "table", tables))
         relation_rows = await self._rows("relation_definition", RelationRow, "sourceTable", tables)
+        rule_rows = await self._rules(tables) if rules else []
         return Definitions(
             version=version,
-            tables=assemble_tables(table_rows, column_rows, relation_rows),
+            tables=assemble_tables(table_rows, column_rows, relation_rows, rule_rows),
             routes=assemble_routes(
                 await self._rows("route_definition", RouteRow, "id", routes),
                 await self._rows("method_definition", MethodRow, "id", None),
@@ -86,6 +92,15 @@ class SystemSource:
                 },
             ),
             settings=settings,
+        )
+
+    async def _rules(self, tables: Collection[int] | None) -> list[RuleRow]:
+        """Load the rules of tables' fields: of their columns, and of their relations."""
+        of_columns = await self._rows("column_rule_definition", RuleRow, "column.table", tables)
+        if tables is None:
+            return of_columns
+        return of_columns + await self._rows(
+            "column_rule_definition", RuleRow, "relation.sourceTable", tables
         )
 
     async def _settings(self) -> dict[str, Any]:
@@ -111,12 +126,16 @@ class SystemSource:
             return b"[]"
         parameters: dict[str, Any] = {"sort": table.primary.name, "fields": stored_fields(table)}
         if ids is not None:
-            parameters["filter"] = {field: {"_in": sorted(ids)}}
+            condition: Any = {"_in": sorted(ids)}
+            for name in reversed(field.split(".")):
+                condition = {name: condition}
+            parameters["filter"] = condition
         query = parse(parameters)
-        read = self._prepared.get((table, ids is None))
+        asked = (table, None if ids is None else field)
+        read = self._prepared.get(asked)
         if read is None:
             made = plan(query.shape, table, self._system, ADMINISTRATOR)
-            read = self._prepared[(table, ids is None)] = self._database.read(made)
+            read = self._prepared[asked] = self._database.read(made)
         return (await self._database.find(read, read.plan.bind(query.values), -1)).rows
 
 

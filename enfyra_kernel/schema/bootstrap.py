@@ -175,10 +175,18 @@ def _extended(found: TableDefinition, declared: TableDefinition) -> TableDefinit
     return msgspec.structs.replace(
         found,
         columns=(*found.columns, *columns),
-        relations=(*found.relations, *relations),
+        relations=(*(_loosened(one, declared) for one in found.relations), *relations),
         uniques=tuple(dict.fromkeys((*found.uniques, *declared.uniques))),
         indexes=tuple(dict.fromkeys((*found.indexes, *declared.indexes))),
     )
+
+
+def _loosened(found: RelationDefinition, declared: TableDefinition) -> RelationDefinition:
+    """Let a relation be empty where a newer version lets it."""
+    wanted = declared.relation(found.property_name)
+    if wanted is None or not wanted.is_nullable:
+        return found
+    return msgspec.structs.replace(found, is_nullable=True)
 
 
 class _Seeds:

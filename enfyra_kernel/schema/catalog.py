@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import msgspec.structs
 
-from ..metadata.definitions import RelationDefinition, TableDefinition
+from ..metadata.definitions import ColumnDefinition, RelationDefinition, TableDefinition
+
+Field = ColumnDefinition | RelationDefinition
 
 
 class Catalog(Mapping[int, TableDefinition]):
@@ -83,11 +85,19 @@ class Catalog(Mapping[int, TableDefinition]):
         """Find the inverse side of an owning relation."""
         return next((one for one in self.relations() if one.mapped_by == owner), None)
 
+    def fields(self) -> Iterator[tuple[int, Field]]:
+        """Give every column and relation, each with the id of its table."""
+        for table in self._tables.values():
+            for field in (*table.columns, *table.relations):
+                yield table.id, field
+
     def next_id(self) -> int:
         """Give an id for a new definition."""
         ids = [0]
         for table in self._tables.values():
-            ids += [table.id, *(one.id for one in table.columns), *(o.id for o in table.relations)]
+            ids.append(table.id)
+            for field in (*table.columns, *table.relations):
+                ids += [field.id, *(rule.id for rule in field.rules)]
         return min(ids) - 1
 
 

@@ -54,6 +54,14 @@ def _own_table(
 
 
 def _column(column: ColumnDefinition) -> PhysicalColumn:
+    if column.is_encrypted:
+        # What is stored is the ciphertext, whatever the type.
+        return PhysicalColumn(
+            name=column.physical,
+            type=ColumnType.TEXT,
+            nullable=column.is_nullable,
+            key=f"column:{column.id}",
+        )
     return PhysicalColumn(
         name=column.physical,
         type=column.type,
@@ -93,7 +101,7 @@ def _checks(table: TableDefinition) -> Iterable[PhysicalCheck]:
     if table.is_adopted:
         return
     for column in table.columns:
-        if column.type is ColumnType.ENUM:
+        if column.type is ColumnType.ENUM and not column.is_encrypted:
             yield PhysicalCheck(
                 name=names.enum_check(table.physical, column.physical),
                 column=column.physical,
@@ -143,7 +151,9 @@ def _automatic(table: TableDefinition, keys: list[RelationDefinition]) -> Iterab
     for one in keys:
         yield one.foreign_key_column or ""
     for column in table.columns:
-        if not column.is_primary and (column.name.endswith("Id") or column.type in DATES):
+        if column.is_primary or column.is_encrypted:
+            continue
+        if column.name.endswith("Id") or column.type in DATES:
             yield column.physical
 
 

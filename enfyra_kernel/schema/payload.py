@@ -26,6 +26,7 @@ from .raw import (
 )
 
 MAX_VARCHAR = 16_000
+MAX_MESSAGE = 255
 MAX_ENUM_VALUE = 255
 MAX_PRECISION = 65
 NOW = "now"
@@ -37,22 +38,40 @@ TABLE_KEYS = (
 COLUMN_KEYS = (
     "id", "name", "was", "type", "isPrimary", "isGenerated", "isNullable", "isUpdatable",
     "isPublished", "isEncrypted", "defaultValue", "options", "description", "placeholder",
-    "metadata", "table",
+    "metadata", "table", "rules",
 )  # fmt: skip
 RELATION_KEYS = (
     "id", "propertyName", "was", "type", "targetTable", "inversePropertyName", "mappedBy",
     "isNullable", "onDelete", "isPublished", "isUpdatable", "description", "metadata",
-    "sourceTable",
+    "sourceTable", "rules",
+)  # fmt: skip
+RULE_KEYS = (
+    "id", "ruleType", "value", "message", "isEnabled", "description", "column", "relation",
+)  # fmt: skip
+_COLUMN_FLAGS = (
+    "isPrimary", "isGenerated", "isNullable", "isUpdatable", "isPublished", "isEncrypted",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleInput:
+    """A rule as sent; `values` holds the keys that were there."""
+
+    id: int | None
+    column: int | str | None
+    relation: int | str | None
+    values: Mapping[str, Any]
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnInput:
-    """A column as sent; `values` holds the keys that were there."""
+    """A column as sent; `values` holds the keys that were there, `rules` is None without any."""
 
     id: int | None
     was: str | None
     values: Mapping[str, Any]
+    rules: tuple[RuleInput, ...] | None
     place: str
 
 
@@ -66,6 +85,7 @@ class RelationInput:
     inverse: str | None
     mapped_by: int | str | None
     values: Mapping[str, Any]
+    rules: tuple[RuleInput, ...] | None
     place: str
 
 
@@ -129,14 +149,13 @@ def read_column(source: Any, place: str, problems: Problems) -> ColumnInput:
         "description": text_of(raw, "description", place, problems),
         "placeholder": text_of(raw, "placeholder", place, problems),
     }
-    for key in ("isPrimary", "isGenerated", "isNullable", "isUpdatable", "isPublished"):
+    for key in _COLUMN_FLAGS:
         values[key] = flag_of(raw, key, place, problems)
-    if flag_of(raw, "isEncrypted", place, problems) is True:
-        problems.add(place, "isEncrypted is not available in this version")
     return ColumnInput(
         id=id_of(raw, place, problems),
         was=was_of(raw, place, problems),
         values=present(values),
+        rules=_rules(raw, place, problems),
         place=place,
     )
 
@@ -164,7 +183,48 @@ def read_relation(source: Any, place: str, problems: Problems) -> RelationInput:
         inverse=None if inverse is ABSENT else inverse,
         mapped_by=reference_of(raw, "mappedBy", place, problems),
         values=present(values),
+        rules=_rules(raw, place, problems),
         place=place,
+    )
+
+
+def read_rule(source: Any, place: str, problems: Problems) -> RuleInput:
+    """Read a rule; whether it fits its field is seen when the whole table is there."""
+    raw = object_of(source, place, problems)
+    place = place_of(place, raw.get("ruleType"))
+    check_keys(raw, RULE_KEYS, place, problems)
+    values = {
+        "ruleType": raw.get("ruleType", ABSENT),
+        "value": _rule_value(raw.get("value", ABSENT)),
+        "message": text_of(raw, "message", place, problems),
+        "description": text_of(raw, "description", place, problems),
+        "isEnabled": flag_of(raw, "isEnabled", place, problems),
+    }
+    if isinstance(values["message"], str) and len(values["message"]) > MAX_MESSAGE:
+        problems.add(place, f"message must be at most {MAX_MESSAGE} characters long")
+    return RuleInput(
+        id=id_of(raw, place, problems),
+        column=reference_of(raw, "column", place, problems),
+        relation=reference_of(raw, "relation", place, problems),
+        values=present(values),
+        place=place,
+    )
+
+
+def _rule_value(value: Any) -> Any:
+    """Give a rule's value as it is stored; `5` is short for `{"v": 5}`."""
+    if value is ABSENT or value is None or isinstance(value, Mapping):
+        return cast("Any", value)
+    return {"v": value}
+
+
+def _rules(raw: Mapping[str, Any], place: str, problems: Problems) -> tuple[RuleInput, ...] | None:
+    rules = list_of(raw, "rules", problems, place)
+    if rules is None:
+        return None
+    return tuple(
+        read_rule(one, f"{place} rules[{number}]".strip(), problems)
+        for number, one in enumerate(rules)
     )
 
 

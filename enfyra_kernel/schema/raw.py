@@ -137,12 +137,14 @@ def reference_of(
     return None
 
 
-def list_of(raw: Mapping[str, Any], key: str, problems: Problems) -> list[Any] | None:
+def list_of(
+    raw: Mapping[str, Any], key: str, problems: Problems, place: str = ""
+) -> list[Any] | None:
     """Read a list; None if it is not there, or wrong."""
     value = raw.get(key)
     if value is None:
         return None
     if not isinstance(value, list):
-        problems.add(key, "must be a list")
+        problems.add(f"{place} {key}".strip(), "must be a list")
         return None
     return cast("list[Any]", value)

@@ -7,7 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from ..encoding import decode_json
-from ..metadata.definitions import ColumnDefinition, RelationDefinition, TableDefinition
+from ..metadata.definitions import (
+    ColumnDefinition,
+    RelationDefinition,
+    RuleDefinition,
+    TableDefinition,
+)
 from ..metadata.tables import Relation, StoredColumn, Table, junction_as_table, key_of, stored
 from ..metadata.types import OnDelete
 from ..query.ast import Operator
@@ -78,6 +83,17 @@ def relation_facts(relation: RelationDefinition) -> Facts:
         "junctionTableName": relation.junction_table_name,
         "junctionSourceColumn": relation.junction_source_column,
         "junctionTargetColumn": relation.junction_target_column,
+    }
+
+
+def rule_facts(rule: RuleDefinition) -> Facts:
+    """Give the values of a rule's row, by field, except for the column or relation."""
+    return {
+        "ruleType": rule.rule_type,
+        "value": rule.value,
+        "message": rule.message,
+        "isEnabled": rule.is_enabled,
+        "description": rule.description,
     }
 
 
@@ -218,7 +234,7 @@ def _id_slot(table: Table) -> Slot:
 
 
 class CatalogWriter:
-    """Brings the rows of the three definition tables from one catalog to another.
+    """Brings the rows of the definition tables from one catalog to another.
 
     Attributes:
         ids: The real ids of definitions by their provisional ones, after `write`.
@@ -241,6 +257,7 @@ class CatalogWriter:
         await self._insert_tables([new[id_] for id_ in new if id_ not in old])
         await self._insert_columns(old, new)
         await self._insert_relations(old, new)
+        await self._write_rules(old, new)
 
     async def _delete(self, old: Catalog, new: Catalog) -> None:
         gone_tables = [id_ for id_ in old if id_ not in new]
@@ -325,6 +342,23 @@ class CatalogWriter:
             )
             self.ids |= {one.id: id_ for one, id_ in zip(group, ids, strict=True)}
 
+    async def _write_rules(self, old: Catalog, new: Catalog) -> None:
+        before, after = _rules(old, new), _rules(new, old)
+        await self._rows.delete(
+            "column_rule_definition", [id_ for id_ in before if id_ not in after]
+        )
+        for id_, facts in after.items():
+            if id_ in before and before[id_] != facts:
+                changed = _changed(before[id_], facts)
+                await self._rows.update("column_rule_definition", id_, changed)
+        added = {id_: facts for id_, facts in after.items() if id_ not in before}
+        rows = [
+            facts | {owner: self._real(facts[owner]) for owner in ("column", "relation")}
+            for facts in added.values()
+        ]
+        ids = await self._rows.insert("column_rule_definition", rows)
+        self.ids |= dict(zip(added, ids, strict=True))
+
     def _relation_row(self, relation: RelationDefinition) -> Facts:
         return relation_facts(relation) | {
             "sourceTable": self._real(relation.source),
@@ -335,3 +369,17 @@ class CatalogWriter:
 
 def _changed(old: Facts, new: Facts) -> Facts:
     return {key: value for key, value in new.items() if old[key] != value}
+
+
+def _rules(which: Catalog, other: Catalog) -> dict[int, Facts]:
+    """Give the rules of a catalog's tables by id, as far as they differ from another's."""
+    changed = [table for id_, table in which.items() if other.get(id_) is not table]
+    columns = [(one, {"column": one.id, "relation": None}) for t in changed for one in t.columns]
+    relations = [
+        (one, {"column": None, "relation": one.id}) for t in changed for one in t.relations
+    ]
+    return {
+        rule.id: rule_facts(rule) | owner
+        for field, owner in (*columns, *relations)
+        for rule in field.rules
+    }

@@ -10,7 +10,9 @@ from ..metadata import names
 from ..metadata.definitions import ColumnDefinition, TableDefinition
 from ..metadata.types import ColumnType, OnDelete, RelationKind
 from .catalog import Catalog
-from .payload import Problems, can_be_unique, check_type
+from .fields import check_encryption, check_rules
+from .payload import can_be_unique, check_type
+from .raw import Problems
 
 MAX_COLUMNS = 400
 
@@ -30,6 +32,7 @@ def check_catalog(catalog: Catalog, touched: Iterable[int], *, engine: str) -> N
         table = catalog[id_]
         if not table.is_system:
             _check_table(table, problems, engine)
+        check_rules(table, problems)
         _check_fields(table, problems)
     problems.check()
     for id_ in sorted(ids & set(catalog)):
@@ -55,6 +58,8 @@ def _check_table(table: TableDefinition, problems: Problems, engine: str) -> Non
         check_type(
             column.type, column.options, column.default_value, place, problems, engine=engine
         )
+        if column.is_encrypted:
+            check_encryption(table, column, problems)
     for relation in table.relations:
         problem = names.field_name_problem(relation.property_name)
         if problem is not None:
@@ -90,6 +95,11 @@ def _check_group(
         column = table.column(name)
         if name not in known:
             problems.add(kind, f"names '{name}', which is no field.{did_you_mean(name, known)}")
+        elif column is not None and column.is_encrypted:
+            problems.add(
+                kind,
+                f"cannot hold '{name}': it is encrypted, and equal values are stored differently",
+            )
         elif kind == "uniques" and column is not None and not can_be_unique(column.type):
             problems.add(
                 kind,

@@ -15,6 +15,8 @@ from enfyra_kernel.metadata.types import ColumnType, RelationKind
 from enfyra_kernel.metadata.values import enum_values, length_of
 from enfyra_kernel.query.ast import Operator
 
+from .openapi_rules import add_rules
+
 Json = dict[str, Any]
 
 _TYPES: dict[ColumnType, Json] = {
@@ -311,6 +313,7 @@ def _column_schema(column: ColumnDefinition) -> Json:
         schema["description"] = column.description
     if column.default_value is not None:
         schema["default"] = column.default_value
+    add_rules(schema, column)
     return schema
 
 
@@ -326,4 +329,6 @@ def _relation_input(relation: Relation) -> Json:
         if relation.nullable:
             one["oneOf"] = [*one["oneOf"], {"type": "null"}]
         return one
-    return {"type": "array", "items": one}
+    many: Json = {"type": "array", "items": one}
+    add_rules(many, relation.definition)
+    return many

@@ -45,12 +45,13 @@ SECRETS = frozenset(
     if column.is_secret
 )
 
-# Changed through the planner, because the database changes with them.
-PLANNED_TABLES = frozenset({"table_definition", "column_definition", "relation_definition"})
+# Changed through the planner: the database changes with them, or they have to fit each other.
+PLANNED_TABLES = frozenset(
+    {"table_definition", "column_definition", "relation_definition", "column_rule_definition"}
+)
 
 # Changing a row of these changes what the API does: the Snapshot is made anew.
 DEFINITION_TABLES = PLANNED_TABLES | {
-    "column_rule_definition",
     "method_definition",
     "route_definition",
     "setting_definition",

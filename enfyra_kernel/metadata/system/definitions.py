@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..types import ColumnType, OnDelete, RelationKind
+from ..types import ColumnType, OnDelete, RelationKind, RuleType
 from .declarations import Declarations
 
 
@@ -53,18 +53,15 @@ def declare(d: Declarations) -> None:
     d.part_of("targetTable", "table_definition", is_nullable=False)
     d.part_of("mappedBy", "relation_definition")
 
+    # A rule belongs to a column, or to a relation to many.
     d.table("column_rule_definition")
-    d.choice(
-        "ruleType",
-        ["min", "max", "minLength", "maxLength", "pattern", "format", "minItems", "maxItems",
-         "custom"],
-        is_nullable=False,
-    )  # fmt: skip
+    d.choice("ruleType", [one.value for one in RuleType], is_nullable=False)
     d.json("value")
     d.text("message")
     d.enabled()
     d.described()
-    d.part_of("column", "column_definition", "rules", is_nullable=False)
+    d.part_of("column", "column_definition", "rules")
+    d.part_of("relation", "relation_definition", "rules")
 
     d.table("schema_migration_definition", uniques=(("uuid",),))
     d.column("uuid", ColumnType.UUID, is_nullable=False)

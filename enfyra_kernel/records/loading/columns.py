@@ -9,11 +9,13 @@ from typing import Any
 
 from ...errors import EnfyraError, did_you_mean
 from ...metadata.definitions import ColumnDefinition
+from ...metadata.rules import Checks, checks_of
 from ...metadata.snapshot import Snapshot
 from ...metadata.tables import StoredColumn, Table, key_of, stored
 from ...metadata.types import DOCUMENTS, ColumnType
 from ...metadata.values import new_uuid, reader
 from ...query.plan import Access
+from ..rules import wrong_without
 
 MAX_PROBLEMS = 20
 
@@ -24,12 +26,14 @@ class Source:
 
     Attributes:
         lookup: The related table and its field, when values name related records by that field.
+        checks: The field's rules.
     """
 
     name: str
     store: StoredColumn
     nullable: bool
     lookup: tuple[Table, ColumnDefinition] | None = None
+    checks: Checks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ class Columns:
     def _source(self, name: str) -> Source:
         column = self._table.columns.get(name)
         if column is not None and self._access.sees(column):
-            return Source(name, stored(column), column.is_nullable and not column.is_primary)
+            nullable = column.is_nullable and not column.is_primary
+            return Source(name, stored(column), nullable, checks=checks_of(column))
         head, dot, field = name.partition(".")
         relation = self._table.relations.get(head)
         if relation is None or not self._access.sees(relation) or not relation.holds_key:
@@ -111,6 +116,7 @@ class Columns:
         for relation in self._table.relations.values():
             if relation.holds_key and not relation.nullable and relation.foreign_key not in given:
                 missing.append(f"{relation.name} is required")
+            missing += [wrong.of(relation.name) for wrong in wrong_without(relation)]
         return missing
 
     def fillers(self, sources: Iterable[Source], now: datetime) -> list[Filler]:

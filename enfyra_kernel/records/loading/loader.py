@@ -22,7 +22,7 @@ from .columns import Columns, Filler, Source
 from .lookup import Lookup
 from .spool import spooled
 from .stream import batches_of
-from .values import read_values
+from .values import check_values, read_values
 
 MODES = ("append", "upsert", "replace")
 
@@ -220,6 +220,10 @@ class _Load:
             nullable=source.nullable,
             first_row=self.rows,
         )
+        if source.checks is not None:
+            await asyncio.to_thread(
+                check_values, values, source.checks, source.name, first_row=self.rows
+            )
         lookup = self._lookups.get(source.name)
         return values if lookup is None else await lookup.keys(session, values, self.rows)
 

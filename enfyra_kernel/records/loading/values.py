@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from ...encoding import decode_json
 from ...errors import EnfyraError
 from ...metadata.arrow import arrow_type
+from ...metadata.rules import Checks
 from ...metadata.tables import StoredColumn
 from ...metadata.types import INSTANTS, INTEGERS, TEXTS, ColumnType
 from ...metadata.values import length_of, reader
@@ -49,6 +50,22 @@ def read_values(
         except ValueError as error:
             raise _invalid(name, row, str(error)) from None
     return result
+
+
+def check_values(values: list[Any], checks: Checks, name: str, *, first_row: int) -> None:
+    """Check a column's values against the field's rules.
+
+    Raises:
+        EnfyraError: INVALID_BODY, naming the first row that breaks any, and the field.
+    """
+    for row, value in enumerate(values, first_row):
+        found = [] if value is None else checks(value)
+        if found:
+            raise EnfyraError(
+                "INVALID_BODY",
+                problems=[f"row {row}: {one.of(name)}" for one in found],
+                details={"row": row, "field": name},
+            )
 
 
 def _read_whole(store: StoredColumn, array: Any) -> Any:

@@ -10,6 +10,7 @@ from ...metadata.definitions import ColumnDefinition, TableDefinition
 from ...metadata.types import ColumnType
 from ..catalog import without_names
 from ..payload import ColumnInput
+from .rules import RuleEdits
 from .sheet import Sheet, fields_of, renamed
 
 _FIELDS = {
@@ -25,14 +26,16 @@ _FIELDS = {
     "isNullable": "is_nullable",
     "isUpdatable": "is_updatable",
     "isPublished": "is_published",
+    "isEncrypted": "is_encrypted",
 }
 
 
 class ColumnEdits:
     """Adds, changes and drops columns of a table."""
 
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, sheet: Sheet, rules: RuleEdits) -> None:
         self._sheet = sheet
+        self._rules = rules
 
     def primary(self) -> ColumnDefinition:
         """Make the key of a table that names none."""
@@ -55,7 +58,8 @@ class ColumnEdits:
         facts: dict[str, Any] = {"name": "?", "type": ColumnType.TEXT, **facts}
         if facts.get("is_primary"):
             facts |= {"is_generated": True, "is_nullable": False, "is_updatable": False}
-        return ColumnDefinition(id=self._sheet.new_id(), **facts)
+        rules = self._rules.listed((), given.rules)
+        return ColumnDefinition(id=self._sheet.new_id(), rules=rules, **facts)
 
     def add(self, table_id: int, given: ColumnInput) -> int:
         """Add a column to a table; give its provisional id."""
@@ -132,7 +136,15 @@ class ColumnEdits:
         return self._sheet.matching(given, given.values.get("name", ""), remaining, by_name)
 
     def _changed(self, column: ColumnDefinition, given: ColumnInput) -> ColumnDefinition:
-        changed = msgspec.structs.replace(column, **fields_of(given.values, _FIELDS))
+        changed = msgspec.structs.replace(
+            column,
+            rules=self._rules.listed(column.rules, given.rules),
+            **fields_of(given.values, _FIELDS),
+        )
+        if changed.is_encrypted is not column.is_encrypted:
+            self._sheet.problems.add(
+                given.place, "isEncrypted is set when a column is made and never changes"
+            )
         if column.is_primary or column.is_system:
             fixed = ("name", "type", "is_primary", "is_generated", "is_nullable")
             if any(getattr(changed, key) != getattr(column, key) for key in fixed):

@@ -6,6 +6,7 @@ from ..catalog import Catalog
 from ..validate import check_catalog
 from .columns import ColumnEdits
 from .relations import RelationEdits
+from .rules import RuleEdits
 from .sheet import Sheet
 from .tables import TableEdits
 
@@ -17,13 +18,15 @@ class Editor:
         tables: Edits of tables.
         columns: Edits of columns.
         relations: Edits of relations.
+        rules: Edits of the rules of columns and relations.
     """
 
     def __init__(self, catalog: Catalog, *, engine: str) -> None:
         self._sheet = Sheet(catalog)
         self._engine = engine
-        self.columns = ColumnEdits(self._sheet)
-        self.relations = RelationEdits(self._sheet)
+        self.rules = RuleEdits(self._sheet)
+        self.columns = ColumnEdits(self._sheet, self.rules)
+        self.relations = RelationEdits(self._sheet, self.rules)
         self.tables = TableEdits(self._sheet, self.columns, self.relations)
 
     @property

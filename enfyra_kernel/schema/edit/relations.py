@@ -10,6 +10,7 @@ from ...metadata.tables import with_physical_names
 from ...metadata.types import RelationKind
 from ..layout import is_adopted
 from ..payload import RelationInput
+from .rules import RuleEdits
 from .sheet import Sheet, fields_of, renamed
 
 _FIELDS = {
@@ -27,8 +28,9 @@ _FIELDS = {
 class RelationEdits:
     """Adds, changes and drops relations of a table, both of their sides."""
 
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, sheet: Sheet, rules: RuleEdits) -> None:
         self._sheet = sheet
+        self._rules = rules
 
     def add(self, table_id: int, given: RelationInput) -> int | None:
         """Add a relation to a table, and its inverse if asked; give its provisional id."""
@@ -47,6 +49,7 @@ class RelationEdits:
             source=table.id,
             target=target.id,
             mapped_by=owner.id if owner is not None else None,
+            rules=self._rules.listed((), given.rules),
             **fields_of(given.values, _FIELDS),
         )
         if relation.type is RelationKind.ONE_TO_MANY and owner is None:
@@ -161,7 +164,11 @@ class RelationEdits:
     def _put(
         self, table: TableDefinition, relation: RelationDefinition, given: RelationInput
     ) -> None:
-        changed = msgspec.structs.replace(relation, **fields_of(given.values, _FIELDS))
+        changed = msgspec.structs.replace(
+            relation,
+            rules=self._rules.listed(relation.rules, given.rules),
+            **fields_of(given.values, _FIELDS),
+        )
         if is_adopted(relation) and not is_adopted(changed):
             changed = msgspec.structs.replace(changed, metadata=relation.metadata)
         if changed.type is not relation.type:

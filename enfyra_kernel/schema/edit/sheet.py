@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from ...errors import EnfyraError
 from ...metadata.definitions import Group, RelationDefinition, TableDefinition
 from ..catalog import Catalog
-from ..payload import ColumnInput, Problems, RelationInput
+from ..payload import ColumnInput, RelationInput
+from ..raw import Problems
 
 Definition = TypeVar("Definition")
 

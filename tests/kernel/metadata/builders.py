@@ -11,7 +11,8 @@ from enfyra_kernel.metadata.snapshot import Snapshot
 from enfyra_kernel.metadata.system import SYSTEM_TABLES
 from enfyra_kernel.schema.catalog import Catalog
 from enfyra_kernel.schema.edit import Editor
-from enfyra_kernel.schema.payload import Problems, TableInput, read_relation, read_table
+from enfyra_kernel.schema.payload import TableInput, read_relation, read_table
+from enfyra_kernel.schema.raw import Problems
 from hypothesis import settings
 from hypothesis import strategies as st
 

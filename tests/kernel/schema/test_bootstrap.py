@@ -14,6 +14,7 @@ from enfyra_kernel.clock import SystemClock
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.metadata.definitions import TableDefinition
 from enfyra_kernel.metadata.system import SYSTEM_NAMES, SYSTEM_TABLES
+from enfyra_kernel.records.source import SystemSource
 from enfyra_kernel.schema import bootstrap
 
 from tests.api import Api
@@ -81,8 +82,18 @@ async def test_a_first_start_that_was_killed_is_finished_by_the_next(empty_uri: 
         assert len(await api.rows("/method_definition")) == len(bootstrap.METHODS)
 
 
+RELATION_RULES = {("column_rule_definition", "relation"), ("relation_definition", "rules")}
+
+
+async def _no_rules(*_: Any) -> list[Any]:
+    return []
+
+
 def _older() -> tuple[TableDefinition, ...]:
-    """What an older version may have declared: a table and a column less."""
+    """What an older version may have declared: a table, a column and a relation less.
+
+    Its rules belonged to columns only.
+    """
 
     (new,) = (one for one in SYSTEM_TABLES if one.name == "gql_definition")
 
@@ -91,7 +102,13 @@ def _older() -> tuple[TableDefinition, ...]:
         return msgspec.structs.replace(
             table,
             columns=tuple(one for one in table.columns if not flow or one.name != "icon"),
-            relations=tuple(one for one in table.relations if one.target != new.id),
+            relations=tuple(
+                msgspec.structs.replace(one, is_nullable=False)
+                if (table.name, one.property_name) == ("column_rule_definition", "column")
+                else one
+                for one in table.relations
+                if one.target != new.id and (table.name, one.property_name) not in RELATION_RULES
+            ),
         )
 
     return tuple(before(one) for one in SYSTEM_TABLES if one is not new)
@@ -102,6 +119,7 @@ async def test_a_newer_version_adds_what_it_declares_and_keeps_everything(
 ) -> None:
     with monkeypatch.context() as older:
         older.setattr(bootstrap, "SYSTEM_TABLES", _older())
+        older.setattr(SystemSource, "_rules", _no_rules)
         async with Kernel(settings(empty_uri)) as kernel:
             assert "gql_definition" not in kernel.registry.current.tables
             api = await Api(kernel).login()
@@ -114,4 +132,8 @@ async def test_a_newer_version_adds_what_it_declares_and_keeps_everything(
         assert "icon" in {column["name"] for column in described["columns"]}
         assert (await api.get("/flow_definition", filter={"icon": "x"})).status == 200
         assert (await api.rows("/post"))[0]["title"] == "Hello"
+        rule = {"ruleType": "minItems", "value": 1}
+        many = {"propertyName": "parts", "type": "many-to-many", "targetTable": "post"}
+        await api.define("part", relations=[many | {"rules": [rule]}])
+        assert (await api.post("/part", {"parts": []})).status == 400
         assert len(await _administrators(kernel)) == 1

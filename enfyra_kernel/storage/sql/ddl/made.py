@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec.structs
 import sqlalchemy as sa
 from sqlalchemy.engine.reflection import Inspector
 
@@ -27,7 +28,7 @@ def is_made(connection: sa.Connection, change: c.Change) -> bool:
 
 def _is_made_in(inspector: Inspector, change: Any) -> bool:
     """Say whether a change of a table that is there has been made."""
-    columns = {column["name"] for column in inspector.get_columns(change.table)}
+    columns = {column["name"]: column for column in inspector.get_columns(change.table)}
     match change:
         case c.AddColumn(_, column):
             return column.name in columns
@@ -35,8 +36,9 @@ def _is_made_in(inspector: Inspector, change: Any) -> bool:
             return column.name not in columns
         case c.RenameColumn(_, _, new):
             return new in columns
-        case c.AlterColumn():
-            return True
+        case c.AlterColumn(_, old, new):
+            only_nullable = msgspec.structs.replace(old, nullable=new.nullable) == new
+            return not only_nullable or columns[new.name]["nullable"] is new.nullable
         case c.AddIndex(table, index) | c.DropIndex(table, index):
             there = index.name in {one["name"] for one in inspector.get_indexes(table)}
         case c.AddReference(table, one) | c.DropReference(table, one):

@@ -1,0 +1,55 @@
+"""Whether what is said of a field beside its type holds together: its rules, its encryption."""
+
+from __future__ import annotations
+
+from ..metadata.definitions import ColumnDefinition, RelationDefinition, TableDefinition
+from ..metadata.rules import checks_of, problems_of_rules
+from ..metadata.types import ENCRYPTABLE, ColumnType
+from ..metadata.values import reader
+from .payload import NOW
+from .raw import Problems
+
+
+def check_rules(table: TableDefinition, problems: Problems) -> None:
+    """Check the rules of all fields of a table, and defaults against them."""
+    for column in table.columns:
+        if column.rules:
+            _check_rules(f"{table.name}.{column.name}", column, problems)
+            _check_owner(table, column, problems)
+    for relation in table.relations:
+        if relation.rules:
+            _check_rules(f"{table.name}.{relation.property_name}", relation, problems)
+
+
+def _check_rules(
+    place: str, field: ColumnDefinition | RelationDefinition, problems: Problems
+) -> None:
+    found = problems_of_rules(field)
+    for kind, problem in found:
+        problems.add(f"{place}: the rule {kind}", problem)
+    if found or isinstance(field, RelationDefinition) or field.default_value in {None, NOW}:
+        return
+    checks = checks_of(field)
+    try:
+        default = reader(field.type, field.options)(field.default_value)
+    except ValueError:
+        return  # The default's own problem is named with the type's.
+    for violation in checks(default) if checks is not None else ():
+        problems.add(place, f"defaultValue breaks a rule: {violation.text}")
+
+
+def _check_owner(table: TableDefinition, column: ColumnDefinition, problems: Problems) -> None:
+    if column.is_secret or (column.is_system and column.is_generated):
+        problems.add(f"{table.name}.{column.name}", "is kept by the server and takes no rules")
+
+
+def check_encryption(table: TableDefinition, column: ColumnDefinition, problems: Problems) -> None:
+    """Check a column whose values are stored encrypted."""
+    place = f"{table.name}.{column.name}"
+    if column.is_primary:
+        problems.add(place, "is the primary key and cannot be encrypted")
+    elif column.type not in ENCRYPTABLE:
+        listed = ", ".join(one.value for one in ColumnType if one in ENCRYPTABLE)
+        problems.add(place, f"cannot be encrypted: a {column.type.value} cannot, but {listed} can")
+    if column.default_value is not None:
+        problems.add(place, "is encrypted and takes no defaultValue: definitions are no secret")

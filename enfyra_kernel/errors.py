@@ -90,6 +90,12 @@ _KINDS = (
     ErrorKind("DATABASE_CONNECTION_ERROR", 503, "The database cannot be reached"),
     ErrorKind("DATABASE_BUSY", 503, "The database is busy", "Try again shortly"),
     ErrorKind("DATABASE_TIMEOUT", 504, "The database took too long to answer"),
+    ErrorKind(
+        "DECRYPTION_FAILED",
+        500,
+        "A stored value cannot be decrypted",
+        "ENFYRA_ENCRYPTION_KEYS has to hold every key that values were encrypted with",
+    ),
     ErrorKind("DATABASE_FULL", 507, "The database's disk is full; nothing was changed"),
     ErrorKind("SERVICE_UNAVAILABLE", 503, "The server is not ready yet", "Try again shortly"),
     ErrorKind("UPSTREAM_ERROR", 502, "The central Enfyra server cannot be reached"),

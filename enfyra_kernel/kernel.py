@@ -24,10 +24,12 @@ from .lifecycle.lifecycle import Lifecycle
 from .lifecycle.messages import Request, Response
 from .lifecycle.system import DefinitionCrud, SystemCrud
 from .logs import get_logger
+from .metadata.definitions import has_encrypted
 from .metadata.registry import EVERYTHING, DefinitionChange, Registry
 from .metadata.snapshot import Snapshot
 from .metadata.system import SYSTEM_TABLES
 from .records.definitions import Definitions
+from .records.encryption import EncryptedDatabase, Keyring, Progress, rotate_keys
 from .records.records import Records
 from .records.source import SystemSource
 from .schema.bootstrap import Bootstrap
@@ -97,11 +99,15 @@ class Kernel:
         self._bootstrap = Bootstrap(
             self.database, system, self.lock, self.migrator, self.clock, self._load_catalog
         )
+        self.keyring = Keyring(settings.keys_for_encryption)
         self.records = Records(
-            self.database, self.registry, self.clock, max_limit=settings.max_limit
+            EncryptedDatabase(self.database, self.keyring),
+            self.registry,
+            self.clock,
+            max_limit=settings.max_limit,
         )
         self.definitions = Definitions(
-            self.database, self.registry, self.lock, self.migrator, self._announce
+            self.database, self.registry, self.lock, self.migrator, self.keyring, self._announce
         )
         self.passwords = Passwords()
 
@@ -136,7 +142,9 @@ class Kernel:
         await self.database.start()
         try:
             await self._bootstrap.run()
-            await self.registry.reload()
+            snapshot = await self.registry.reload()
+            if any(has_encrypted(table) for table in snapshot.definitions.values()):
+                self.keyring.check()
             password = await self.sessions.ensure_administrator()
             self.bus.subscribe(DEFINITIONS, self._definitions_changed)
             self.bus.subscribe(SESSIONS, self._sessions_changed)
@@ -186,6 +194,10 @@ class Kernel:
             "database": await _state_of(self.database.ping),
             **({"redis": await _state_of(self.bus.ping)} if self.settings.redis_uri else {}),
         }
+
+    async def rotate_keys(self, report: Callable[[Progress], None]) -> list[Progress]:
+        """Encrypt all encrypted columns anew with the first key; see `records.encryption`."""
+        return await rotate_keys(self.database, self.registry.current, self.keyring, report)
 
     # -- other instances ------------------------------------------------------------------------
 

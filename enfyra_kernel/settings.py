@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from .errors import EnfyraError, did_you_mean
 from .uri import DatabaseUri, split_address
 
+MIN_KEY_LENGTH = 32
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # A stranger's DB_HOST in the environment is none of our business; in our own .env it is a mistake.
 _OUR_ENVIRONMENT = ("ENFYRA_",)
@@ -55,6 +56,22 @@ def _http_url(value: Any) -> Any:
             raise ValueError("must be an http:// or https:// address")
         return value.rstrip("/")
     return value
+
+
+def _encryption_keys(value: Any) -> Any:
+    if isinstance(value, str):
+        keys = _separated(value)
+        if not keys:
+            raise ValueError("holds no key")
+        if any(len(key) < MIN_KEY_LENGTH for key in keys):
+            raise ValueError(f"each key must have at least {MIN_KEY_LENGTH} characters")
+        if len(set(keys)) != len(keys):
+            raise ValueError("a key is there twice")
+    return value
+
+
+def _separated(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 class Settings(BaseModel):
@@ -98,6 +115,12 @@ class Settings(BaseModel):
         alias="SECRET_KEY",
         min_length=16,
         description="Signs tokens. With SQLite one is made and kept beside the database's file.",
+    )
+    encryption_keys: Annotated[SecretStr | None, BeforeValidator(_encryption_keys)] = Field(
+        default=None,
+        alias="ENFYRA_ENCRYPTION_KEYS",
+        description="Keys for encrypted columns, separated by commas: the first one encrypts, all "
+        "decrypt. With SQLite one is made and kept beside the database's file.",
     )
     admin_email: str = Field(
         default="admin@enfyra.local",
@@ -235,7 +258,23 @@ class Settings(BaseModel):
                 "SECRET_KEY must be set when the database is not SQLite: "
                 "all instances sign tokens with the same key",
             )
-        return _key_beside(self.db_uri.path)
+        return _key_beside(self.db_uri.path, ".key")
+
+    def keys_for_encryption(self) -> tuple[str, ...]:
+        """Give the keys of encrypted columns; for SQLite make one at first use and keep it.
+
+        Raises:
+            EnfyraError: CONFIGURATION_ERROR when a database server is used and none is set.
+        """
+        if self.encryption_keys is not None:
+            return _separated(self.encryption_keys.get_secret_value())
+        if self.db_uri.engine != "sqlite":
+            raise EnfyraError(
+                "CONFIGURATION_ERROR",
+                "ENFYRA_ENCRYPTION_KEYS must be set for encrypted columns when the database is "
+                "not SQLite: all instances encrypt with the same key",
+            )
+        return _separated(_key_beside(self.db_uri.path, ".encryption-key"))
 
 
 def variables() -> dict[str, str]:
@@ -278,8 +317,8 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
     return f"{name}: {message.removeprefix('Value error, ')}"
 
 
-def _key_beside(database: Path) -> str:
-    path = database.with_name(database.name + ".key")
+def _key_beside(database: Path, ending: str) -> str:
+    path = database.with_name(database.name + ending)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Only its owner may read what mkstemp makes.
     handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)

@@ -19,6 +19,7 @@ from enfyra_kernel.settings import Settings
 ADMIN_EMAIL = "admin@enfyra.local"
 ADMIN_PASSWORD = "secret"
 SECRET_KEY = "a key that is only good for tests"
+ENCRYPTION_KEY = "another key that is only good for tests"
 ENGINES = ("sqlite", "postgresql", "mysql")
 
 
@@ -31,7 +32,7 @@ def settings(uri: str, **more: Any) -> Settings:
         secret_key=SECRET_KEY,
         admin_email=ADMIN_EMAIL,
         admin_password=ADMIN_PASSWORD,
-        **{"port": 0, "refresh_interval": 0.1, **more},
+        **{"encryption_keys": ENCRYPTION_KEY, "port": 0, "refresh_interval": 0.1, **more},
     )
 
 

@@ -166,6 +166,11 @@ class TableDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
         return next(column for column in self.columns if column.is_primary)
 
 
+def has_encrypted(table: TableDefinition) -> bool:
+    """Say whether a table has an encrypted column."""
+    return any(column.is_encrypted for column in table.columns)
+
+
 class RouteDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A path and the methods it answers.
 

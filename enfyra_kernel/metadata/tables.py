@@ -21,16 +21,27 @@ class StoredColumn:
     Attributes:
         options: As defined: a decimal's scale, an enum's values.
         native: The database's own type, where an adopted table has one we would not have chosen.
+        encrypted: The column's definition, where the database has ciphertext, which is a text.
     """
 
     name: str
     type: ColumnType
     options: Any = field(default=None, compare=False)
     native: str | None = None
+    encrypted: ColumnDefinition | None = field(default=None, compare=False)
+
+    @property
+    def plain(self) -> StoredColumn:
+        """The column as everybody above the database knows it."""
+        if self.encrypted is None:
+            return self
+        return StoredColumn(self.name, self.encrypted.type, self.encrypted.options)
 
 
 def stored(column: ColumnDefinition) -> StoredColumn:
     """Give a column as the database has it."""
+    if column.is_encrypted:
+        return StoredColumn(column.physical, ColumnType.TEXT, encrypted=column)
     return StoredColumn(column.physical, column.type, column.options, column.physical_type)
 
 

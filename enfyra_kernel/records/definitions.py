@@ -6,13 +6,13 @@ are written together with the version that tells everybody.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..errors import EnfyraError
-from ..metadata.definitions import RouteDefinition
+from ..metadata.definitions import RouteDefinition, TableDefinition, has_encrypted
 from ..metadata.registry import EVERYTHING, DefinitionChange, Registry
 from ..metadata.snapshot import Snapshot
 from ..schema.adopt import Adopter
@@ -24,6 +24,7 @@ from ..schema.payload import TableInput, read_column, read_relation, read_rule, 
 from ..schema.raw import Problems
 from ..schema.rows import CatalogWriter, SystemRows
 from ..storage.database import ConstraintViolation, Database, Session
+from .encryption import Keyring
 
 ICON = "lucide:table"
 
@@ -66,12 +67,14 @@ class Definitions:
         registry: Registry,
         lock: SchemaLock,
         migrator: Migrator,
+        keyring: Keyring,
         announce: Announce,
     ) -> None:
         self._database = database
         self._registry = registry
         self._lock = lock
         self._migrator = migrator
+        self._keyring = keyring
         self._announce = announce
 
     # -- tables, columns, relations -------------------------------------------------------------
@@ -297,6 +300,7 @@ class Definitions:
             editor = Editor(old, engine=self._database.engine)
             table_id, asked = edit(editor)
             new = editor.finish(table_id)
+            self._check_keys(new[id_] for id_ in _touched(old, new) if id_ in new)
             draft = await self._migrator.draft(old, new, table_id, physical=physical)
             if preview:
                 return Changed(None, draft.preview)
@@ -312,6 +316,14 @@ class Definitions:
             )
             await self._go_live(change)
         return Changed(ids.get(asked, asked), draft.preview)
+
+    def _check_keys(self, tables: Iterable[TableDefinition]) -> None:
+        """Refuse encrypted columns that nothing could be encrypted for."""
+        if any(has_encrypted(table) for table in tables):
+            try:
+                self._keyring.check()
+            except EnfyraError as error:
+                raise EnfyraError("VALIDATION_ERROR", problems=[error.message]) from None
 
     async def heal(self) -> None:
         """Take back or finish what a crashed instance left half done.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ..metadata.definitions import ColumnDefinition, RelationDefinition, TableDefinition
 from ..metadata.rules import checks_of, problems_of_rules
 from ..metadata.types import ENCRYPTABLE, ColumnType
-from ..metadata.values import reader
+from ..metadata.values import length_of, precision_of, reader
 from .payload import NOW
 from .raw import Problems
 
@@ -41,6 +44,26 @@ def _check_rules(
 def _check_owner(table: TableDefinition, column: ColumnDefinition, problems: Problems) -> None:
     if column.is_secret or (column.is_system and column.is_generated):
         problems.add(f"{table.name}.{column.name}", "is kept by the server and takes no rules")
+
+
+def keeps_values(old: ColumnDefinition, new: ColumnDefinition) -> bool:
+    """Say whether every value of a column fits it after a change, without looking at any."""
+    if old.type is not new.type:
+        return False
+    if old.type is ColumnType.VARCHAR:
+        return _at_least(old.options, new.options, length_of)
+    if old.type is ColumnType.DECIMAL:
+        return _at_least(old.options, new.options, lambda one: precision_of(one)[1]) and _at_least(
+            old.options, new.options, lambda one: precision_of(one)[0] - precision_of(one)[1]
+        )
+    return True
+
+
+def _at_least(old: Any, new: Any, size: Callable[[Any], int]) -> bool:
+    try:
+        return size(new) >= size(old)
+    except (TypeError, ValueError):
+        return True  # What is wrong with the options is said elsewhere.
 
 
 def check_encryption(table: TableDefinition, column: ColumnDefinition, problems: Problems) -> None:

@@ -6,12 +6,16 @@ import asyncio
 import sys
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from enfyra_kernel import __version__
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.settings import Settings, names_of_fields, variables
+
+if TYPE_CHECKING:
+    from enfyra_kernel.kernel import Kernel
+    from enfyra_kernel.records.encryption import Progress
 
 app = typer.Typer(
     name="enfyra",
@@ -158,6 +162,42 @@ def settings() -> None:
         else:
             shown = f" [{getattr(default, 'redacted', default)}]"
         typer.echo(f"{variable}{shown}\n    {variables()[variable]}")
+
+
+@app.command(short_help="Encrypt values anew with the first key.")
+def rotate_keys(
+    db: Annotated[
+        str | None, typer.Option(help="Database, such as sqlite:///shop.db. [DB_URI]")
+    ] = None,
+) -> None:
+    """Encrypt the values of encrypted columns anew with the first of ENFYRA_ENCRYPTION_KEYS.
+
+    Servers may run meanwhile, once they have the new key, too. It can be stopped and begun again.
+    """
+    from enfyra_kernel.kernel import Kernel
+
+    settings = _settings({} if db is None else {"db_uri": db})
+    try:
+        done = asyncio.run(_rotate(Kernel(settings)))
+    except EnfyraError as error:
+        raise _exit(error) from None
+    if not done:
+        typer.echo("There are no encrypted columns")
+    failed = sum(one.failed for one in done)
+    if failed:
+        typer.echo(f"enfyra: {failed} values cannot be decrypted with these keys", err=True)
+        raise typer.Exit(1)
+
+
+async def _rotate(kernel: Kernel) -> list[Progress]:
+    def report(progress: Progress) -> None:
+        typer.echo(
+            f"{progress.table}: {progress.rows} of {progress.total} records, "
+            f"{progress.changed} values encrypted anew"
+        )
+
+    async with kernel:
+        return await kernel.rotate_keys(report)
 
 
 @app.command()

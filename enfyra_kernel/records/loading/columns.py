@@ -95,6 +95,8 @@ class Columns:
         if by is None or not self._access.sees(by):
             hint = did_you_mean(field, self._access.names(target))
             raise ValueError(f"{name}: '{target.name}' has no '{field}'.{hint}")
+        if by.is_encrypted:
+            raise ValueError(f"{name}: records cannot be found by an encrypted field")
         if by.type in DOCUMENTS:
             raise ValueError(f"{name}: a {by.type.value} does not tell records apart")
         return Source(name, key, relation.nullable, (target, by))

@@ -211,7 +211,7 @@ class _Load:
 
     async def _values(self, session: Session, source: Source, batch: Any) -> list[Any]:
         array = batch.column(batch.schema.get_field_index(source.name))
-        store = source.store if source.lookup is None else stored(source.lookup[1])
+        store = source.store.plain if source.lookup is None else stored(source.lookup[1])
         values = await asyncio.to_thread(
             read_values,
             array,

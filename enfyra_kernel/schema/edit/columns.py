@@ -9,6 +9,7 @@ import msgspec.structs
 from ...metadata.definitions import ColumnDefinition, TableDefinition
 from ...metadata.types import ColumnType
 from ..catalog import without_names
+from ..fields import keeps_values
 from ..payload import ColumnInput
 from .rules import RuleEdits
 from .sheet import Sheet, fields_of, renamed
@@ -144,6 +145,12 @@ class ColumnEdits:
         if changed.is_encrypted is not column.is_encrypted:
             self._sheet.problems.add(
                 given.place, "isEncrypted is set when a column is made and never changes"
+            )
+        if column.is_encrypted and not keeps_values(column, changed):
+            self._sheet.problems.add(
+                given.place,
+                "is encrypted, and the database cannot convert what it cannot read: its type "
+                "stays, and its options can only be widened",
             )
         if column.is_primary or column.is_system:
             fixed = ("name", "type", "is_primary", "is_generated", "is_nullable")

@@ -12,7 +12,7 @@ import msgspec
 from ..clock import Clock
 from ..errors import EnfyraError
 from ..metadata.tables import stored
-from ..metadata.values import new_uuid
+from ..metadata.uuid7 import new_uuid
 from ..query.ast import Compare, Every, Operator, Query, Shape
 from ..query.commands import Update
 from ..query.plan import INTERNAL, All, Comparison, Slot

@@ -121,6 +121,15 @@ class Table:
         )
 
     @cached_property
+    def made_uuids(self) -> tuple[str, ...]:
+        """The stored columns that the server makes a UUID for when it is not given."""
+        return tuple(
+            column.physical
+            for column in self.columns.values()
+            if column.type is ColumnType.UUID and (column.is_primary or column.is_generated)
+        )
+
+    @cached_property
     def fields(self) -> tuple[str, ...]:
         """All names that a query may use: columns, then relations."""
         return (*self.columns, *self.relations)

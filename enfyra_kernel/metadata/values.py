@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import secrets
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -360,17 +358,3 @@ _READERS: dict[ColumnType, Reader] = {
     ColumnType.SIMPLE_JSON: _read_json,
     ColumnType.OBJECT_ID: _read_object_id,
 }
-
-
-def new_uuid() -> str:
-    """Make a UUID of version 7: the time in front keeps indexes in order.
-
-    Example:
-        >>> new_uuid()[14]
-        '7'
-    """
-    milliseconds = time.time_ns() // 1_000_000
-    random = secrets.randbits(74)
-    number = (milliseconds & ((1 << 48) - 1)) << 80
-    number |= 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & ((1 << 62) - 1)
-    return str(uuid.UUID(int=number))

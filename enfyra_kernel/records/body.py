@@ -12,7 +12,8 @@ from ..metadata.definitions import ColumnDefinition
 from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Relation, StoredColumn, Table, key_of, stored
 from ..metadata.types import INSTANTS, ColumnType
-from ..metadata.values import Reader, new_uuid, reader
+from ..metadata.uuid7 import new_uuid
+from ..metadata.values import Reader, reader
 from ..query.plan import Access
 from .rules import Violations, lines_of, with_relation_rules, with_rules, wrong_without
 
@@ -184,9 +185,9 @@ class BodyReader:
     # -- what the server fills in ---------------------------------------------------------------
 
     def _fill(self, content: Content, now: datetime) -> None:
-        primary = self._table.primary
-        if primary.type is ColumnType.UUID and primary.physical not in content.columns:
-            content.columns[primary.physical] = new_uuid()
+        for name in self._table.made_uuids:
+            if name not in content.columns:
+                content.columns[name] = new_uuid()
         for name in self._defaults:
             if name not in content.columns:
                 content.columns[name] = self._default_of(name, now)

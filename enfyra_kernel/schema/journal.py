@@ -16,7 +16,7 @@ import msgspec
 from ..clock import Clock
 from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Table
-from ..metadata.values import new_uuid
+from ..metadata.uuid7 import new_uuid
 from ..query.parse import parse
 from ..query.plan import ADMINISTRATOR, plan
 from ..storage.changes import Change

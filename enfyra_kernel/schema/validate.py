@@ -58,6 +58,9 @@ def _check_table(table: TableDefinition, problems: Problems, engine: str) -> Non
         check_type(
             column.type, column.options, column.default_value, place, problems, engine=engine
         )
+        made = column.is_primary or column.is_system or column.type is ColumnType.UUID
+        if column.is_generated and not made and not table.is_adopted:
+            problems.add(place, "cannot be isGenerated: a uuid can, and keys are by themselves")
         if column.is_encrypted:
             check_encryption(table, column, problems)
     for relation in table.relations:

@@ -13,7 +13,8 @@ from ...metadata.rules import Checks, checks_of
 from ...metadata.snapshot import Snapshot
 from ...metadata.tables import StoredColumn, Table, key_of, stored
 from ...metadata.types import DOCUMENTS, ColumnType
-from ...metadata.values import new_uuid, reader
+from ...metadata.uuid7 import new_uuid
+from ...metadata.values import reader
 from ...query.plan import Access
 from ..rules import wrong_without
 
@@ -130,7 +131,7 @@ class Columns:
                 continue
             if name in self._table.timestamps:
                 fillers.append(Filler(stored(column), lambda: now))
-            elif column.is_primary and column.type is ColumnType.UUID:
+            elif column.physical in self._table.made_uuids:
                 fillers.append(Filler(stored(column), new_uuid))
             elif column.default_value is not None:
                 fillers.append(_default_filler(column, now))

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import typer.main
 from enfyra_kernel.errors import CATALOGUE
-from enfyra_kernel.metadata.types import ColumnType, OnDelete, RelationKind
+from enfyra_kernel.metadata.formats import FORMATS
+from enfyra_kernel.metadata.types import ColumnType, OnDelete, RelationKind, RuleType
 from enfyra_kernel.query.filters import OPERATOR_NAMES
 from enfyra_kernel.query.parse import PARAMETERS
 from enfyra_kernel.records.loading import LoadOptions
@@ -111,6 +112,11 @@ def test_every_column_type_is_documented() -> None:
 @pytest.mark.parametrize("kind", [*RelationKind, *OnDelete])
 def test_every_kind_of_relation_and_rule_is_documented(kind: str) -> None:
     assert f"`{kind}`" in read("tables.md")
+
+
+def test_every_rule_and_format_is_documented() -> None:
+    cells = "".join(line for line in read("validation.md").splitlines() if line.startswith("|"))
+    assert not [one for one in (*RuleType, *FORMATS) if f"`{one}`" not in cells]
 
 
 def test_every_operator_is_documented() -> None:

@@ -35,6 +35,25 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+KEY = "k" * 32
+
+
+@pytest.mark.parametrize(("keys", "said"), [
+    ("short", "ENFYRA_ENCRYPTION_KEYS: each key must have at least 32 characters"),
+    (f"{KEY},short", "ENFYRA_ENCRYPTION_KEYS: each key must have at least 32 characters"),
+    (f"{KEY},{KEY}", "ENFYRA_ENCRYPTION_KEYS: a key is there twice"),
+    (" , ", "ENFYRA_ENCRYPTION_KEYS: holds no key"),
+])  # fmt: skip
+def test_keys_for_encryption_are_checked(keys: str, said: str) -> None:
+    assert problems(ENFYRA_ENCRYPTION_KEYS=keys) == [said]
+
+
+def test_keys_for_encryption_are_separated_by_commas() -> None:
+    settings = load(ENFYRA_ENCRYPTION_KEYS=f"{KEY}, {KEY}2")
+    assert settings.keys_for_encryption() == (KEY, f"{KEY}2")
+    assert KEY not in repr(settings)
+
+
 # -- what is read ---------------------------------------------------------------------------------
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from enfyra_kernel.kernel import Kernel
+from enfyra_kernel.query.ast import EVERYTHING
 from enfyra_kernel.settings import variables
 
 from enfyra_server.cli import Loop, app
+from tests.databases import settings
 from tests.processes import Process, run
 
 SECRETS = {
+    "ENFYRA_ENCRYPTION_KEYS": "hush-hush-hush-hush-hush-hush-hush-hush",
     "SECRET_KEY": "hush-hush-hush-hush",
     "ADMIN_PASSWORD": "pass-of-the-admin",
     "DB_URI": "postgresql://ann:pass-of-ann@127.0.0.1:1/shop",
@@ -27,7 +32,7 @@ def test_help_names_every_command() -> None:
     done = run("--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: enfyra [OPTIONS] COMMAND [ARGS]...")
-    for command in ("serve", "settings", "version"):
+    for command in ("serve", "settings", "rotate-keys", "version"):
         assert re.search(rf"^  {command} +[A-Z].*\.$", done.stdout, re.MULTILINE), done.stdout
 
 
@@ -195,3 +200,28 @@ def test_uvloop_that_is_not_installed_is_named(
     assert done.exit_code == 2
     assert "uvloop is not installed" in done.output
     assert "enfyra-kernel[speed]" in done.output
+
+
+def test_values_are_encrypted_anew(sqlite_uri: str, tmp_path: Path) -> None:
+    old, new = "an old key for values " * 2, "a new key for values " * 2
+    database = {"DB_URI": sqlite_uri, "SECRET_KEY": "x" * 16}
+
+    async def fill() -> None:
+        async with Kernel(settings(sqlite_uri, encryption_keys=old)) as kernel:
+            column = {"name": "ssn", "type": "text", "isEncrypted": True}
+            await kernel.definitions.create_table({"name": "person", "columns": [column]})
+            await kernel.records.of("person").create_many([{"ssn": "1"}, {"ssn": "2"}], EVERYTHING)
+
+    done = run("rotate-keys", settings=database, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "There are no encrypted columns\n")
+    asyncio.run(fill())
+    keys = {"ENFYRA_ENCRYPTION_KEYS": f"{new},{old}"}
+    done = run("rotate-keys", settings=database | keys, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "person: 2 of 2 records, 2 values encrypted anew\n"
+    done = run(
+        "rotate-keys", "--db", sqlite_uri, settings={"SECRET_KEY": "x" * 16}, folder=tmp_path
+    )
+    assert done.returncode == 1
+    assert "2 values cannot be decrypted with these keys" in done.stderr
+    assert new not in done.stdout + done.stderr

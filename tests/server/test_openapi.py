@@ -81,6 +81,49 @@ async def test_the_document_is_valid_and_follows_every_change(
     assert described["paths"]["/book"]["get"]["description"] == "Books of the house"
 
 
+RULED = [
+    ("n", "int", "min", 1, "minimum", 1),
+    ("x", "float", "max", 1.5, "maximum", 1.5),
+    ("a", "varchar", "minLength", 2, "minLength", 2),
+    ("b", "varchar", "maxLength", 20, "maxLength", 20),
+    ("c", "varchar", "maxLength", 300, "maxLength", 255),
+    ("d", "text", "maxLength", 300, "maxLength", 300),
+    ("e", "text", "pattern", "^a", "pattern", "^a"),
+    ("f", "text", "format", "url", "format", "uri"),
+    ("g", "array-select", "minItems", 1, "minItems", 1),
+    ("h", "text", "pattern", {"v": "^a", "flags": "i"}, "description", "pattern: /^a/i"),
+    ("i", "date", "min", "2020-01-01", "description", "min: 2020-01-01"),
+    ("j", "decimal", "max", "1.5", "description", "max: 1.5"),
+    ("k", "text", "format", "color", "description", "format: a colour, such as #1e90ff"),
+]
+
+
+@pytest.mark.may_block
+async def test_rules_are_in_the_schemas(shared_http: httpx.AsyncClient) -> None:
+    columns = [
+        {"name": name, "type": type_, "rules": [{"ruleType": kind, "value": value}]}
+        for name, type_, kind, value, *_ in RULED
+    ]
+    off = {"ruleType": "max", "value": 5, "isEnabled": False}
+    columns.append({"name": "off", "type": "int", "rules": [off]})
+    some = {"ruleType": "maxItems", "value": 3}
+    peers = {"propertyName": "peers", "type": "many-to-many", "targetTable": "ruled"}
+    made = await shared_http.post("/table_definition", json={"name": "ruled", "columns": columns})
+    assert made.status_code == 201, made.text
+    made = await shared_http.post(
+        "/relation_definition", json={"sourceTable": "ruled", **peers, "rules": [some]}
+    )
+    assert made.status_code == 201, made.text
+    spec = await document(shared_http)
+    assert problems(spec) == []
+    for part in ("ruled.create", "ruled.update"):
+        properties = spec["components"]["schemas"][part]["properties"]
+        for name, _, _, _, word, content in RULED:
+            assert properties[name][word] == content
+        assert "maximum" not in properties["off"]
+        assert properties["peers"]["maxItems"] == 3
+
+
 @pytest.mark.may_block
 async def test_routes_of_any_shape_stay_valid(shared_http: httpx.AsyncClient) -> None:
     for name in ("a_b", "a"):

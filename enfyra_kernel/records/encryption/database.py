@@ -10,7 +10,16 @@ from dataclasses import dataclass, replace
 from ...errors import EnfyraError
 from ...query.commands import Delete, Insert, Update
 from ...query.plan import Plan
-from ...storage.database import Database, Page, Read, SchemaSession, Session, Values, Write
+from ...storage.database import (
+    Database,
+    Explanation,
+    Page,
+    Read,
+    SchemaSession,
+    Session,
+    Values,
+    Write,
+)
 from ...storage.physical import PhysicalTable
 from .answers import Sealed, sealed_in
 from .keys import Keyring
@@ -177,6 +186,11 @@ class EncryptedDatabase(EncryptedSession):
             # The stream itself says what is missing.
             return stream
         return opened(stream, sealed)
+
+    async def explain(self, read: Read, values: Values, limit: int, offset: int = 0) -> Explanation:
+        """Tell how a Plan is answered, without answering it."""
+        inner = read.inner if isinstance(read, _Read) else read
+        return await self._database.explain(inner, values, limit, offset)
 
     # -- as it is -------------------------------------------------------------------------------
 

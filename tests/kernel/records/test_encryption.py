@@ -219,6 +219,13 @@ async def test_tables_without_encrypted_columns_are_answered_as_the_database_giv
     assert type(repository.read(parse({}).shape, PUBLISHED)) is type(plain)
 
 
+async def test_how_a_list_is_answered_is_told_without_decrypting(api: Api) -> None:
+    await define(api)
+    answer = await api.get("/person", explain="true")
+    assert answer.status == 200, answer.body
+    assert "ssn" in json.dumps(answer.body)
+
+
 # -- what encrypted columns cannot do -------------------------------------------------------------
 
 

@@ -33,7 +33,8 @@ RELATION_KEYS = (
 IGNORED_KEYS = frozenset(
     {"createdAt", "updatedAt", "isSystem", "id", "isAdopted", "physicalName", "physicalType",
      "foreignKeyColumn", "referencedColumn", "constraintName", "junctionTableName",
-     "junctionSourceColumn", "junctionTargetColumn", "isEncrypted", "inverse", "routes"}
+     "junctionSourceColumn", "junctionTargetColumn", "isEncrypted", "inverse", "routes",
+     "readOnly", "keyFields"}
 )  # fmt: skip
 ABSENT: Any = object()
 

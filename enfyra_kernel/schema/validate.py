@@ -90,6 +90,9 @@ def _check_group(
         column = table.column(name)
         if name not in known:
             problems.add(kind, f"names '{name}', which is no field.{did_you_mean(name, known)}")
+        elif table.is_adopted:
+            # The database has it already, whatever others can.
+            continue
         elif kind == "uniques" and column is not None and not can_be_unique(column.type):
             problems.add(
                 kind,

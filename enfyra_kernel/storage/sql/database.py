@@ -30,6 +30,7 @@ from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, sizes_of
 from .render.renderer import Renderer, comes_back, is_new, joined
 from .render.scope import Sizes
 from .statement import Statement
+from .survey import survey_tables
 
 
 class SqlSession:
@@ -306,6 +307,10 @@ class SqlDatabase:
                 yield piece
 
     # -- schema ---------------------------------------------------------------------------------
+
+    async def survey(self) -> list[PhysicalTable]:
+        """Describe all tables and views, with what of them a definition cannot say."""
+        return await self.driver.examine(lambda opened: survey_tables(opened, self.dialect))
 
     async def inspect(self, names: Sequence[str] | None = None) -> list[PhysicalTable]:
         """Describe the tables that are there."""

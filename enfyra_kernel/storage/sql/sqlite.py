@@ -101,12 +101,9 @@ class SqliteDialect(Dialect):
         if column.native == EXACT:
             return sa.func.json(value)
         if column.native == ANYTHING:
-            is_binary = sa.func.typeof(value) == text_literal("blob")
-            return sa.case((is_binary, sa.func.lower(sa.func.hex(value))), else_=value)
+            return _shown(value)
         if column.native == FOREIGN_JSON:
-            is_json = sa.func.json_valid(value) == number_literal(1)
-            quoted = sa.func.json_quote(sa.cast(value, sa.Text))
-            return sa.func.json(sa.case((is_json, value), else_=quoted))
+            return sa.func.json(_as_json(value))
         match column.type:
             case ColumnType.BOOLEAN:
                 word = sa.case(
@@ -145,7 +142,9 @@ class SqliteDialect(Dialect):
             )
         if column.native == FOREIGN_INSTANT:
             return _canonical_instant(value)
-        return value
+        if column.native == ANYTHING:
+            return sa.cast(_shown(value), sa.Text)
+        return _as_json(value) if column.native == FOREIGN_JSON else value
 
     def is_absent(self, value: Expression) -> Expression:
         """Say, in an answer, whether a value is null.
@@ -296,6 +295,21 @@ def _number_or_text(value: str) -> Any:
         if str(number) == value:
             return number
     return value
+
+
+def _shown(value: Expression) -> Expression:
+    """Give a value of any type as JSON can hold it: what is binary, as its digits."""
+    is_binary = sa.func.typeof(value) == text_literal("blob")
+    return sa.case((is_binary, sa.func.lower(sa.func.hex(value))), else_=value)
+
+
+def _as_json(value: Expression) -> Expression:
+    """Give what should be JSON as JSON: what is none, as a text."""
+    is_json = sa.func.json_valid(value) == number_literal(1)
+    quoted = sa.func.json_quote(sa.cast(value, sa.Text))
+    return sa.case(
+        (sa.func.typeof(value) == text_literal("null"), sa.null()), (is_json, value), else_=quoted
+    )
 
 
 def _foreign_instant(value: Any) -> str:

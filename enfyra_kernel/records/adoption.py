@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 from ..errors import EnfyraError
+from ..metadata.system import SYSTEM_TABLES
 from ..schema.adopting import Adopter, Report, Selection, report_of
+from ..schema.catalog import Catalog
 from ..schema.edit import Editor
 from ..storage.database import Database
 from .definitions import Definitions, Edited
@@ -50,6 +53,14 @@ class Adoption:
         with suppress(_NothingNew):
             await self._definitions.adopt(edit, preview=dry_run)
         return report_of(adopters[-1], dry_run=dry_run)
+
+
+async def look(database: Database, selection: Selection) -> Report:
+    """Say what would be adopted in a database that Enfyra has never been in."""
+    system = Catalog({table.id: table for table in SYSTEM_TABLES})
+    adopter = Adopter(system, await database.survey())
+    await asyncio.to_thread(adopter.adopt_all, selection)
+    return report_of(adopter, dry_run=True)
 
 
 class _NothingNew(Exception):

@@ -27,7 +27,7 @@ def test_help_names_every_command() -> None:
     done = run("--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: enfyra [OPTIONS] COMMAND [ARGS]...")
-    for command in ("serve", "settings", "version"):
+    for command in ("serve", "adopt", "settings", "version"):
         assert re.search(rf"^  {command} +[A-Z].*\.$", done.stdout, re.MULTILINE), done.stdout
 
 

@@ -74,15 +74,16 @@ class Adopter:
         wanted = [strangers[name] for name in names if name in strangers]
         # Who is called as ours are called keeps the name, whoever else would be called so.
         wanted.sort(key=lambda one: (table_name(one.name) != one.name, one.name))
+        keys = selection.keys_of(names)
         for table in wanted:
-            key = choose_key(table, selection.key_of(table.name))
+            key = choose_key(table, keys.get(table.name))
             problem = why_not(table, key)
             if ends_of(table, self.physical) is not None:
                 continue
             if problem is not None or key is None:
                 self.refused[table.name] = problem or ""
                 continue
-            self._define(table, selection.key_of(table.name), {})
+            self._define(table, keys.get(table.name), {})
         self._connect()
         self._refuse_lone_junctions(wanted)
 

@@ -35,25 +35,33 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
             ['Film']
         """
         for one in (*(self.tables or ()), *self.exclude, *self.keys):
-            if not any(_meets(name, one) for name in names):
+            if not meant(one, names):
                 hint = did_you_mean(one, names)
                 raise EnfyraError(
                     "RESOURCE_NOT_FOUND", f"The database has no table '{one[:80]}'.{hint}"
                 )
-        wanted = names if self.tables is None else _meeting(names, self.tables)
-        left = set(_meeting(names, self.exclude))
-        return sorted(name for name in wanted if name not in left)
+        wanted = names if self.tables is None else _all_meant(self.tables, names)
+        left = set(_all_meant(self.exclude, names))
+        return sorted(set(wanted) - left)
 
-    def key_of(self, name: str) -> str | None:
-        """Give the column that was asked for as the key of a table."""
-        return next((column for one, column in self.keys.items() if _meets(name, one)), None)
-
-
-def _meeting(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
-    listed = list(patterns)
-    return [name for name in names if any(_meets(name, one) for one in listed)]
+    def keys_of(self, names: Collection[str]) -> dict[str, str]:
+        """Give the columns that were asked for as keys, by the names of the tables."""
+        return {name: column for one, column in self.keys.items() for name in meant(one, names)}
 
 
-def _meets(name: str, pattern: str) -> bool:
+def _all_meant(patterns: Iterable[str], names: Collection[str]) -> list[str]:
+    return [name for one in patterns for name in meant(one, names)]
+
+
+def meant(pattern: str, names: Collection[str]) -> list[str]:
+    """Give the names that a name or pattern means: the database's own before ours.
+
+    Example:
+        >>> meant("order_details", ["Order Details", "orders"]), meant("ORD*", ["orders", "Film"])
+        (['Order Details'], ['orders'])
+    """
+    if pattern in names:
+        return [pattern]
     wanted = pattern.lower()
-    return any(fnmatchcase(one, wanted) for one in (name.lower(), table_name(name)))
+    found = [name for name in names if fnmatchcase(name.lower(), wanted)]
+    return found or [name for name in names if fnmatchcase(table_name(name), wanted)]

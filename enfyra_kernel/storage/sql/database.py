@@ -302,9 +302,17 @@ class SqlDatabase:
         sizes = sizes_of(sized, values, len(plan.slots)) if sized else NO_SIZES
         stream = ArrowStream(self.dialect, self.driver, self._renderer)
         chunks = stream.chunks(plan, padded(values, sizes), sizes, limit)
-        async with aclosing(chunks) as pieces:
-            async for piece in pieces:
-                yield piece
+        try:
+            async with aclosing(chunks) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except OverflowError:
+            # An unsigned one of MariaDB's.
+            raise EnfyraError(
+                "NOT_ACCEPTABLE",
+                "A whole number has more than the 64 bits that a stream can hold",
+                hint="Leave the field out, as in ?fields=-huge",
+            ) from None
 
     # -- schema ---------------------------------------------------------------------------------
 

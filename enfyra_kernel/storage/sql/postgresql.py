@@ -40,10 +40,10 @@ class _Enumeration(sa.types.UserDefinedType[str]):
     render_bind_cast = True
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.name = name
 
     def get_col_spec(self, **_: Any) -> str:
-        return self._name
+        return self.name
 
 
 class PostgresqlDialect(Dialect):

@@ -37,7 +37,7 @@ def field_name(physical: str) -> str:
 
     Example:
         >>> [field_name(one) for one in ("Total Amount", "2nd", "prénom", "名前")]
-        ['Total_Amount', 'c_2nd', 'prenom', 'c_8f66a4b8']
+        ['Total_Amount', 'c_2nd', 'prenom', 'c_d54d12f9']
     """
     bare = _plain(physical)
     if not bare:

@@ -18,6 +18,7 @@ from .identity.passwords import Passwords
 from .identity.sessions import Sessions
 from .identity.tokens import Tokens
 from .lifecycle.accounts import Accounts
+from .lifecycle.adopting import Adopting
 from .lifecycle.crud import Crud
 from .lifecycle.describe import Describe
 from .lifecycle.lifecycle import Lifecycle
@@ -28,6 +29,7 @@ from .metadata.definitions import has_encrypted
 from .metadata.registry import EVERYTHING, DefinitionChange, Registry
 from .metadata.snapshot import Snapshot
 from .metadata.system import SYSTEM_TABLES
+from .records.adoption import Adoption
 from .records.definitions import Definitions
 from .records.encryption import EncryptedDatabase, Keyring, Progress, rotate_keys
 from .records.records import Records
@@ -109,6 +111,7 @@ class Kernel:
         self.definitions = Definitions(
             self.database, self.registry, self.lock, self.migrator, self.keyring, self._announce
         )
+        self.adoption = Adoption(self.database, self.definitions)
         self.passwords = Passwords()
 
     def _compose(self) -> None:
@@ -125,6 +128,7 @@ class Kernel:
             DefinitionCrud(self.records, self.definitions),
             Accounts(self.sessions, self.records, self.passwords, self._forget_callers),
             Describe(self.database.engine),
+            Adopting(self.adoption),
             self.migrator.interrupted,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -70,6 +71,12 @@ class SqliteDatabases:
         with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
             connection.executescript(text)
 
+    def schema(self, uri: str) -> str:
+        """Give all statements that the database's schema was made by."""
+        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
+            query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2"
+            return "\n".join(map(repr, connection.execute(query)))
+
     def drop(self, uri: str) -> None:
         for path in self._folder.glob(Path(uri.removeprefix("sqlite:///")).name + "*"):
             path.unlink()
@@ -123,6 +130,13 @@ class PostgresqlDatabases(ServerDatabases):
         """Run statements as another program would."""
         PostgresqlDatabases(uri)._run(text)
 
+    def schema(self, uri: str) -> str:
+        """Give the statements that make the database's schema."""
+        command = ["pg_dump", "--schema-only", "--no-owner", uri]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        # Newer versions guard what they write by a word that differs each time.
+        return re.sub(r"^\\(un)?restrict .*$", "", done.stdout, flags=re.MULTILINE)
+
     def drop(self, uri: str) -> None:
         self._run(f"DROP DATABASE IF EXISTS {uri.rpartition('/')[2]} WITH (FORCE)")
 
@@ -156,6 +170,16 @@ class MysqlDatabases(ServerDatabases):
     def execute(self, uri: str, text: str) -> None:
         """Run statements as another program would."""
         self._run(f"SET sql_mode = 'ANSI_QUOTES';\n{text}", uri.rpartition("/")[2])
+
+    def schema(self, uri: str) -> str:
+        """Give the statements that make the database's schema."""
+        options = ["--no-data", "--skip-comments", "--force", "--routines", "--events"]
+        command = ["mariadb-dump", "--no-defaults", *self._client, *options]
+        done = subprocess.run(
+            [*command, uri.rpartition("/")[2]], check=False, capture_output=True, text=True
+        )
+        # What counts up does so with the rows.
+        return re.sub(r" AUTO_INCREMENT=\d+", "", done.stdout)
 
     def drop(self, uri: str) -> None:
         self._run(f"DROP DATABASE IF EXISTS {uri.rpartition('/')[2]}")

@@ -14,7 +14,9 @@ from ..metadata.registry import Registry
 from ..metadata.routes import ITEM_METHODS, Route, RouteMatch, normal_path
 from ..metadata.snapshot import Snapshot
 from ..metadata.system import PLANNED_TABLES, SYSTEM_NAMES
+from ..metadata.tables import why_not_written
 from .accounts import Accounts
+from .adopting import Adopting
 from .context import Context
 from .crud import Crud
 from .describe import Describe
@@ -45,6 +47,7 @@ class Lifecycle:
         planned: DefinitionCrud,
         accounts: Accounts,
         describe: Describe,
+        adopting: Adopting,
         unsettled: Callable[[], Awaitable[bool]],
     ) -> None:
         self._registry = registry
@@ -61,6 +64,7 @@ class Lifecycle:
             ("PATCH", "/me"): accounts.change_me,
             ("GET", "/metadata"): describe.all,
             ("GET", "/metadata/:name"): describe.one,
+            ("POST", "/admin/adopt"): adopting.adopt,
         }
 
     async def handle(self, request: Request) -> Response:
@@ -184,7 +188,8 @@ def _no_route(request: Request, snapshot: Snapshot) -> EnfyraError:
 def _wrong_method(request: Request, match: RouteMatch) -> EnfyraError:
     available = match.route.available
     path = match.route.path
-    hint = None
+    table = match.route.table
+    hint = None if table is None else why_not_written(table, request.method)
     if match.item and request.method in {"GET", "HEAD"}:
         key = match.parameters.get("id", "")[:40]
         hint = f'To read one record, filter: GET {path}?filter={{"id":{{"_eq":"{key}"}}}}'

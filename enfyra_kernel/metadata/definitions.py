@@ -16,6 +16,8 @@ from .types import ColumnType, OnDelete, RelationKind
 
 Group = tuple[str, ...]
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
 
 class RuleDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A rule that the values of a column, or the records of a relation, have to meet.
@@ -50,6 +52,7 @@ class ColumnDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
         physical_type: The database's own type, where an adopted table has one that we would not
             have chosen.
         rules: What values have to meet beside the type.
+        read_only: Why nobody can write the column of an adopted table; None where one can.
     """
 
     id: int = -1
@@ -71,6 +74,7 @@ class ColumnDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     physical_name: str | None = None
     physical_type: str | None = None
     rules: tuple[RuleDefinition, ...] = ()
+    read_only: str | None = None
 
     @property
     def physical(self) -> str:
@@ -130,6 +134,9 @@ class TableDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
         indexes: Groups of names to index.
         is_adopted: Whether the physical table was there before; it is never dropped.
         physical_name: The table's name in the database, where an adopted one cannot be ours.
+        read_only: Why nobody can write the records of an adopted table; None where one can.
+        key_fields: The columns that only together tell the records of an adopted table apart; None
+            where the primary column does that alone, as in every table of ours.
     """
 
     id: int = -1
@@ -144,6 +151,8 @@ class TableDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     metadata: Any = None
     validate_body: bool = True
     physical_name: str | None = None
+    read_only: str | None = None
+    key_fields: Group | None = None
     columns: tuple[ColumnDefinition, ...] = ()
     relations: tuple[RelationDefinition, ...] = ()
 
@@ -164,6 +173,13 @@ class TableDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     def primary(self) -> ColumnDefinition:
         """The primary column."""
         return next(column for column in self.columns if column.is_primary)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that make sense for its records; all but for some adopted tables."""
+        if self.read_only is not None:
+            return METHODS[:1]
+        return METHODS if self.key_fields is None else METHODS[:2]
 
 
 def has_encrypted(table: TableDefinition) -> bool:

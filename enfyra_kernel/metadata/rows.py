@@ -42,6 +42,8 @@ class TableRow(msgspec.Struct, frozen=True, rename="camel"):
     metadata: Any
     validate_body: bool
     physical_name: str | None
+    read_only: str | None
+    key_fields: tuple[str, ...] | None
 
 
 class ColumnOwner(msgspec.Struct, frozen=True):
@@ -149,6 +151,8 @@ def assemble_tables(
             metadata=row.metadata,
             validate_body=row.validate_body,
             physical_name=row.physical_name,
+            read_only=row.read_only,
+            key_fields=row.key_fields,
             columns=_ordered_columns(row.name, column_rows[row.id]),
             relations=tuple(sorted(relation_rows[row.id], key=lambda one: one.id)),
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec.structs
 
+from ..errors import EnfyraError
 from . import names
 from .definitions import ColumnDefinition, RelationDefinition, TableDefinition
 from .types import ColumnType, OnDelete, RelationKind
@@ -66,6 +67,7 @@ class Relation:
         referenced: The column that the foreign key points at.
         junction: Where a many-to-many relation is stored.
         inverse: The property on `target`, if there is one.
+        read_only: Why nobody can set it, as a phrase that follows its name; None where one can.
     """
 
     id: int
@@ -83,6 +85,7 @@ class Relation:
     junction: Junction | None
     inverse: str | None
     definition: RelationDefinition = field(repr=False, compare=False)
+    read_only: str | None = None
 
     @property
     def holds_key(self) -> bool:
@@ -139,11 +142,49 @@ class Table:
         """The primary column as the database has it."""
         return stored(self.primary)
 
+    @property
+    def addressable(self) -> bool:
+        """Whether the primary column alone tells records apart."""
+        return self.definition.key_fields is None
+
+    @cached_property
+    def keys(self) -> tuple[ColumnDefinition, ...]:
+        """The columns that together tell records apart: mostly the primary column alone."""
+        named = self.definition.key_fields or ()
+        return tuple(self.columns[one] for one in named if one in self.columns) or (self.primary,)
+
     def __hash__(self) -> int:
         return id(self)
 
     def __eq__(self, other: object) -> bool:
         return self is other
+
+
+def why_not_written(table: Table, method: str) -> str | None:
+    """Say why a method that writes makes no sense for an adopted table's records, or None."""
+    definition = table.definition
+    if method in definition.methods:
+        return None
+    if definition.read_only is not None:
+        return f"'{table.name}' can only be read: {definition.read_only}"
+    listed = ", ".join(column.name for column in table.keys)
+    return (
+        f"The records of '{table.name}' have no key of one field ({listed} is their key), so that "
+        "they cannot be changed one by one"
+    )
+
+
+def refuse_write(table: Table, method: str) -> None:
+    """Refuse a method that makes no sense for an adopted table's records.
+
+    Raises:
+        EnfyraError: METHOD_NOT_ALLOWED.
+    """
+    reason = why_not_written(table, method)
+    if reason is not None:
+        raise EnfyraError(
+            "METHOD_NOT_ALLOWED", reason, details={"allowed": list(table.definition.methods)}
+        )
 
 
 def key_of(relation: Relation, target: Table) -> StoredColumn:
@@ -245,7 +286,25 @@ def _resolve_relation(
         junction=_junction(one, owner),
         inverse=other.property_name if other is not None else None,
         definition=one,
+        read_only=_why_not_set(one, owner, table_of),
     )
+
+
+def _why_not_set(
+    one: RelationDefinition,
+    owner: RelationDefinition,
+    table_of: Callable[[int], TableDefinition],
+) -> str | None:
+    """Say why a relation of adopted tables cannot be set: who is to have the value of its key?"""
+    if owner.type is RelationKind.MANY_TO_MANY:
+        return None
+    holder = table_of(owner.source)
+    column = next((o for o in holder.columns if o.physical == owner.foreign_key_column), None)
+    if one.owning:
+        return None if column is None else f"is read only: it follows from '{column.name}'"
+    if column is not None or holder.read_only is not None or holder.key_fields is not None:
+        return f"is read only: it follows from the records of '{holder.name}'"
+    return None
 
 
 def _junction(one: RelationDefinition, owner: RelationDefinition) -> Junction | None:

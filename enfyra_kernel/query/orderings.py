@@ -31,15 +31,18 @@ def resolve_order(
     if len(keys) > MAX_KEYS:
         raise EnfyraError("INVALID_QUERY", f"{parameter} can hold {MAX_KEYS} fields at most")
     orderings = [_ordering(key, table, names, parameter) for key in keys]
-    if not any(not one.joins and _is_key(one.by, table) for one in orderings):
-        # In the direction of the last key, so that an index serves the whole order.
-        descending = bool(orderings) and orderings[-1].descending
-        orderings.append(Ordering((), (), table.key, nullable=False, descending=descending))
+    # In the direction of the last key, so that an index serves the whole order.
+    descending = bool(orderings) and orderings[-1].descending
+    for column in table.keys:
+        key = stored(column)
+        if not any(not one.joins and _is(one.by, key) for one in orderings):
+            nullable = column.is_nullable and not table.addressable
+            orderings.append(Ordering((), (), key, nullable=nullable, descending=descending))
     return tuple(orderings)
 
 
-def _is_key(by: StoredColumn | RelatedMeasure, table: Table) -> bool:
-    return isinstance(by, StoredColumn) and by.name == table.key.name
+def _is(by: StoredColumn | RelatedMeasure, column: StoredColumn) -> bool:
+    return isinstance(by, StoredColumn) and by.name == column.name
 
 
 def _ordering(key: SortKey, table: Table, names: Names, parameter: str) -> Ordering:
@@ -52,7 +55,7 @@ def _ordering(key: SortKey, table: Table, names: Names, parameter: str) -> Order
         return _measured(key, table, names, parameter)
     joins, targets, last = walk(key.path, table, names, parameter)
     column = _sortable(key, last, names, parameter)
-    nullable = bool(joins) or (column.is_nullable and not column.is_primary)
+    nullable = bool(joins) or (column.is_nullable and not (column.is_primary and last.addressable))
     return Ordering(joins, targets, stored(column), nullable, key.descending)
 
 

@@ -215,7 +215,11 @@ class Selector:
         below = wanted.below.get(name)
         inner = f"{place}.{name}"
         if below is None:
-            selection: Selection = (SelectedColumn(target.primary.name, target.primary),)
+            selection: Selection = tuple(
+                SelectedColumn(one.name, one)
+                for one in target.keys
+                if one is target.primary or self.names.access.sees(one)
+            )
             options = None
         else:
             selection = self._select(below, target, inner, depth + 1)

@@ -10,7 +10,7 @@ from typing import Any, cast
 from ..errors import EnfyraError, did_you_mean
 from ..metadata.definitions import ColumnDefinition
 from ..metadata.snapshot import Snapshot
-from ..metadata.tables import Relation, StoredColumn, Table, key_of, stored
+from ..metadata.tables import Relation, StoredColumn, Table, key_of, refuse_write, stored
 from ..metadata.types import INSTANTS, ColumnType
 from ..metadata.uuid7 import new_uuid
 from ..metadata.values import Reader, reader
@@ -51,6 +51,7 @@ class _Field:
     nullable: bool
     updatable: bool
     published: bool
+    read_only: str | None = None
 
 
 class BodyReader:
@@ -74,8 +75,10 @@ class BodyReader:
         self._stored |= {
             one.store.name: one.store for one in self._fields.values() if one.store is not None
         }
-        self._key_is_given = table.primary.type is not ColumnType.UUID and not (
-            table.primary.is_generated
+        self._key_is_given = (
+            table.primary.type is not ColumnType.UUID
+            and not table.primary.is_generated
+            and table.addressable
         )
 
     def stored_column(self, name: str) -> StoredColumn:
@@ -90,21 +93,34 @@ class BodyReader:
         Raises:
             EnfyraError: INVALID_BODY with every problem.
         """
+        refuse_write(self._table, "POST")
         problems: list[str] = []
         content = self._read(body, access, problems, place, updating=False)
+        addressable = self._table.addressable
         for name in self._required:
-            if name not in body and name != self._table.primary.name:
+            if name not in body and (name != self._table.primary.name or not addressable):
                 problems.append(f"{place}{name} is required")
         for name in self._lists.keys() - body.keys():
             problems += lines_of(f"{place}{name}", Violations(self._lists[name]))
         if self._key_is_given and self._table.primary.physical not in content.columns:
             problems.append(f"{place}{self._table.primary.name} is required")
+        if not self._table.addressable:
+            problems += self._missing_parts_of_key(content, place)
         _raise(problems)
         self._fill(content, now)
         return content
 
+    def _missing_parts_of_key(self, content: Content, place: str) -> list[str]:
+        """The record is found again by its whole key, which the database must not make up."""
+        return [
+            f"{place}{one.name} is required: it is part of the key"
+            for one in self._table.keys
+            if content.columns.get(one.physical) is None and one.name not in self._required
+        ]
+
     def update(self, body: Any, now: datetime, access: Access) -> Content:
         """Read the body of a change: only what it names is changed."""
+        refuse_write(self._table, "PATCH")
         problems: list[str] = []
         content = self._read(body, access, problems, "", updating=True)
         _raise(problems)
@@ -113,6 +129,7 @@ class BodyReader:
 
     def replace(self, body: Any, now: datetime, access: Access) -> Content:
         """Read the body of a replacement: what it does not name gets its default."""
+        refuse_write(self._table, "PUT")
         problems: list[str] = []
         content = self._read(body, access, problems, "", updating=True)
         for name in self._required:
@@ -121,6 +138,9 @@ class BodyReader:
                 problems.append(f"{name} is required")
         for name, one in self._fields.items():
             if name in body or not one.updatable or name == self._table.primary.name:
+                continue
+            if one.read_only is not None or _database_fills(self._table, name):
+                # Of adopted tables: the value is the database's to give.
                 continue
             if not one.published and not access.unpublished:
                 # What the caller cannot see is not the caller's to replace.
@@ -148,6 +168,9 @@ class BodyReader:
                     problems.append(f"{place}{self._unknown(name, access)}")
                 continue
             if updating and name == self._table.primary.name:
+                continue
+            if one.read_only is not None:
+                problems.append(f"{place}{name} {one.read_only}")
                 continue
             if updating and not one.updatable:
                 problems.append(f"{place}{name} cannot be changed")
@@ -212,9 +235,10 @@ def _fields(table: Table, snapshot: Snapshot) -> dict[str, _Field]:
             stored(column),
             None,
             with_rules(reader(column.type, column.options), column),
-            column.is_nullable and not column.is_primary,
+            column.is_nullable and not (column.is_primary and table.addressable),
             column.is_updatable and not column.is_primary,
             column.is_published and not column.is_secret,
+            None if column.read_only is None else f"is read only: {column.read_only}",
         )
     for name, relation in table.relations.items():
         target = snapshot.tables[relation.target]
@@ -228,9 +252,10 @@ def _fields(table: Table, snapshot: Snapshot) -> dict[str, _Field]:
             store,
             relation,
             read,
-            relation.nullable or store is None,
+            relation.nullable or store is None or relation.read_only is not None,
             relation.updatable,
             relation.published,
+            relation.read_only,
         )
     return fields
 
@@ -275,6 +300,11 @@ def _keys_reader(target: Table) -> Reader:
 def _nobody_fills(table: Table, name: str) -> bool:
     column = table.columns.get(name)
     return column is None or (column.default_value is None and not column.is_generated)
+
+
+def _database_fills(table: Table, name: str) -> bool:
+    column = table.columns.get(name)
+    return column is not None and column.is_generated and table.definition.is_adopted
 
 
 def _defaults(table: Table) -> dict[str, Callable[[datetime], Any]]:

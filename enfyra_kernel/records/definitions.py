@@ -6,6 +6,7 @@ are written together with the version that tells everybody.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from ..errors import EnfyraError
 from ..metadata.definitions import RouteDefinition, TableDefinition, has_encrypted
 from ..metadata.registry import EVERYTHING, DefinitionChange, Registry
 from ..metadata.snapshot import Snapshot
-from ..schema.adopt import Adopter
+from ..schema.adopting import Adopter
 from ..schema.catalog import Catalog
 from ..schema.edit import Editor
 from ..schema.lock import SchemaLock
@@ -102,15 +103,24 @@ class Definitions:
                 "VALIDATION_ERROR",
                 problems=["columns and relations of an adopted table are read from the database"],
             )
-        physical = await self._database.inspect()
+        physical = await self._database.survey()
 
         def edit(editor: Editor) -> Edited:
-            adopter = Adopter(editor.catalog, physical)
+            adopter = Adopter(editor.catalog, physical, self.paths())
             table_id = adopter.adopt(str(given.values.get("name", "")), given.values)
             editor.catalog = adopter.catalog
             return Edited(table_id, table_id)
 
+        return await self.adopt(edit, preview=preview)
+
+    async def adopt(self, edit: Edit, *, preview: bool) -> Changed:
+        """Make a change that defines what is there; nothing in the database changes."""
         return await self._change(edit, confirm=None, preview=preview, physical=False)
+
+    def paths(self) -> frozenset[str]:
+        """Give the paths that are taken, as names of tables."""
+        routes = self._registry.current.route_definitions
+        return frozenset(route.path.removeprefix("/") for route in routes)
 
     async def update_table(
         self, id_: int, body: Any, *, confirm: str | None = None, preview: bool = False
@@ -298,8 +308,11 @@ class Definitions:
             old = Catalog(snapshot.definitions)
             await self._migrator.recover(old)
             editor = Editor(old, engine=self._database.engine)
-            table_id, asked = edit(editor)
-            new = editor.finish(table_id)
+            if physical:
+                (table_id, asked), new = _edited(editor, edit)
+            else:
+                # Of a whole database, the event loop need not wait for that.
+                (table_id, asked), new = await asyncio.to_thread(_edited, editor, edit)
             self._check_keys(new[id_] for id_ in _touched(old, new) if id_ in new)
             draft = await self._migrator.draft(old, new, table_id, physical=physical)
             if preview:
@@ -378,7 +391,7 @@ class _RouteKeeper:
         for id_, table in new.items():
             before = old.get(id_)
             if before is None and f"/{table.name}" not in taken:
-                await self._create(rows, writer.ids[id_], table.name)
+                await self._create(rows, writer.ids[id_], table)
             elif before is not None and before.name != table.name:
                 await self._rename(rows, id_, before.name, table.name)
         gone = {id_ for id_ in old if id_ not in new}
@@ -387,16 +400,17 @@ class _RouteKeeper:
             route.id for route in self._snapshot.route_definitions if route.main_table in gone
         }
 
-    async def _create(self, rows: SystemRows, table_id: int, name: str) -> None:
+    async def _create(self, rows: SystemRows, table_id: int, table: TableDefinition) -> None:
         fact = {
-            "path": f"/{name}",
+            "path": f"/{table.name}",
             "isEnabled": True,
             "isSystem": False,
             "icon": ICON,
             "mainTable": table_id,
         }
         route_id = (await rows.insert("route_definition", [fact]))[0]
-        methods = await rows.ids_of("method_definition")
+        ids = await rows.ids_by("method_definition", "name")
+        methods = [ids[name] for name in table.methods if name in ids]
         await rows.link("route_definition", "availableMethods", route_id, methods)
         self.touched.add(route_id)
 
@@ -411,6 +425,12 @@ class _RouteKeeper:
             if route.main_table == table_id and route.path == f"/{name}":
                 return route
         return None
+
+
+def _edited(editor: Editor, edit: Edit) -> tuple[Edited, Catalog]:
+    old = editor.catalog
+    edited = edit(editor)
+    return edited, editor.finish(edited.table, *_touched(old, editor.catalog))
 
 
 def _touched(old: Catalog, new: Catalog) -> set[int]:

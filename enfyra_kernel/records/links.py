@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,10 +16,10 @@ from ..metadata.types import OnDelete
 from ..metadata.values import text_reader
 from ..query.ast import Compare, Operator
 from ..query.commands import Delete, Insert, Update
-from ..query.plan import All, Comparison, Not, Plan, Predicate, Slot
+from ..query.plan import All, Comparison, Existence, Not, Plan, Predicate, Slot
 from ..query.selection import SelectedColumn
 from ..storage.database import ConstraintViolation, Database, Session
-from .violations import in_use, missing_reference
+from .violations import field_names, in_use, missing_reference
 
 
 def _as_is(value: Any) -> Any:
@@ -128,17 +129,18 @@ class Links:
             if not relation.holds_key or relation.foreign_key is None:
                 continue
             keys = {row.get(relation.foreign_key) for row in rows} - {None}
-            target = self._snapshot.tables[relation.target]
-            if keys and len(await self._existing(target, keys)) < len(keys):
-                return missing_reference(self._table, [relation.name])
+            if keys and await self._count_existing(relation, keys) < len(keys):
+                fields = field_names(self._table, [relation.foreign_key])
+                return missing_reference(self._table, fields)
         return missing_reference(self._table, [])
 
-    async def _existing(self, target: Table, keys: set[Any]) -> set[Any]:
-        where = Comparison(target.key, Operator.IN, 0)
-        plan = self._keys_plan(target, where, (self._slot(target.key, Operator.IN),))
+    async def _count_existing(self, relation: Relation, keys: set[Any]) -> int:
+        target = self._snapshot.tables[relation.target]
+        referred = replace(key_of(relation, target), name=relation.referenced)
+        where = Comparison(referred, Operator.IN, 0)
+        plan = self._keys_plan(target, where, (self._slot(referred, Operator.IN),))
         page = await self._database.find(self._database.read(plan), (list(keys),), -1)
-        rows = msgspec.json.decode(page.rows, type=list[dict[str, Any]])
-        return {row[target.primary.name] for row in rows}
+        return len(msgspec.json.decode(page.rows, type=list[msgspec.Raw]))
 
     async def explain_delete(self, key: Any) -> EnfyraError:
         """Find out which relations still refer to a record."""
@@ -148,9 +150,9 @@ class Links:
                 if relation.target == self._table.name and relation.holds_key:
                     if relation.on_delete is not OnDelete.RESTRICT:
                         continue
-                    mine = key_of(relation, self._table)
-                    where = Comparison(mine, Operator.EQ, 0)
-                    plan = self._keys_plan(table, where, (self._slot(mine, Operator.EQ),))
+                    own = self._table.key
+                    where = Existence(relation, self._table, Comparison(own, Operator.EQ, 0))
+                    plan = self._keys_plan(table, where, (self._slot(own, Operator.EQ),))
                     page = await self._database.find(self._database.read(plan), (key,), 1)
                     if page.rows != b"[]":
                         found.append(f"{table.name}.{relation.name}")

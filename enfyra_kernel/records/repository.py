@@ -12,7 +12,7 @@ from ..clock import Clock
 from ..encoding import decode_json
 from ..errors import EnfyraError
 from ..metadata.snapshot import Snapshot
-from ..metadata.tables import Table
+from ..metadata.tables import Table, refuse_write
 from ..query.ast import EVERYTHING, Deep, Query, Shape
 from ..query.commands import Delete, Insert, Update, key_equals
 from ..query.describing import describe_plan
@@ -22,6 +22,7 @@ from ..storage.database import ConstraintViolation, Database, Page, Read, Sessio
 from .body import BodyReader, Content
 from .links import Links
 from .paging import with_cursor
+from .together import Together
 from .violations import explain_write
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Repository:
         self._clock = clock
         self._max_limit = max_limit
         self._links = Links(table, snapshot, database)
+        self._together_keyed = Together(table, self.bodies, database, self._read, self._run_content)
         self.read = lru_cache(512)(self._read)
         self._insert = lru_cache(256)(self._make_insert)
         self._update = lru_cache(256)(self._make_update)
@@ -190,6 +192,9 @@ class Repository:
         """
         await self._refuse_second_record()
         content = self.bodies.create(body, self._clock.now(), access)
+        if not self.table.addressable:
+            async with self._together(session) as transaction:
+                return await self._together_keyed.create(transaction, content, query.shape, access)
         shape = query.shape
         columns = tuple(content.columns)
         values = tuple(content.columns.values())
@@ -218,6 +223,13 @@ class Repository:
         now = self._clock.now()
         contents = await asyncio.to_thread(self._read_many, bodies, access, now)
         shape = query.shape
+        if not self.table.addressable:
+            async with self._database.transaction() as session:
+                made = [
+                    await self._together_keyed.create(session, content, shape, access)
+                    for content in contents
+                ]
+            return b"[" + b",".join(one[1:-1] for one in made) + b"]"
         groups = await asyncio.to_thread(_grouped, contents)
         results: dict[int, bytes] = {}
         async with self._database.transaction() as session:
@@ -361,6 +373,7 @@ class Repository:
         Raises:
             EnfyraError: RESOURCE_NOT_FOUND, or RELATION_IN_USE when others refer to it.
         """
+        refuse_write(self.table, "DELETE")
         if self.table.definition.is_single_record:
             raise EnfyraError("BAD_REQUEST", f"The record of '{self.table.name}' cannot be deleted")
         bound = self.bound_key(key)
@@ -395,6 +408,9 @@ class Repository:
             return await session.write(write, values)
         except ConstraintViolation as violation:
             raise await self._explained(violation, named, ()) from violation
+
+    async def _run_content(self, session: Session, write: Write, content: Content) -> None:
+        await self._run(session, write, tuple(content.columns.values()), content.columns)
 
     async def _explained(
         self,

@@ -88,7 +88,7 @@ def field_names(table: Table, columns: Iterable[str]) -> list[str]:
     by_column |= {
         relation.foreign_key: relation.name
         for relation in table.relations.values()
-        if relation.holds_key and relation.foreign_key is not None
+        if relation.holds_key and relation.foreign_key is not None and relation.read_only is None
     }
     return [by_column.get(column, column) for column in columns]
 
@@ -98,7 +98,7 @@ def _columns_of(constraint: str | None, table: Table) -> tuple[str, ...]:
     if constraint is None:
         return ()
     if constraint == "PRIMARY" or constraint == f"{table.definition.physical}_pkey":
-        return (table.primary.physical,)
+        return tuple(column.physical for column in table.keys)
     groups = [physical_group(table.definition, group) for group in table.definition.uniques]
     groups += [
         (relation.foreign_key,)

@@ -12,7 +12,7 @@ from ..clock import Clock
 from ..encoding import encode_json
 from ..errors import EnfyraError
 from ..logs import get_logger
-from ..metadata.definitions import RelationDefinition, TableDefinition
+from ..metadata.definitions import METHODS, RelationDefinition, TableDefinition
 from ..metadata.snapshot import Snapshot
 from ..metadata.system import LOCK_TABLE, PLANNED_TABLES, READ_ONLY_TABLES, SYSTEM_TABLES
 from ..storage.changes import CreateTable
@@ -29,7 +29,6 @@ _LONG_ENOUGH = LEASE + 5
 
 _log = get_logger("schema")
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Path, methods, methods open to everybody, methods open to everybody who is logged in.
 STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
     ("/auth/login", ("POST",), ("POST",), ()),
@@ -38,6 +37,7 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/me", ("GET", "PATCH"), (), ("GET", "PATCH")),
     ("/metadata", ("GET",), (), ("GET",)),
     ("/metadata/:name", ("GET",), (), ("GET",)),
+    ("/admin/adopt", ("POST",), (), ()),
 )
 
 LoadCatalog = Callable[[], Awaitable[Catalog]]
@@ -107,9 +107,8 @@ class Bootstrap:
         before = [one for table in old.values() for one in layout(table, old)]
         after = [one for table in new.values() for one in layout(table, new)]
         changes = diff(before, after)
-        there = {table.name for table in await self._database.inspect()} if first else set[str]()
         # An interrupted first start, where the schema is not transactional, left some of it.
-        again = not first or not there.isdisjoint(table.name for table in after)
+        again = not first or bool(await self._database.inspect([table.name for table in after]))
         async with self._database.schema_change({one.name: one for one in before}) as session:
             for change in changes:
                 if again:

@@ -12,7 +12,7 @@ from ..metadata.types import ColumnType, OnDelete, RelationKind
 IGNORED_KEYS = frozenset(
     {"createdAt", "updatedAt", "isSystem", "id", "isAdopted", "physicalName", "physicalType",
      "foreignKeyColumn", "referencedColumn", "constraintName", "junctionTableName",
-     "junctionSourceColumn", "junctionTargetColumn", "inverse", "routes"}
+     "junctionSourceColumn", "junctionTargetColumn", "inverse", "routes", "readOnly", "keyFields"}
 )  # fmt: skip
 ABSENT: Any = object()
 

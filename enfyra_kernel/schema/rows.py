@@ -40,6 +40,8 @@ def table_facts(table: TableDefinition) -> Facts:
         "metadata": table.metadata,
         "validateBody": table.validate_body,
         "physicalName": table.physical_name,
+        "readOnly": table.read_only,
+        "keyFields": None if table.key_fields is None else list(table.key_fields),
     }
 
 
@@ -62,6 +64,7 @@ def column_facts(column: ColumnDefinition) -> Facts:
         "metadata": column.metadata,
         "physicalName": column.physical_name,
         "physicalType": column.physical_type,
+        "readOnly": column.read_only,
     }
 
 

@@ -103,6 +103,9 @@ def _check_group(
                 kind,
                 f"cannot hold '{name}': it is encrypted, and equal values are stored differently",
             )
+        elif table.is_adopted:
+            # The database has it already, whatever others can.
+            continue
         elif kind == "uniques" and column is not None and not can_be_unique(column.type):
             problems.add(
                 kind,

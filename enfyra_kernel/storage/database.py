@@ -130,6 +130,10 @@ class Database(Session, Protocol):
         """Give all records as chunks of an Arrow IPC stream, holding a few at a time."""
         ...
 
+    async def survey(self) -> list[PhysicalTable]:
+        """Describe all tables and views, with what of them a definition cannot say."""
+        ...
+
     async def inspect(self, names: Sequence[str] | None = None) -> list[PhysicalTable]:
         """Describe the tables that are there, or those of the given names that are."""
         ...

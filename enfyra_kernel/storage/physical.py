@@ -16,6 +16,7 @@ class PhysicalColumn(msgspec.Struct, frozen=True, kw_only=True):
         default: A JSON value that new rows get, or None.
         generated: Whether the database counts it up.
         native: The database's own type, as it writes it; set for what was there before.
+        read_only: Why we cannot write what was there before; None where we can.
         key: Which definition it stands for, so that a rename is not taken for a loss.
     """
 
@@ -27,6 +28,7 @@ class PhysicalColumn(msgspec.Struct, frozen=True, kw_only=True):
     primary: bool = False
     generated: bool = False
     native: str | None = None
+    read_only: str | None = None
     key: str = ""
 
 
@@ -56,13 +58,28 @@ class PhysicalCheck(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[str, ...]
 
 
+class Remark(msgspec.Struct, frozen=True):
+    """Something of a table that was there before, and that a definition cannot say.
+
+    Attributes:
+        what: The kind of thing, such as `column` or `trigger`.
+        name: What it is called.
+        reason: What becomes of it.
+    """
+
+    what: str
+    name: str
+    reason: str
+
+
 class PhysicalTable(msgspec.Struct, frozen=True, kw_only=True):
     """A table.
 
     Attributes:
         key: Which definition it stands for: a table, or a relation's junction.
         adopted: Whether it was there before Enfyra.
-        view: Whether it is a view; only inspection gives views.
+        kind: `table`, or what else inspection found: `view`, `materialized view`, `foreign table`.
+        remarks: What a definition cannot say; only a survey gives them.
     """
 
     name: str
@@ -72,7 +89,8 @@ class PhysicalTable(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[PhysicalCheck, ...] = ()
     key: str = ""
     adopted: bool = False
-    view: bool = False
+    kind: str = "table"
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def primary(self) -> tuple[str, ...]:

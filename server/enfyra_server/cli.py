@@ -149,6 +149,59 @@ def _serve_many(settings: Settings, given: dict[str, Any], workers: int, loop: L
     raise typer.Exit(run_workers(workers, ["serve", "--reuse-port", *arguments]))
 
 
+@app.command(short_help="Define the tables that a database has.")
+def adopt(
+    tables: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these; names or patterns as in film*, once or more often."),
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Not these.")] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help="The key of a view or a table without one, as in film_list=fid."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be defined.")
+    ] = False,
+    url: Annotated[
+        str | None, typer.Option("--url", "--db", help="Database, as for serve. [DB_URI]")
+    ] = None,
+) -> None:
+    """Define the tables and views that somebody else made in a database.
+
+    Nothing in the database changes but for the tables that Enfyra keeps definitions in. What
+    cannot be defined is listed.
+    """
+    from enfyra_kernel import logs
+    from enfyra_kernel.schema.adopting import Selection
+
+    from . import adopting
+
+    settings = _settings({} if url is None else {"db_uri": url})
+    logs.configure(settings.log_level if settings.log_level != "info" else "warning")
+    selection = Selection(
+        tables=None if not tables else tuple(_words(tables)),
+        exclude=tuple(_words(exclude or [])),
+        keys=dict(_pair(one) for one in key or ()),
+    )
+    try:
+        report = asyncio.run(adopting.adopt(settings, selection, dry_run=dry_run))
+    except EnfyraError as error:
+        raise _exit(error) from None
+    typer.echo(adopting.text_of(report))
+
+
+def _words(texts: list[str]) -> list[str]:
+    return [part.strip() for text in texts for part in text.split(",") if part.strip()]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, column = text.partition("=")
+    if not (name.strip() and sign and column.strip()):
+        raise typer.BadParameter(f"must be TABLE=COLUMN, not '{text}'", param_hint="--key")
+    return name.strip(), column.strip()
+
+
 @app.command()
 def settings() -> None:
     """List every setting with what it is for and its default."""

@@ -18,7 +18,8 @@ def declare(d: Declarations) -> None:
     d.described()
     d.json("metadata")
     d.flag("validateBody", True)
-    d.text("physicalName")
+    d.text("physicalName", "readOnly")
+    d.json("keyFields")
 
     d.table("column_definition", uniques=(("name", "table"),))
     d.text("name", is_nullable=False)
@@ -34,7 +35,7 @@ def declare(d: Declarations) -> None:
     d.described()
     d.text("placeholder")
     d.json("metadata")
-    d.text("physicalName", "physicalType")
+    d.text("physicalName", "physicalType", "readOnly")
     d.part_of("table", "table_definition", "columns", is_nullable=False)
 
     d.table("relation_definition", uniques=(("propertyName", "sourceTable"), ("mappedBy",)))

@@ -210,6 +210,10 @@ class EncryptedDatabase(EncryptedSession):
         """Describe the tables that are there, or those of the given names that are."""
         return await self._database.inspect(names)
 
+    async def survey(self) -> list[PhysicalTable]:
+        """Describe all tables and views that are there, with what a definition cannot say."""
+        return await self._database.survey()
+
     def schema_change(
         self, tables: Mapping[str, PhysicalTable]
     ) -> AbstractAsyncContextManager[SchemaSession]:

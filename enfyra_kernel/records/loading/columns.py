@@ -82,12 +82,16 @@ class Columns:
     def _source(self, name: str) -> Source:
         column = self._table.columns.get(name)
         if column is not None and self._access.sees(column):
+            if column.read_only is not None:
+                raise ValueError(f"{name} is read only: {column.read_only}")
             nullable = column.is_nullable and not column.is_primary
             return Source(name, stored(column), nullable, checks=checks_of(column))
         head, dot, field = name.partition(".")
         relation = self._table.relations.get(head)
         if relation is None or not self._access.sees(relation) or not relation.holds_key:
             raise ValueError(self._no_field(name))
+        if relation.read_only is not None:
+            raise ValueError(f"{name} {relation.read_only}")
         target = self._snapshot.tables[relation.target]
         key = key_of(relation, target)
         if not dot or field == target.primary.name:
@@ -117,7 +121,8 @@ class Columns:
             if not column.is_nullable and not filled and column.physical not in given:
                 missing.append(f"{name} is required")
         for relation in self._table.relations.values():
-            if relation.holds_key and not relation.nullable and relation.foreign_key not in given:
+            required = relation.holds_key and not relation.nullable
+            if required and relation.foreign_key not in given and relation.read_only is None:
                 missing.append(f"{relation.name} is required")
             missing += [wrong.of(relation.name) for wrong in wrong_without(relation)]
         return missing

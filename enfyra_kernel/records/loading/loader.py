@@ -12,7 +12,7 @@ import msgspec
 from ...clock import Clock
 from ...errors import EnfyraError
 from ...metadata.snapshot import Snapshot
-from ...metadata.tables import StoredColumn, Table, stored
+from ...metadata.tables import StoredColumn, Table, refuse_write, stored
 from ...query.commands import Delete, Insert
 from ...query.plan import Access, All
 from ...storage.database import ConstraintViolation, Database, Session, Write
@@ -93,6 +93,7 @@ class Loader:
         return Loaded(load.rows, options.mode, options.dry_run, load.unmatched)
 
     def _check(self, options: LoadOptions, access: Access) -> None:
+        refuse_write(self._table, "POST")
         if options.mode not in MODES:
             raise EnfyraError("INVALID_QUERY", f"mode must be one of {', '.join(MODES)}")
         if options.missing not in {"error", "null"}:

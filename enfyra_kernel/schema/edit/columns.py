@@ -81,7 +81,7 @@ class ColumnEdits:
         """Remove one column, and the groups that name it."""
         table = self._sheet.open_table(table_id)
         column = next(one for one in table.columns if one.id == id_)
-        self._refuse_to_drop(column)
+        self._refuse_to_drop(table, column)
         gone = {column.name}
         self._sheet.put_table(
             msgspec.structs.replace(
@@ -92,8 +92,8 @@ class ColumnEdits:
             )
         )
 
-    def _refuse_to_drop(self, column: ColumnDefinition) -> None:
-        if column.is_primary:
+    def _refuse_to_drop(self, table: TableDefinition, column: ColumnDefinition) -> None:
+        if column.is_primary or column.name in (table.key_fields or ()):
             self._sheet.problems.add(
                 f"column '{column.name}'", "is the primary key and cannot be dropped"
             )
@@ -177,5 +177,6 @@ class ColumnEdits:
                 columns=columns,
                 uniques=renamed(table.uniques, renames),
                 indexes=renamed(table.indexes, renames),
+                key_fields=table.key_fields and renamed((table.key_fields,), renames)[0],
             )
         )

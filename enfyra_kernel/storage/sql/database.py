@@ -30,6 +30,7 @@ from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, sizes_of
 from .render.renderer import Renderer, comes_back, is_new, joined
 from .render.scope import Sizes
 from .statement import Statement
+from .survey import survey_tables
 
 
 class SqlSession:
@@ -301,11 +302,23 @@ class SqlDatabase:
         sizes = sizes_of(sized, values, len(plan.slots)) if sized else NO_SIZES
         stream = ArrowStream(self.dialect, self.driver, self._renderer)
         chunks = stream.chunks(plan, padded(values, sizes), sizes, limit)
-        async with aclosing(chunks) as pieces:
-            async for piece in pieces:
-                yield piece
+        try:
+            async with aclosing(chunks) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except OverflowError:
+            # An unsigned one of MariaDB's.
+            raise EnfyraError(
+                "NOT_ACCEPTABLE",
+                "A whole number has more than the 64 bits that a stream can hold",
+                hint="Leave the field out, as in ?fields=-huge",
+            ) from None
 
     # -- schema ---------------------------------------------------------------------------------
+
+    async def survey(self) -> list[PhysicalTable]:
+        """Describe all tables and views, with what of them a definition cannot say."""
+        return await self.driver.examine(lambda opened: survey_tables(opened, self.dialect))
 
     async def inspect(self, names: Sequence[str] | None = None) -> list[PhysicalTable]:
         """Describe the tables that are there."""

@@ -61,6 +61,14 @@ class Dialect(ABC):
     def type_of(self, type_: ColumnType, options: Any = None) -> sa.types.TypeEngine[Any]:
         """Give the SQLAlchemy type that a column is created with."""
 
+    def kept_native(self, native: str, type_: ColumnType | None) -> str | None:
+        """Give what must be known of the type of a column that somebody else made."""
+        return native or None
+
+    def written_type(self, column: StoredColumn) -> sa.types.TypeEngine[Any]:
+        """Give the type of a value that is written into a column."""
+        return self.type_of(column.type, column.options)
+
     def parameter_type(self, column: StoredColumn) -> sa.types.TypeEngine[Any]:
         """Give the type of a value compared with a column."""
         if column.type is ColumnType.INT:

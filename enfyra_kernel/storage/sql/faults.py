@@ -114,6 +114,10 @@ _PG_KINDS = {
     "23503": "reference",
     "23502": "missing",
     "23514": "check",
+    # Of tables that somebody else made: exclusions, triggers, keys that nobody may give.
+    "23P01": "check",
+    "P0001": "check",
+    "428C9": "check",
     "22001": "range",
     "22003": "range",
     "22008": "range",
@@ -169,7 +173,7 @@ _MYSQL_CHECK = re.compile(r"(?:CONSTRAINT|constraint) [`']([^`']+)[`']")
 _MYSQL_KINDS = {
     1062: "unique", 1169: "unique", 1365: "unique", 1451: "reference", 1452: "reference",
     1216: "reference", 1217: "reference", 1048: "missing", 1364: "missing", 4025: "check",
-    3819: "check",
+    3819: "check", 1644: "check", 1265: "range",
     1264: "range", 1690: "range", 1406: "range", 1292: "range", 1366: "range",
 }  # fmt: skip
 _MYSQL_ERRORS = {

@@ -2,55 +2,163 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine.reflection import Inspector, ObjectKind
+from sqlalchemy.exc import DBAPIError, NoSuchTableError, UnreflectableTableError
 
-from ...metadata.types import ColumnType, OnDelete
+from ...metadata.types import INTEGERS, ColumnType, OnDelete
 from ..physical import PhysicalColumn, PhysicalIndex, PhysicalReference, PhysicalTable
 from .dialect import Dialect
-from .sqlite import FOREIGN_INSTANT, MAX_PRECISION
+from .native import Native, declared_types, lenient, native_of, understood
 
-_WHOLE = re.compile(r"(TINY|SMALL|MEDIUM)?INT(EGER)?\b|YEAR|INT[24]\b|SERIAL\b")
-_VALUES = re.compile(r"'((?:[^']|'')*)'")
+TABLE, VIEW = "table", "view"
+COMPUTED = "the database computes it"
+COUNTED = "the database counts it up"
 
 
 def inspect_tables(
     connection: sa.Connection, dialect: Dialect, names: Sequence[str] | None
 ) -> list[PhysicalTable]:
-    """Describe tables and views; those of the given names, case aside, or all."""
-    inspector = sa.inspect(connection)
+    """Describe tables and views; those of the given names, case aside, or all.
+
+    A view that cannot be read any more, since what it shows is gone, is left out.
+    """
     asked = None if names is None else {name.lower() for name in names}
-    tables = [one for one in inspector.get_table_names() if asked is None or one.lower() in asked]
-    views = [one for one in inspector.get_view_names() if asked is None or one.lower() in asked]
-    found = _Found(inspector, tables, views)
-    return [_describe(found, dialect, name) for name in tables] + [
-        _describe(found, dialect, name, view=True) for name in views
-    ]
+    wanted = {
+        name: kind
+        for name, kind in kinds(connection).items()
+        if asked is None or name.lower() in asked
+    }
+    found = _Found(connection, dialect, wanted)
+    return [found.describe(name) for name in found.kinds]
+
+
+def kinds(connection: sa.Connection) -> dict[str, str]:
+    """Give the names of all tables and views, each with what it is."""
+    inspector: Any = sa.inspect(connection)
+    found = dict.fromkeys(inspector.get_table_names(), TABLE)
+    if connection.dialect.name == "sqlite":
+        for name in virtual_tables(connection):
+            found.pop(name, None)
+    found |= dict.fromkeys(inspector.get_view_names(), VIEW)
+    if connection.dialect.name == "postgresql":
+        found |= dict.fromkeys(inspector.get_materialized_view_names(), "materialized view")
+        found |= dict.fromkeys(inspector.get_foreign_table_names(), "foreign table")
+    return found
+
+
+def virtual_tables(connection: sa.Connection) -> list[str]:
+    """Give SQLite's virtual tables, and those in which their modules keep their own records."""
+    text = "SELECT name FROM pragma_table_list WHERE type IN ('virtual', 'shadow')"
+    return list(connection.scalars(sa.text(text)))
 
 
 class _Found:
     """What the database says about some tables, asked for all of them at once."""
 
-    def __init__(self, inspector: Inspector, tables: list[str], views: list[str]) -> None:
-        self.dialect = inspector.dialect
-        named = [*tables, *views]
-        self.columns = _by_name(
-            named, lambda: inspector.get_multi_columns(filter_names=named, kind=ObjectKind.ANY)
+    def __init__(
+        self, connection: sa.Connection, dialect: Dialect, kinds: Mapping[str, str]
+    ) -> None:
+        inspector = lenient(connection)
+        self._inspector = inspector
+        self._dialect = dialect
+        tables = [name for name, kind in kinds.items() if kind == TABLE]
+        self._columns = _by_name(
+            tables, lambda: inspector.get_multi_columns(filter_names=tables, kind=ObjectKind.ANY)
         )
-        self.primary = _by_name(
+        self._columns |= self._of_views([name for name in kinds if name not in tables])
+        self.kinds = {name: kind for name, kind in kinds.items() if name in self._columns}
+        self._declared = declared_types(connection, list(self.kinds))
+        self._primary = _by_name(
             tables, lambda: inspector.get_multi_pk_constraint(filter_names=tables)
         )
-        self.indexes = _by_name(tables, lambda: inspector.get_multi_indexes(filter_names=tables))
-        self.uniques = _by_name(
-            tables, lambda: inspector.get_multi_unique_constraints(filter_names=tables)
-        )
-        self.references = _by_name(
+        self._indexes = indexes_of(connection, inspector, tables)
+        self._references = _by_name(
             tables, lambda: inspector.get_multi_foreign_keys(filter_names=tables)
         )
+
+    def _of_views(self, views: list[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in views:
+            try:
+                found[name] = self._inspector.get_columns(name)
+            except (DBAPIError, NoSuchTableError, UnreflectableTableError):
+                continue
+        return found
+
+    def describe(self, name: str) -> PhysicalTable:
+        """Describe one of the tables."""
+        kind = self.kinds[name]
+        is_table = kind == TABLE
+        primary: list[str] = self._primary[name]["constrained_columns"] if is_table else []
+        columns = tuple(self._column(name, column, primary) for column in self._columns[name])
+        if not is_table:
+            return PhysicalTable(name=name, columns=columns, adopted=True, kind=kind)
+        return PhysicalTable(
+            name=name,
+            columns=columns,
+            indexes=tuple(
+                PhysicalIndex(
+                    name=one["name"],
+                    columns=tuple(one["column_names"]),
+                    unique=bool(one.get("unique")),
+                )
+                for one in self._indexes[name]
+                if is_whole(one)
+            ),
+            references=tuple(
+                reference_of(key) for key in self._references[name] if not is_elsewhere(key)
+            ),
+            adopted=True,
+        )
+
+    def _column(self, table: str, column: Any, primary: list[str]) -> PhysicalColumn:
+        name = column["name"]
+        native = native_of(column["type"], self._inspector.dialect)
+        declared = self._declared.get((table, name))
+        if declared is not None:
+            native = Native(declared)
+        type_, options, read_only = understood(native, self._dialect)
+        if column.get("computed"):
+            read_only = COMPUTED
+        elif _is_always(column):
+            read_only = COUNTED
+        is_primary = name in primary
+        counts = is_primary and len(primary) == 1
+        return PhysicalColumn(
+            name=name,
+            type=type_,
+            options=options,
+            nullable=bool(column.get("nullable", True)) and not is_primary,
+            primary=is_primary,
+            generated=self._is_filled(column, native, type_, counts=counts),
+            native=self._dialect.kept_native(native.text, type_),
+            read_only=read_only,
+        )
+
+    def _is_filled(
+        self, column: Any, native: Native, type_: ColumnType | None, *, counts: bool
+    ) -> bool:
+        """Say whether the database gives a value where none is given."""
+        if self._dialect.name == "sqlite" and counts and type_ in INTEGERS:
+            # Only this very word makes the column another name of the row's number.
+            return native.text.upper() == "INTEGER"
+        counted = column.get("autoincrement") is True and type_ in INTEGERS
+        return bool(
+            (counted and self._dialect.name != "sqlite")
+            or column.get("default") is not None
+            or column.get("computed")
+            or column.get("identity")
+        )
+
+
+def _is_always(column: Any) -> bool:
+    """Say whether nobody may give a value where the database counts up."""
+    identity: Any = column.get("identity")
+    return identity is not None and bool(identity.get("always"))
 
 
 def _by_name(names: list[str], ask: Callable[[], Mapping[Any, Any]]) -> dict[str, Any]:
@@ -58,134 +166,62 @@ def _by_name(names: list[str], ask: Callable[[], Mapping[Any, Any]]) -> dict[str
     return {key[1]: value for key, value in ask().items()} if names else {}
 
 
-def _describe(found: _Found, dialect: Dialect, name: str, *, view: bool = False) -> PhysicalTable:
-    primary: list[str] = [] if view else found.primary[name]["constrained_columns"]
-    columns = tuple(
-        _column(column, dialect, primary, found.dialect) for column in found.columns[name]
-    )
-    if view:
-        return PhysicalTable(name=name, columns=columns, adopted=True, view=True)
-    return PhysicalTable(
-        name=name,
-        columns=columns,
-        indexes=_indexes(found.indexes[name], found.uniques[name]),
-        references=tuple(_reference(key) for key in found.references[name]),
-        adopted=True,
-    )
+def is_whole(index: Any) -> bool:
+    """Say whether an index covers whole columns of all rows."""
+    options = index.get("dialect_options", {})
+    partial = any(options.get(f"{one}_where") for one in ("postgresql", "sqlite"))
+    prefixed = bool(options.get("mysql_length"))
+    kind = str(options.get("mysql_prefix") or "")
+    return None not in index["column_names"] and not (partial or prefixed or kind)
 
 
-def _column(column: Any, dialect: Dialect, primary: list[str], sa_dialect: Any) -> PhysicalColumn:
-    native = str(column["type"].compile(dialect=sa_dialect)) if _has_type(column) else ""
-    type_, options = _understood(native.upper(), column, dialect)
-    is_primary = column["name"] in primary
-    return PhysicalColumn(
-        name=column["name"],
-        type=type_,
-        options=options,
-        nullable=bool(column.get("nullable", True)) and not is_primary,
-        primary=is_primary,
-        generated=_is_filled(column, dialect, type_, counts=is_primary and len(primary) == 1),
-        native=_kept_native(native, type_, dialect),
-    )
+def indexes_of(
+    connection: sa.Connection, inspector: Inspector, tables: list[str]
+) -> dict[str, list[Any]]:
+    """Give the indexes and unique constraints of tables, as SQLAlchemy writes them."""
+    if connection.dialect.name == "sqlite":
+        return {table: _sqlite_indexes(connection, table) for table in tables}
+    found = _by_name(tables, lambda: inspector.get_multi_indexes(filter_names=tables))
+    uniques = _by_name(tables, lambda: inspector.get_multi_unique_constraints(filter_names=tables))
+    result: dict[str, list[Any]] = {}
+    for table in tables:
+        named = {one["name"]: one for one in found[table] if one["name"]}
+        for one in uniques[table]:
+            named[one["name"]] = {**one, **named.get(one["name"], {}), "unique": True}
+        result[table] = list(named.values())
+    return result
 
 
-def _has_type(column: Any) -> bool:
-    return not isinstance(column["type"], sa.types.NullType)
+def _sqlite_indexes(connection: sa.Connection, table: str) -> list[Any]:
+    """Give a table's indexes on SQLite, of which SQLAlchemy leaves those on expressions out."""
+    listed = connection.execute(
+        sa.text('SELECT name, "unique", partial, origin FROM pragma_index_list(:table)'),
+        {"table": table},
+    ).all()
+    return [
+        {
+            "name": name,
+            "unique": bool(unique),
+            "column_names": list(
+                connection.scalars(
+                    sa.text("SELECT name FROM pragma_index_info(:name) ORDER BY seqno"),
+                    {"name": name},
+                )
+            ),
+            "dialect_options": {"sqlite_where": "partial"} if partial else {},
+        }
+        for name, unique, partial, origin in listed
+        if origin != "pk"
+    ]
 
 
-def _is_filled(column: Any, dialect: Dialect, type_: ColumnType | None, *, counts: bool) -> bool:
-    """Say whether the database gives a value where none is given."""
-    if counts and _counts_up(column, dialect, type_):
-        return True
-    return column.get("default") is not None or bool(column.get("computed"))
+def is_elsewhere(key: Any) -> bool:
+    """Say whether a foreign key refers to a table of another schema."""
+    return key.get("referred_schema") is not None
 
 
-def _counts_up(column: Any, dialect: Dialect, type_: ColumnType | None) -> bool:
-    if type_ not in {ColumnType.INT, ColumnType.BIGINT}:
-        return False
-    if dialect.name == "sqlite":
-        return True
-    default = str(column.get("default") or "")
-    return bool(column.get("autoincrement") is True or column.get("identity")) or (
-        default.startswith("nextval(")
-    )
-
-
-def _kept_native(native: str, type_: ColumnType | None, dialect: Dialect) -> str | None:
-    if dialect.name == "sqlite":
-        return FOREIGN_INSTANT if type_ is ColumnType.DATETIME else None
-    return native or None
-
-
-def _understood(native: str, column: Any, dialect: Dialect) -> tuple[ColumnType | None, Any]:
-    """Give our type and options for a database's own, or None where we have none for it."""
-    base = native.partition("(")[0].strip()
-    declared: Any = column["type"]
-    if native.startswith("TINYINT(1)") or base in {"BOOLEAN", "BOOL"}:
-        return ColumnType.BOOLEAN, None
-    if base.startswith("ENUM") or isinstance(declared, sa.Enum):
-        values = list(declared.enums) if isinstance(declared, sa.Enum) else _VALUES.findall(native)
-        return ColumnType.ENUM, values
-    if base.startswith("BIGINT") or base in {"INT8", "BIGSERIAL"}:
-        return ColumnType.BIGINT, None
-    if _WHOLE.match(base):
-        unsigned = "UNSIGNED" in native and not base.startswith(("TINY", "SMALL", "MEDIUM"))
-        return (ColumnType.BIGINT if unsigned else ColumnType.INT), None
-    if base in {"DECIMAL", "NUMERIC"}:
-        return _decimal(declared, dialect)
-    if base.startswith(("DOUBLE", "FLOAT", "REAL")):
-        return ColumnType.FLOAT, None
-    return _understood_otherwise(base, declared)
-
-
-def _decimal(declared: Any, dialect: Dialect) -> tuple[ColumnType | None, Any]:
-    precision, scale = declared.precision, declared.scale
-    if precision is None:
-        # Any number of digits: only floats come near that on every database.
-        return ColumnType.FLOAT, None
-    if dialect.name == "sqlite" and precision > MAX_PRECISION:
-        precision = MAX_PRECISION
-    return ColumnType.DECIMAL, {"precision": precision, "scale": scale or 0}
-
-
-_OTHERS: dict[str, ColumnType] = {
-    "UUID": ColumnType.UUID,
-    "DATE": ColumnType.DATE,
-    "JSON": ColumnType.SIMPLE_JSON,
-    "JSONB": ColumnType.SIMPLE_JSON,
-}
-
-
-def _understood_otherwise(base: str, declared: Any) -> tuple[ColumnType | None, Any]:
-    if base in _OTHERS:
-        return _OTHERS[base], None
-    if base.startswith(("TIMESTAMP", "DATETIME")):
-        return ColumnType.DATETIME, None
-    if base.startswith(("VARCHAR", "NVARCHAR", "CHAR", "NCHAR", "CHARACTER", "BPCHAR")):
-        length = getattr(declared, "length", None)
-        return (ColumnType.VARCHAR, {"length": length}) if length else (ColumnType.TEXT, None)
-    if base.endswith("TEXT") or base in {"CLOB", "CITEXT"}:
-        return ColumnType.TEXT, None
-    return None, None
-
-
-def _indexes(indexes: Sequence[Any], uniques: Sequence[Any]) -> tuple[PhysicalIndex, ...]:
-    found: dict[str, PhysicalIndex] = {}
-    for index in indexes:
-        columns = tuple(column for column in index["column_names"] if column is not None)
-        if columns and index["name"]:
-            found[index["name"]] = PhysicalIndex(
-                name=index["name"], columns=columns, unique=bool(index.get("unique"))
-            )
-    for constraint in uniques:
-        label = constraint["name"] or f"unique_{'_'.join(constraint['column_names'])}"
-        found[label] = PhysicalIndex(
-            name=label, columns=tuple(constraint["column_names"]), unique=True
-        )
-    return tuple(found.values())
-
-
-def _reference(key: Any) -> PhysicalReference:
+def reference_of(key: Any) -> PhysicalReference:
+    """Describe a foreign key."""
     rule = str(key.get("options", {}).get("ondelete") or "RESTRICT").upper()
     known = {one.value: one for one in OnDelete}
     return PhysicalReference(

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.mysql.asyncmy import (
 
 from ...encoding import decode_json
 from ...metadata.tables import StoredColumn
-from ...metadata.types import DOCUMENTS, INSTANTS, INTEGERS, LONG_TEXTS, ColumnType
+from ...metadata.types import DOCUMENTS, INSTANTS, INTEGERS, LONG_TEXTS, TEXTS, ColumnType
 from ...query.ast import Operator
 from ...query.folding import fold
 from .dialect import (
@@ -30,6 +30,15 @@ from .dialect import (
 )
 
 ESCAPE = "!"
+# Types whose values are texts already.
+_TEXTUAL = (
+    "VARCHAR", "CHAR", "NCHAR", "NVARCHAR", "TEXT", "TINYTEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM",
+    "SET", "NATIONAL",
+)  # fmt: skip
+GEOMETRIES = (
+    "GEOMETRY", "POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "MULTILINESTRING", "MULTIPOLYGON",
+    "GEOMETRYCOLLECTION", "GEOMCOLLECTION",
+)  # fmt: skip
 SEARCH_COLLATION = "utf8mb4_unicode_520_ci"
 
 
@@ -93,7 +102,28 @@ class MysqlDialect(Dialect):
         if column.type is ColumnType.DECIMAL:
             # Python would write a small one as 1E-7.
             return sa.cast(value, mysql.CHAR())
+        return self.plain_value(value, column)
+
+    def plain_value(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give a column as it is read into Python."""
+        native = (column.native or "").upper()
+        if native.startswith("BIT"):
+            return value + number_literal(0)
+        if column.type is ColumnType.SIMPLE_JSON and native.startswith(GEOMETRIES):
+            return sa.func.st_asgeojson(value)
+        if native and column.type in TEXTS and not native.startswith(_TEXTUAL):
+            return sa.cast(value, mysql.CHAR(charset="utf8mb4"))
         return value
+
+    def compared(self, value: Expression, column: StoredColumn) -> Expression:
+        """Give a column as it stands in comparisons and orderings."""
+        if column.native is None or column.type not in TEXTS:
+            return value
+        plain = self.plain_value(value, column)
+        if plain is value and not column.native.upper().startswith(("ENUM", "SET")):
+            return value
+        # Of its own, an enumeration is in the order of its definition.
+        return sa.cast(plain, mysql.CHAR(charset="utf8mb4")).collate(self.collation)
 
     def converter(self, column: StoredColumn) -> Encoder | None:
         """Give the function from what `json_value` gave to what is encoded as JSON."""

@@ -29,6 +29,21 @@ from .dialect import (
 
 # The order of code points: the one order that all databases can give.
 COLLATION = "C"
+# The types of texts that have a collation.
+_COLLATED = ("VARCHAR", "TEXT")
+
+
+class _Enumeration(sa.types.UserDefinedType[str]):
+    """An enumeration that somebody else made; a value is cast to it."""
+
+    cache_ok = True
+    render_bind_cast = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self.name
 
 
 class PostgresqlDialect(Dialect):
@@ -59,6 +74,12 @@ class PostgresqlDialect(Dialect):
             return sa.Text(collation=COLLATION)
         return common_type(type_, options)
 
+    def written_type(self, column: StoredColumn) -> sa.types.TypeEngine[Any]:
+        """Give the type of a value that is written: of somebody's enumeration, just that."""
+        if column.type is ColumnType.ENUM and _is_enumeration(column):
+            return _Enumeration(column.native or "")
+        return super().written_type(column)
+
     def parameter_type(self, column: StoredColumn) -> sa.types.TypeEngine[Any]:
         """Give the type of a value compared with a column: a decimal is not rounded to it."""
         return sa.Numeric() if column.type is ColumnType.DECIMAL else super().parameter_type(column)
@@ -76,6 +97,8 @@ class PostgresqlDialect(Dialect):
         return self._adopted(value, column) if column.native is not None else value
 
     def _adopted(self, value: Expression, column: StoredColumn) -> Expression:
+        if (column.native or "").endswith("[]"):
+            return sa.func.to_json(value)
         if column.type in INSTANTS and "WITHOUT" in (column.native or "").upper():
             return sa.func.timezone(text_literal("UTC"), value)
         if column.type in TEXTS:
@@ -111,7 +134,11 @@ class PostgresqlDialect(Dialect):
 
     def compared(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it stands in comparisons and orderings."""
-        return value.collate(COLLATION) if column.type in TEXTS else value
+        if column.type not in TEXTS:
+            return value
+        if column.native is not None and not column.native.startswith(_COLLATED):
+            value = sa.cast(value, sa.Text)
+        return value.collate(COLLATION)
 
     def in_list(self, value: Expression, column: StoredColumn, slot: str, size: int) -> Expression:
         """Compare with a list in one parameter."""
@@ -161,9 +188,12 @@ class PostgresqlDialect(Dialect):
         return f"SELECT setval({sequence}, max({key})) FROM {name} HAVING max({key}) > 0"  # noqa: S608
 
     def figure(self, function: Function, value: Expression, column: StoredColumn) -> Expression:
-        """Give a figure over the values of a column; UUIDs have no least and greatest here."""
-        if column.type is ColumnType.UUID and function in {Function.MIN, Function.MAX}:
-            value = sa.cast(value, sa.Text).collate(COLLATION)
+        """Give a figure over the values of a column; some have no least and greatest here."""
+        if function in {Function.MIN, Function.MAX}:
+            if column.type is ColumnType.UUID:
+                value = sa.cast(value, sa.Text).collate(COLLATION)
+            elif column.native is not None:
+                value = self.compared(value, column)
         return super().figure(function, value, column)
 
     def figure_column(self, measure: Measure) -> StoredColumn:
@@ -180,6 +210,10 @@ class PostgresqlDialect(Dialect):
     def upsert(self, statement: Any, conflict: Sequence[str], columns: Sequence[str]) -> Any:
         """Make an insert update the record that is already there."""
         return on_conflict(statement, conflict, columns)
+
+
+def _is_enumeration(column: StoredColumn) -> bool:
+    return column.native is not None and not column.native.startswith(_COLLATED)
 
 
 def _arguments(pairs: Sequence[tuple[str, Expression]]) -> list[Expression]:

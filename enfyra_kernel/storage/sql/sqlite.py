@@ -35,6 +35,10 @@ from .dialect import (
 
 # How other programs write instants into SQLite: 2009-01-01 00:00:00. Set by adoption.
 FOREIGN_INSTANT = "sqlite:datetime"
+# Columns of no type: each value is what it is. Set by adoption.
+ANYTHING = "sqlite:any"
+# JSON that nobody checked. Set by adoption.
+FOREIGN_JSON = "sqlite:json"
 # Sums of 64-bit integers, which may have more bits than SQLite's integers.
 EXACT = "sqlite:exact"
 # Before 3.46, SQLite's parser has a stack of 100. Measured: a statement with these fits.
@@ -67,6 +71,15 @@ class SqliteDialect(Dialect):
         """Give the SQLAlchemy type that a column is created with."""
         return common_type(type_, options)
 
+    def kept_native(self, native: str, type_: ColumnType | None) -> str | None:
+        """Give what must be known of the type of a column that somebody else made."""
+        if type_ is ColumnType.TEXT and not native:
+            return ANYTHING
+        return {
+            ColumnType.DATETIME: FOREIGN_INSTANT,
+            ColumnType.SIMPLE_JSON: FOREIGN_JSON,
+        }.get(type_ or ColumnType.INT)
+
     def parameter_type(self, column: StoredColumn) -> sa.types.TypeEngine[Any]:
         """Give no type: values are encoded here, not by SQLAlchemy."""
         return sa.types.NullType()
@@ -81,12 +94,16 @@ class SqliteDialect(Dialect):
             return _isoformat
         if column.type is ColumnType.DECIMAL:
             return float
-        return None
+        return _number_or_text if column.native == ANYTHING else None
 
     def json_value(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it goes into JSON."""
         if column.native == EXACT:
             return sa.func.json(value)
+        if column.native == ANYTHING:
+            return _shown(value)
+        if column.native == FOREIGN_JSON:
+            return sa.func.json(_as_json(value))
         match column.type:
             case ColumnType.BOOLEAN:
                 word = sa.case(
@@ -125,7 +142,9 @@ class SqliteDialect(Dialect):
             )
         if column.native == FOREIGN_INSTANT:
             return _canonical_instant(value)
-        return value
+        if column.native == ANYTHING:
+            return sa.cast(_shown(value), sa.Text)
+        return _as_json(value) if column.native == FOREIGN_JSON else value
 
     def is_absent(self, value: Expression) -> Expression:
         """Say, in an answer, whether a value is null.
@@ -264,6 +283,33 @@ def _digits(value: int | str) -> msgspec.Raw:
 
 def _isoformat(value: Any) -> str:
     return value.isoformat()
+
+
+def _number_or_text(value: str) -> Any:
+    """Give a text that is how a number is written as the number."""
+    for kind in (int, float):
+        try:
+            number = kind(value)
+        except ValueError:
+            continue
+        if str(number) == value:
+            return number
+    return value
+
+
+def _shown(value: Expression) -> Expression:
+    """Give a value of any type as JSON can hold it: what is binary, as its digits."""
+    is_binary = sa.func.typeof(value) == text_literal("blob")
+    return sa.case((is_binary, sa.func.lower(sa.func.hex(value))), else_=value)
+
+
+def _as_json(value: Expression) -> Expression:
+    """Give what should be JSON as JSON: what is none, as a text."""
+    is_json = sa.func.json_valid(value) == number_literal(1)
+    quoted = sa.func.json_quote(sa.cast(value, sa.Text))
+    return sa.case(
+        (sa.func.typeof(value) == text_literal("null"), sa.null()), (is_json, value), else_=quoted
+    )
 
 
 def _foreign_instant(value: Any) -> str:

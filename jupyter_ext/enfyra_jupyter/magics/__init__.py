@@ -14,7 +14,7 @@ from IPython.core.magic import (
 )
 
 from ..client import ApiError
-from . import defining, exploring, pushing, querying
+from . import adopting, defining, exploring, pushing, querying
 from .arguments import manual, parse
 from .completion import MATCHER, Completer
 from .help import help_for
@@ -35,6 +35,7 @@ _SHOWING = {
     "routes": exploring.list_routes,
     "erd": exploring.draw,
     "open": exploring.show_links,
+    "adopt": adopting.adopt,
 }
 
 

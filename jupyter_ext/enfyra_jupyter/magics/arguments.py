@@ -119,6 +119,13 @@ def _renames(text: str) -> list[tuple[str, str]]:
     return [(old.strip(), new.strip()) for old, _, new in pairs]
 
 
+def _keys(text: str) -> list[tuple[str, str]]:
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(table.strip() and sign and column.strip() for table, sign, column in pairs):
+        raise argparse.ArgumentTypeError(f"must be TABLE=COLUMN, not '{text}'")
+    return [(table.strip(), column.strip()) for table, _, column in pairs]
+
+
 # -- the commands ---------------------------------------------------------------------------------
 
 _SYSTEM = _argument("--system", action="store_true", help="the system's own tables too")
@@ -208,6 +215,30 @@ _COMMANDS = (
         "  - [author, title]\n"
         "indexes:\n"
         "  - status",
+    ),
+    Command(
+        name="adopt",
+        summary="Define the tables and views that somebody else made in the server's database. "
+        "Nothing in the\ndatabase changes, and what cannot be defined is listed.",
+        arguments=(
+            _argument(
+                "patterns",
+                nargs="*",
+                metavar="PATTERN",
+                help="only these, as in film*; all of them without any",
+            ),
+            _argument("--exclude", type=_names, default=[], metavar="PATTERNS", help="not these"),
+            _argument(
+                "--key",
+                type=_keys,
+                action="extend",
+                default=[],
+                metavar="TABLE=COLUMN",
+                help="the key of a view, or of a table that has none, as in film_list=fid",
+            ),
+            _argument("--dry-run", action="store_true", help="show what would be defined"),
+        ),
+        example="%enfyra adopt --dry-run\n%enfyra adopt film* --exclude film_text",
     ),
     Command(
         name="query",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pandas as pd
 import pytest
 
@@ -284,3 +287,40 @@ def test_no_secret_gets_out(shell, server, capsys):
     history = repr(list(shell.shell.history_manager.get_range()))
     seen = shown.out + shown.err + history + repr(session.client) + repr(session.client.auth)
     assert server.token not in seen + repr(shell.shell.user_ns)
+
+
+class TestAdopting:
+    @pytest.fixture
+    def strangers(self, client, server):
+        """Tables that another program made in the server's database."""
+        with closing(sqlite3.connect(server.root / "enfyra.db")) as connection:
+            connection.executescript(
+                'CREATE TABLE "<b>Boat</b>" (id INTEGER PRIMARY KEY, "the name" TEXT);'
+                'CREATE TABLE trip (id INTEGER PRIMARY KEY, boat_id REFERENCES "<b>Boat</b>" (id));'
+                "CREATE VIEW trips AS SELECT id AS trip FROM trip;"
+            )
+            yield client
+            connection.executescript('DROP VIEW trips; DROP TABLE trip; DROP TABLE "<b>Boat</b>";')
+
+    def test_a_dry_run_shows_what_would_be_and_the_rest_does_it(self, strangers, shell):
+        planned = shell.run("%enfyra adopt --dry-run")
+        assert repr(planned).startswith("3 tables and 1 relation would be defined")
+        assert "nothing was changed" in repr(planned)
+        assert "trip" not in repr(shell.run("%enfyra tables"))
+        adopted = shell.run("%enfyra adopt --key trips=trip")
+        text, html = repr(adopted), adopted._repr_html_()
+        assert text.startswith("3 tables and 1 relation are defined")
+        for word in ("b_boat_b", "<b>Boat</b>", "the_name", "it is a view", "live at"):
+            assert word in text
+        assert "<b>Boat" not in html
+        assert "&lt;b&gt;Boat" in html
+        assert "b_boat_b" in repr(shell.run("%enfyra tables"))
+        assert len(shell.run("%enfyra query trips")) == 0
+        again = shell.run("%enfyra adopt tri*")
+        assert repr(again).startswith("There is nothing to adopt")
+        assert "Defined before" in repr(again)
+
+    def test_mistakes_are_named(self, strangers, shell):
+        assert "no table 'tripp'. Did you mean 'trip'?" in shell.refused("%enfyra adopt tripp")
+        assert "must be TABLE=COLUMN" in shell.refused("%enfyra adopt --key trips")
+        assert "cannot be the key of 'trips'" in shell.refused("%enfyra adopt --key trips=x")

@@ -23,6 +23,7 @@ TABLES = (
     "Playlist", "Track",
 )  # fmt: skip
 JUNCTION = "PlaylistTrack"
+BINARY = {"sqlite": "BLOB", "postgresql": "BYTEA", "mysql": "BLOB"}
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ async def physical(kernel: Kernel) -> dict[str, PhysicalTable]:
 
 
 async def test_all_tables_are_adopted_in_any_order_and_none_is_touched(
-    clerk: Api, shop: Kernel
+    clerk: Api, shop: Kernel, engine: str
 ) -> None:
     before = await physical(shop)
     assert len(before) == 11
@@ -84,14 +85,16 @@ async def test_all_tables_are_adopted_in_any_order_and_none_is_touched(
     assert track.primary.name == "TrackId"
     assert not track.relations["mediaType"].nullable
     assert track.relations["genre"].nullable
+    # SQLite's have 64 bits.
+    whole = "bigint" if engine == "sqlite" else "int"
     assert {
         one.name: (one.type.value, one.options, one.is_nullable) for one in track.columns.values()
     } == {
-        "TrackId": ("int", None, False),
+        "TrackId": (whole, None, False),
         "Name": ("varchar", {"length": 200}, False),
         "Composer": ("varchar", {"length": 220}, True),
-        "Milliseconds": ("int", None, False),
-        "Bytes": ("int", None, True),
+        "Milliseconds": (whole, None, False),
+        "Bytes": (whole, None, True),
         "UnitPrice": ("decimal", {"precision": 10, "scale": 2}, False),
     }
 
@@ -233,21 +236,16 @@ async def test_a_preview_adopts_nothing(clerk: Api, shop: Kernel) -> None:
 
 
 async def test_what_cannot_be_adopted_says_why(
-    clerk: Api, databases: Databases, shop_uri: str
+    clerk: Api, databases: Databases, shop_uri: str, engine: str
 ) -> None:
     await asyncio.to_thread(
         databases.execute,
         shop_uri,
-        'CREATE VIEW "Cheap" AS SELECT "TrackId" FROM "Track";'
-        ' CREATE TABLE "Pair" ("A" INTEGER NOT NULL, "B" INTEGER NOT NULL, "C" INTEGER,'
-        ' PRIMARY KEY ("A", "B"));'
-        ' CREATE TABLE "Loose" ("A" INTEGER);',
+        f'CREATE TABLE "Raw" ("A" {BINARY[engine]});',
     )
     for name, status, said in (
         ("Trak", 404, "no table 'Trak'. Did you mean 'Track'?"),
-        ("Cheap", 422, "is a view"),
-        ("Pair", 422, "has 2 columns in its primary key; one is needed"),
-        ("Loose", 422, "has 0 columns in its primary key; one is needed"),
+        ("Raw", 422, "'Raw' cannot be adopted: none of its columns can be shown"),
         (JUNCTION, 422, "only joins two tables; adopt those"),
     ):
         answer = await clerk.post("/table_definition", {"name": name, "adopt": True})

@@ -82,14 +82,14 @@ class Scope:
 
     def assigned(self, number: int, column: StoredColumn) -> Expression:
         """Give the parameter for a value that is written into a column."""
-        type_ = self.dialect.type_of(column.type, column.options)
+        type_ = self.dialect.written_type(column)
         if self.dialect.name != "postgresql":
             type_ = sa.types.NullType()
         return self._written(number, column, type_)
 
     def assigned_array(self, number: int, column: StoredColumn) -> Expression:
         """Give the parameter for the values of many records, as one array."""
-        type_ = sa.ARRAY(self.dialect.type_of(column.type, column.options))
+        type_ = sa.ARRAY(self.dialect.written_type(column))
         return self._written(number, column, type_)
 
     def _written(

@@ -109,6 +109,16 @@ class PostgresqlDialect(Dialect):
         """Give JSON as text."""
         return sa.cast(value, sa.Text)
 
+    def json_lines(
+        self, rows: sa.Subquery, pairs: Sequence[tuple[str, Expression]]
+    ) -> sa.Select[Any]:
+        """Select each row of a subquery as JSON, in one line."""
+        named = sa.select(*[value.label(name) for name, value in pairs]).subquery("q")
+        text: Expression = sa.cast(sa.func.row_to_json(sa.literal_column("q")), sa.Text)
+        # A document in an adopted column of the type json is kept as it was written.
+        line = sa.func.translate(text, sa.literal_column(r"E'\n\r'"), text_literal("  "))
+        return sa.select(line).select_from(named)
+
     def compared(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it stands in comparisons and orderings."""
         return value.collate(COLLATION) if column.type in TEXTS else value

@@ -16,7 +16,6 @@ import pyarrow.csv  # pyright: ignore[reportUnusedImport] - it is used as pa.csv
 
 from ...metadata.arrow import arrow_type
 from ...metadata.tables import StoredColumn
-from ...metadata.types import ColumnType
 from ...query.plan import Plan
 from ..batches import BATCH, Array, array_of, schema_of
 from .driver import Driver, Row
@@ -114,12 +113,7 @@ async def _from_csv(
 
 def _csv_options(layout: Layout) -> dict[str, Any]:
     columns = list(leaves(layout))
-    types = {
-        leaf.label: pa.string()
-        if leaf.column.type is ColumnType.ARRAY_SELECT
-        else arrow_type(leaf.column.type, leaf.column.options)
-        for leaf in columns
-    }
+    types = {leaf.label: _csv_type(leaf.column) for leaf in columns}
     return {
         "read_options": pa.csv.ReadOptions(
             column_names=[leaf.label for leaf in columns], block_size=1 << 30, use_threads=False
@@ -142,10 +136,16 @@ def _read_csv(chunk: bytes, options: dict[str, Any], columns: list[Leaf]) -> lis
     return [_whole(table.column(leaf.label), leaf.column) for leaf in columns]
 
 
+def _csv_type(column: StoredColumn) -> Any:
+    """Give the type that a column is read from CSV in; what the reader does not know is a text."""
+    type_ = arrow_type(column.type, column.options)
+    return pa.string() if pa.types.is_list(type_) or pa.types.is_decimal256(type_) else type_
+
+
 def _whole(column: Any, stored: StoredColumn) -> Array:
     array = column.combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks)
-    if stored.type is ColumnType.ARRAY_SELECT:
-        return array_of(array.to_pylist(), stored)
-    return array
+    if array.type == arrow_type(stored.type, stored.options):
+        return array
+    return array_of(array.to_pylist(), stored)

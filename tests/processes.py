@@ -25,7 +25,9 @@ _LISTENING = re.compile(r'"port":(\d+).*"event":"listening"|"event":"listening".
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Give the environment of a person who has set nothing but this."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    # The path leads to the code that is tested, wherever that has been checked out.
+    names = ("PATH", "PYTHONPATH", "HOME", "LANG")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return {**kept, **settings}
 
 

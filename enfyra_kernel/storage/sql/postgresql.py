@@ -114,9 +114,7 @@ class PostgresqlDialect(Dialect):
     ) -> sa.Select[Any]:
         """Select each row of a subquery as JSON, in one line."""
         named = sa.select(*[value.label(name) for name, value in pairs]).subquery("q")
-        text: Expression = sa.cast(sa.func.row_to_json(sa.literal_column("q")), sa.Text)
-        # A document in an adopted column of the type json is kept as it was written.
-        line = sa.func.translate(text, sa.literal_column(r"E'\n\r'"), text_literal("  "))
+        line = sa.cast(sa.func.row_to_json(sa.literal_column("q")), sa.Text)
         return sa.select(line).select_from(named)
 
     def compared(self, value: Expression, column: StoredColumn) -> Expression:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ CONNECT_TIMEOUT = 10.0
 CHUNK_BYTES = 1 << 20
 CHUNKS_AHEAD = 2
 _COUNT = re.compile(r"(\d+)$")
+_QUOTED = re.compile(rb"\x01([^\x01]*)\x01")
 _LOST = (asyncpg.exceptions.PostgresConnectionError, asyncpg.exceptions.InterfaceError, OSError)
 
 Connection = Any
@@ -226,12 +227,16 @@ class PostgresqlDriver:
         """Give the rows of a read as CSV, cut between rows, about a megabyte at a time."""
         return self._copied(text, arguments, {})
 
-    def copy_lines(self, text: str, arguments: Arguments) -> AsyncGenerator[bytes, None]:
-        """Give the rows of a read that gives lines of JSON, as they are.
+    async def copy_lines(self, text: str, arguments: Arguments) -> AsyncGenerator[bytes, None]:
+        """Give the rows of a read that gives JSON, one to a line.
 
-        In JSON there are no control characters, so nothing has to be quoted.
+        In JSON there are no control characters, so nothing is quoted by them but a document that
+        goes over several lines: an adopted column of the type json keeps it as it was written.
         """
-        return self._copied(text, arguments, {"delimiter": "\x02", "quote": "\x01"})
+        layout = {"delimiter": "\x02", "quote": "\x01"}
+        async with aclosing(self._copied(text, arguments, layout)) as chunks:
+            async for chunk in chunks:
+                yield _QUOTED.sub(_one_line, chunk) if b"\x01" in chunk else chunk
 
     async def _copied(
         self, text: str, arguments: Arguments, layout: Mapping[str, str]
@@ -275,6 +280,10 @@ class PostgresqlDriver:
         with explained(explain_postgresql):
             async with self._engine.connect() as connection, connection.begin():
                 yield await PostgresqlSchemaConnection.open(connection)
+
+
+def _one_line(quoted: re.Match[bytes]) -> bytes:
+    return quoted[1].replace(b"\n", b" ").replace(b"\r", b" ")
 
 
 class _Copying:

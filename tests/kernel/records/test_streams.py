@@ -21,6 +21,7 @@ from pyarrow import parquet
 
 from tests.api import Api
 from tests.arrow import load, stream_of
+from tests.databases import Databases
 
 pytestmark = pytest.mark.asyncio
 
@@ -142,6 +143,28 @@ async def test_lines_are_the_records_of_a_json_answer(api: Api) -> None:
     assert lines_of(content) == rows
     some = await get(api, "/thing", "ndjson", fields="author.name", filter={"yes": False})
     assert lines_of(some) == [{"id": 1, "author": {"id": 2, "name": "Bob"}}]
+
+
+async def test_a_document_over_several_lines_is_one_line(
+    api: Api, databases: Databases, database_uri: str, engine: str
+) -> None:
+    """PostgreSQL keeps what another program wrote into a column of the type json."""
+    if engine == "mysql":
+        pytest.skip("JSON is a text there")
+    text = '{"a":\n [1,\n\n 2]}'
+    await asyncio.to_thread(
+        databases.execute,
+        database_uri,
+        f"CREATE TABLE old (id INTEGER PRIMARY KEY, facts JSON); "
+        f"INSERT INTO old VALUES (1, '{text}'), (2, NULL), (3, '{text}');",
+    )
+    answer = await api.post("/table_definition", {"name": "old", "adopt": True})
+    assert answer.status == 201, answer.body
+    content = await get(api, "/old", "ndjson", sort="id", fields="facts")
+    facts = {"a": [1, 2]}
+    assert lines_of(content) == [
+        {"id": 1, "facts": facts}, {"id": 2, "facts": None}, {"id": 3, "facts": facts},
+    ]  # fmt: skip
 
 
 async def test_csv_has_a_header_and_the_texts_of_a_json_answer(api: Api) -> None:

@@ -57,6 +57,7 @@ _KINDS = (
     ErrorKind("RESOURCE_NOT_FOUND", 404, "There is no such record"),
     ErrorKind("METHOD_NOT_ALLOWED", 405, "The path exists, but not for this method"),
     ErrorKind("NOT_ACCEPTABLE", 406, "The answer cannot be given in the format asked for"),
+    ErrorKind("REQUEST_TIMEOUT", 408, "The rest of the body did not come", "Send it again"),
     ErrorKind("PAYLOAD_TOO_LARGE", 413, "The body is too large"),
     ErrorKind("URI_TOO_LONG", 414, "The address with its query is too long"),
     ErrorKind("UNSUPPORTED_MEDIA_TYPE", 415, "The body's content type is not understood"),

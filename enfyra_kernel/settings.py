@@ -159,7 +159,7 @@ class Settings(BaseModel):
         default=10_000,
         alias="ENFYRA_MAX_LIMIT",
         ge=1,
-        description="The most rows a JSON answer holds. Arrow streams are not capped.",
+        description="The most rows a JSON answer holds. Other formats are not capped.",
     )
     db_pool_size: int = Field(
         default=8,
@@ -174,6 +174,13 @@ class Settings(BaseModel):
         gt=0,
         allow_inf_nan=False,
         description="Seconds after which the database gives up on a statement.",
+    )
+    upload_timeout: float = Field(
+        default=60.0,
+        alias="ENFYRA_UPLOAD_TIMEOUT",
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds without a byte after which a load is given up.",
     )
     access_token_ttl: int = Field(
         default=900,

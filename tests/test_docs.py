@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 import typer.main
 from enfyra_kernel.errors import CATALOGUE
-from enfyra_kernel.metadata.formats import FORMATS
+from enfyra_kernel.metadata.formats import FORMATS as TEXT_FORMATS
 from enfyra_kernel.metadata.types import ColumnType, OnDelete, RelationKind, RuleType
 from enfyra_kernel.query.filters import OPERATOR_NAMES
 from enfyra_kernel.query.parse import PARAMETERS
 from enfyra_kernel.records.loading import LoadOptions
+from enfyra_kernel.records.streams.formats import FORMATS, Format
 from enfyra_kernel.settings import variables
 
 from enfyra_server.cli import app
@@ -116,7 +117,7 @@ def test_every_kind_of_relation_and_rule_is_documented(kind: str) -> None:
 
 def test_every_rule_and_format_is_documented() -> None:
     cells = "".join(line for line in read("validation.md").splitlines() if line.startswith("|"))
-    assert not [one for one in (*RuleType, *FORMATS) if f"`{one}`" not in cells]
+    assert not [one for one in (*RuleType, *TEXT_FORMATS) if f"`{one}`" not in cells]
 
 
 def test_every_operator_is_documented() -> None:
@@ -130,8 +131,14 @@ def test_every_query_parameter_is_documented() -> None:
 
 def test_every_option_of_loading_is_documented() -> None:
     names = [re.sub("_(.)", lambda m: m[1].upper(), one) for one in LoadOptions.__struct_fields__]
-    rows = {row[0].strip("`") for row in cells_of(read("rest.md"), 3)}
+    rows = {row[0].strip("`") for row in cells_of(read("streams.md"), 3)}
     assert set(names) <= rows
+
+
+@pytest.mark.parametrize("one", FORMATS.values(), ids=FORMATS)
+def test_every_format_is_documented(one: Format) -> None:
+    rows = {row[0].strip("`"): row[1].strip("`") for row in cells_of(read("streams.md"), 3)}
+    assert rows[one.name] == one.media_type
 
 
 def test_every_command_line_option_is_documented() -> None:

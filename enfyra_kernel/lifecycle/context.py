@@ -19,7 +19,9 @@ from ..query.brackets import parse_query_string
 from ..query.names import flag
 from ..query.parse import parse, parse_string
 from ..query.plan import PUBLISHED, Access
-from .messages import ARROW, JSON, Request
+from ..records.streams import formats
+from ..records.streams.formats import Format
+from .messages import JSON, Request
 
 _parsed = lru_cache(2048)(parse_string)
 # Parsing the longest query strings over and over is cheaper than keeping them.
@@ -67,7 +69,7 @@ class Context:
             ignoring: Parameters that the operation reads by itself.
         """
         text = self.request.query
-        if ignoring and text:
+        if any(name in text for name in ignoring):
             named = parse_query_string(text)
             return parse({key: value for key, value in named.items() if key not in ignoring})
         return _parsed(text) if len(text) <= _MOST_KEPT else parse_string(text)
@@ -106,6 +108,10 @@ class Context:
                 "UNSUPPORTED_MEDIA_TYPE",
                 f"The body is compressed ({coding[:80]}); send it as it is",
             )
+        if self.request.stream is not None:
+            raise EnfyraError(
+                "UNSUPPORTED_MEDIA_TYPE", f"{self.route.path} takes JSON only; leave format out"
+            )
         if not self.request.body:
             raise EnfyraError("INVALID_JSON", "The body is empty; send a JSON object")
         if len(self.request.body) > LARGE:
@@ -118,6 +124,13 @@ class Context:
         return self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
-    def wants_arrow(self) -> bool:
-        """Whether the caller asks for an Arrow stream."""
-        return ARROW in self.request.headers.get("accept", "")
+    def answer_format(self) -> Format:
+        """The format of the answer: what `format` says, or what the Accept header likes best."""
+        request = self.request
+        return formats.asked(request.query) or formats.accepted(request.headers.get("accept", ""))
+
+    @property
+    def body_format(self) -> Format:
+        """The format of the body: what `format` says, or its content type; JSON if unknown."""
+        asked = formats.asked(self.request.query)
+        return asked or formats.of_content(self.content_type) or formats.JSON

@@ -17,6 +17,9 @@ from .values import precision_of
 # Marks a text column that holds JSON, so that whoever reads it can tell.
 TYPE_KEY = b"enfyra:type"
 
+# Longer decimals need 256 bits.
+MAX_DIGITS = 38
+
 _TYPES: dict[ColumnType, Any] = {
     ColumnType.INT: pa.int32(),
     ColumnType.BIGINT: pa.int64(),
@@ -37,7 +40,8 @@ def arrow_type(type_: ColumnType, options: Any = None) -> Any:
         Decimal128Type(decimal128(10, 2))
     """
     if type_ is ColumnType.DECIMAL:
-        return pa.decimal128(*precision_of(options))
+        precision, scale = precision_of(options)
+        return (pa.decimal128 if precision <= MAX_DIGITS else pa.decimal256)(precision, scale)
     return _TYPES.get(type_, pa.string())
 
 
@@ -47,3 +51,14 @@ def document_field(name: str, column: StoredColumn) -> Any:
     if column.type is ColumnType.SIMPLE_JSON:
         metadata = {TYPE_KEY: column.type.value.encode()}
     return pa.field(name, arrow_type(column.type, column.options), metadata=metadata)
+
+
+def is_document(field: Any) -> bool:
+    """Say whether a field is marked as one that holds JSON.
+
+    Example:
+        >>> is_document(document_field("facts", StoredColumn("facts", ColumnType.SIMPLE_JSON)))
+        True
+    """
+    metadata = field.metadata or {}
+    return metadata.get(TYPE_KEY) == ColumnType.SIMPLE_JSON.value.encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -22,11 +22,12 @@ from ..storage.database import ConstraintViolation, Database, Page, Read, Sessio
 from .body import BodyReader, Content
 from .links import Links
 from .paging import with_cursor
+from .streams.formats import ARROW, NDJSON, Format
 from .together import Together
 from .violations import explain_write
 
 if TYPE_CHECKING:
-    from .loading import Loaded, LoadOptions
+    from .loading import Body, Loaded, LoadOptions
 
 Fields = tuple[str, ...] | None
 
@@ -165,16 +166,48 @@ class Repository:
         """Give a page of records as dictionaries, with values as JSON has them."""
         return decode_json((await self.find(query, access, session)).rows)
 
-    def stream(self, query: Query, access: Access = PUBLISHED) -> AsyncGenerator[bytes, None]:
-        """Give all records that meet a query as an Arrow IPC stream; a limit is kept to."""
+    def stream(
+        self,
+        query: Query,
+        access: Access = PUBLISHED,
+        format: Format = ARROW,  # noqa: A002 - what it is called everywhere
+        *,
+        safe: bool = False,
+    ) -> AsyncGenerator[bytes, None]:
+        """Give all records that meet a query in a format; a limit is kept to.
+
+        Args:
+            safe: For CSV, whether what a spreadsheet would take for a formula is made harmless.
+        """
         read = self.read(query.shape, access)
+        self._refuse_pages(query)
+        values = read.plan.bind(query.values)
         limit = query.limit or None
-        for name, asked in (("page", query.page != 1), ("cursor", query.shape.keyed)):
-            if asked:
+        if format is NDJSON:
+            return self._database.lines(read.plan, values, limit)
+        try:
+            from .streams.opening import open_stream
+        except ImportError:
+            raise EnfyraError(
+                "NOT_ACCEPTABLE",
+                "Arrow, Parquet and CSV need pyarrow on the server",
+                hint="pip install 'enfyra-kernel[arrow]', or ask for format=ndjson",
+            ) from None
+        return open_stream(self._database, read.plan, values, limit, format, safe=safe)
+
+    def _refuse_pages(self, query: Query) -> None:
+        shape = query.shape
+        for name, given in (
+            ("page", query.page != 1),
+            ("cursor", shape.keyed),
+            ("meta", shape.filter_count or shape.total_count),
+            ("aggregate", bool(shape.aggregates)),
+            ("explain", query.explain),
+        ):
+            if given:
                 raise EnfyraError(
-                    "INVALID_QUERY", f"{name} does not go with a stream; it gives all rows"
+                    "INVALID_QUERY", f"{name} does not go with a stream, which gives all rows"
                 )
-        return self._database.stream(read.plan, read.plan.bind(query.values), limit)
 
     # -- creating -------------------------------------------------------------------------------
 
@@ -243,14 +276,12 @@ class Repository:
                 results |= dict(zip(positions, returned or (), strict=True))
         return await asyncio.to_thread(_joined, results)
 
-    async def load(
-        self, stream: AsyncIterator[bytes], options: LoadOptions, access: Access = PUBLISHED
-    ) -> Loaded:
-        """Load many records from an Arrow IPC stream; see `loading`."""
+    async def load(self, body: Body, options: LoadOptions, access: Access = PUBLISHED) -> Loaded:
+        """Load many records from a body in one of the formats; see `loading`."""
         from .loading import Loader
 
         loader = Loader(self.table, self._snapshot, self._database, self._clock)
-        return await loader.load(stream, options, access)
+        return await loader.load(body, options, access)
 
     def _read_many(self, bodies: Sequence[Any], access: Access, now: Any) -> list[Content]:
         contents: list[Content] = []

@@ -124,10 +124,24 @@ class Database(Session, Protocol):
         """Tell how a Plan is answered, without answering it."""
         ...
 
-    def stream(
+    def batches(
+        self, plan: Plan, values: Values, limit: int | None = None
+    ) -> AsyncGenerator[Any, None]:
+        """Give all records as pyarrow's record batches, holding a few thousand at a time.
+
+        They nest as the answer does, in the types of `storage.batches`, whose `batches_of` makes
+        them where a database hands out records. The first batch is empty and says what the columns
+        are. Only asked where pyarrow is installed.
+        """
+        ...
+
+    def lines(
         self, plan: Plan, values: Values, limit: int | None = None
     ) -> AsyncGenerator[bytes, None]:
-        """Give all records as chunks of an Arrow IPC stream, holding a few at a time."""
+        """Give all records as `find` has them, each with a line feed at its end.
+
+        The pieces hold whole lines, a few thousand at a time.
+        """
         ...
 
     async def survey(self) -> list[PhysicalTable]:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import pyarrow as pa
 from enfyra_kernel.pieces import PieceFile
+from tqdm.auto import tqdm
 
 from .client import ApiError, Client, encoded
 from .display import html_table, text_table, wrapped
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PAGE = 20
+# From so many rows on, a bar tells how far a download is.
+MANY = 50_000
 _READ = 1 << 16
 _JSON = {b"enfyra:type": b"simple-json"}
 
@@ -39,6 +42,9 @@ class ResultFrame:
         page: Which page is shown, from 1.
         related: Says whether a path of names is a related record, rather than a JSON column.
 
+    Attributes:
+        progress: Whether a bar tells how far a download is; None for one of many rows.
+
     Raises:
         ApiError: What the server says is wrong with the query.
 
@@ -56,6 +62,7 @@ class ResultFrame:
         page: int = 1,
         related: Callable[[tuple[str, ...]], bool] = lambda _: True,
     ) -> None:
+        self.progress: bool | None = None
         self.path = path
         self.query = dict(query)
         self.page = page
@@ -141,9 +148,11 @@ class ResultFrame:
         """
         if self.page * PAGE >= self.total:
             raise StopIteration("This is the last page")
-        return ResultFrame(
+        following = ResultFrame(
             self._client, self.path, self.query, page=self.page + 1, related=self._related
         )
+        following.progress = self.progress
+        return following
 
     # -- getting it -----------------------------------------------------------------------------
 
@@ -161,10 +170,20 @@ class ResultFrame:
             pieces = answer.iter_raw(_READ)
             source = io.BufferedReader(PieceFile(lambda: next(pieces, None)), _READ)
             try:
-                with pa.ipc.open_stream(source) as reader:
-                    yield reader
+                with pa.ipc.open_stream(source) as reader, self._bar() as bar:
+                    yield reader if bar is None else _counted(reader, bar)
             except pa.ArrowInvalid as error:
                 raise ApiError("INVALID_STREAM", str(error).partition("\n")[0]) from None
+
+    @contextmanager
+    def _bar(self) -> Generator[Any, None, None]:
+        """Show how far a download is, if it is a long one."""
+        if not (self.progress if self.progress is not None else self.total > MANY):
+            yield None
+            return
+        name = self.path.strip("/")
+        with tqdm(total=self.total, desc=name, unit=" rows", unit_scale=True, miniters=1) as bar:
+            yield bar
 
     def arrow(self) -> pa.Table:
         """Give all rows as an Arrow table; a related record is a struct."""
@@ -231,6 +250,15 @@ class ResultFrame:
         opened = _Opened(self.reader())
         stream = pa.RecordBatchReader.from_batches(opened.schema, batches())
         return stream.__arrow_c_stream__(requested_schema)
+
+
+def _counted(reader: pa.RecordBatchReader, bar: Any) -> pa.RecordBatchReader:
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in reader:
+            yield batch
+            bar.update(batch.num_rows)
+
+    return pa.RecordBatchReader.from_batches(reader.schema, batches())
 
 
 class _Opened:

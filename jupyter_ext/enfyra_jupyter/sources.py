@@ -155,6 +155,11 @@ class Fitting:
         fields: list[pa.Field] = []
         self._types: list[str | None] = []
         for one in given:
+            if table is not None and one.name in table.relations and pa.types.is_struct(one.type):
+                # A related record of a result: the server finds its key in there.
+                self._types.append(None)
+                fields.append(pa.field(one.name, one.type))
+                continue
             column = _column_of(one.name, table, schema)
             self._types.append(None if column is None else column["type"])
             fields.append(pa.field(one.name, _travelling(one.type, column)))

@@ -14,7 +14,8 @@ import time
 from collections.abc import Awaitable, Iterable
 
 from enfyra_kernel.errors import EnfyraError
-from enfyra_kernel.lifecycle.messages import ARROW, Request, Response, failure, identify
+from enfyra_kernel.lifecycle.messages import Request, Response, failure, identify
+from enfyra_kernel.lifecycle.streams import is_load
 from enfyra_kernel.logs import correlation_id, get_logger
 from tornado import httputil, iostream, routing
 
@@ -125,7 +126,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
         headers: httputil.HTTPHeaders,
     ) -> None:
-        """Begin; an Arrow stream is answered while it is still coming in."""
+        """Begin; records to be loaded are answered while they are still coming in."""
         if not isinstance(start_line, httputil.RequestStartLine):
             raise httputil.HTTPInputError("not a request")
         self._begin = time.perf_counter()
@@ -141,10 +142,10 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
                 return
         if len(start_line.path) > MAX_TARGET:
             self._problem = _too_long()
-        elif start_line.method not in _BODILESS and headers.get("Content-Type", "").startswith(
-            ARROW
+        elif start_line.method not in _BODILESS and is_load(
+            headers.get("Content-Type", ""), start_line.path.partition("?")[2]
         ):
-            self._incoming = Incoming()
+            self._incoming = Incoming(self._router.site.kernel.settings.upload_timeout)
             self._start()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -241,7 +242,8 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         headers["X-Correlation-ID"] = request.correlation_id
         for name, value in response.headers.items():
             headers[name] = value
-        if self._router.stopping or self._problem is not None:
+        last = self._problem is not None or self._gave_up
+        if self._router.stopping or last:
             headers["Connection"] = "close"
         if response.status != 204 and response.stream is None:
             headers["Content-Length"] = str(len(response.body))
@@ -255,8 +257,13 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
                 await self._sent()
         connection.finish()
         await self._sent()
-        if self._problem is not None:
+        if last:
             self._close()
+
+    @property
+    def _gave_up(self) -> bool:
+        """Whether the rest of the body is not waited for."""
+        return self._incoming is not None and self._incoming.stalled
 
     async def _sent(self) -> None:
         """Wait until the client has taken all so far, which a server that stops waits for."""
@@ -316,7 +323,8 @@ def _too_large(limit: int) -> EnfyraError:
     return EnfyraError(
         "PAYLOAD_TOO_LARGE",
         f"The body is larger than {limit >> 20} MB",
-        hint="Send records in several requests, or as an Arrow stream, which has no limit",
+        hint="Send records in several requests, or as NDJSON, CSV, Arrow or Parquet, "
+        "which have no limit",
     )
 
 

@@ -14,6 +14,7 @@ from enfyra_kernel.metadata.tables import Relation, Table
 from enfyra_kernel.metadata.types import ColumnType, RelationKind
 from enfyra_kernel.metadata.values import enum_values, length_of
 from enfyra_kernel.query.ast import Operator
+from enfyra_kernel.records.streams.formats import FORMATS, JSON
 
 from .openapi_rules import add_rules
 
@@ -71,8 +72,30 @@ _PARAMETERS: list[Json] = [
         ),
         ("limit", "Rows in a page; 0 for all.", {"type": "integer", "minimum": 0, "default": 10}),
         ("page", "The page, from 1.", {"type": "integer", "minimum": 1, "default": 1}),
+        ("format", "All records as a download.", {"type": "string", "enum": [*FORMATS]}),
+        ("safe", "In CSV, make formulas harmless.", {"type": "boolean", "default": False}),
     )
 ]  # fmt: skip
+_LOAD_PARAMETERS: list[Json] = [
+    {"name": name, "in": "query", "description": description, "schema": schema}
+    for name, description, schema in (
+        ("format", "What the body is.", {"type": "string", "enum": [*FORMATS]}),
+        (
+            "mode",
+            "Of a load: add, update those that are there, or replace all.",
+            {"type": "string", "enum": ["append", "upsert", "replace"], "default": "append"},
+        ),
+        ("key", "Of a load, for upsert: the fields that tell records apart.", {"type": "string"}),
+        (
+            "missing",
+            "Of a load: what becomes of a relation to a record that is not there.",
+            {"type": "string", "enum": ["error", "null"], "default": "error"},
+        ),
+        ("dryRun", "Of a load: take it back.", {"type": "boolean", "default": False}),
+    )
+]
+# What they hold is for the tools that read them to say.
+_STREAMS: Json = {one.media_type: {"schema": {}} for one in FORMATS.values() if one is not JSON}
 _PUNCTUATION = re.compile(r"\W+")
 
 
@@ -201,10 +224,14 @@ def _operation(route: Route, table: Table, method: str) -> Json:
         operation["description"] = table.definition.description
     if method == "GET":
         operation["parameters"] = _PARAMETERS
+        operation["responses"][status]["content"] |= _STREAMS
     elif method in {"POST", "PUT"}:
         operation["requestBody"] = _body({"$ref": f"#/components/schemas/{table.name}.create"})
     elif method == "PATCH":
         operation["requestBody"] = _body({"$ref": f"#/components/schemas/{table.name}.update"})
+    if method == "POST" and not table.definition.is_system:
+        operation["parameters"] = _LOAD_PARAMETERS
+        operation["requestBody"]["content"] |= _STREAMS
     if method in route.public:
         operation["security"] = []
     return operation

@@ -198,17 +198,41 @@ async def test_a_refused_write_leaves_the_transaction_to_its_owner(shelf: Shelf)
 # -- streams --------------------------------------------------------------------------------------
 
 
-async def test_a_stream_gives_every_record_once(shelf: Shelf) -> None:
+async def test_streams_give_every_record_once(shelf: Shelf) -> None:
     rows = [(str(number), f"Book {number}", number, NOW, NOW) for number in range(20_000)]
     for start in range(0, len(rows), 5000):
         counted, _ = await shelf.database.write_many(shelf.new, rows[start : start + 5000])
         assert counted == 5000
     made, values = shelf.plan(sort="copies", fields="copies")
-    data = b"".join([piece async for piece in shelf.database.stream(made, values)])
-    table = await asyncio.to_thread(lambda: pa.ipc.open_stream(data).read_all())
-    assert table.column("copies").to_pylist() == list(range(20_000))
-    limited = b"".join([piece async for piece in shelf.database.stream(made, values, 7)])
-    assert pa.ipc.open_stream(limited).read_all().num_rows == 7
+    batches = [batch async for batch in shelf.database.batches(made, values)]
+    column = await asyncio.to_thread(lambda: pa.Table.from_batches(batches)["copies"].to_pylist())
+    assert column == list(range(20_000))
+    limited = [batch async for batch in shelf.database.batches(made, values, 7)]
+    assert sum(batch.num_rows for batch in limited) == 7
+
+    pieces = [piece async for piece in shelf.database.lines(made, values)]
+    assert all(piece.endswith(b"\n") for piece in pieces)
+    records = await asyncio.to_thread(
+        lambda: [json.loads(line) for line in b"".join(pieces).splitlines()]
+    )
+    assert [record["copies"] for record in records] == list(range(20_000))
+    limited = [piece async for piece in shelf.database.lines(made, values, 7)]
+    assert b"".join(limited).count(b"\n") == 7
+
+
+async def test_streams_of_nothing_say_what_their_columns_are(shelf: Shelf) -> None:
+    made, values = shelf.plan(fields="isbn,copies")
+    (batch,) = [batch async for batch in shelf.database.batches(made, values)]
+    assert (batch.num_rows, batch.schema.names) == (0, ["id", "isbn", "copies"])
+    assert [piece async for piece in shelf.database.lines(made, values) if piece] == []
+
+
+async def test_lines_hold_what_an_answer_holds(shelf: Shelf) -> None:
+    await shelf.insert(("1", 'Quotes "\\ and \n lines \u2028 \x01\x02', 2))
+    made, values = shelf.plan()
+    page = await shelf.database.find(shelf.database.read(made), values, 10)
+    lines = b"".join([piece async for piece in shelf.database.lines(made, values)])
+    assert [json.loads(line) for line in lines.split(b"\n")[:-1]] == json.loads(page.rows)
 
 
 # -- the connection -------------------------------------------------------------------------------

@@ -144,3 +144,21 @@ def test_a_mistake_is_the_servers_to_explain(posts):
     assert "Did you mean 'title'?" in str(error)
     assert error.correlation_id
     assert error.correlation_id in str(error)
+
+
+def test_a_bar_tells_how_far_a_download_is(posts, capsys, monkeypatch):
+    posts = ResultFrame(posts, "/post", {"sort": "id"})
+    posts.arrow()
+    assert capsys.readouterr().err == ""
+    posts.progress = True
+    assert posts.arrow().num_rows == len(posts)
+    shown = capsys.readouterr().err
+    assert f"{len(posts)}/{len(posts)}" in shown
+    assert "post: 100%" in shown
+    posts.progress = None
+    monkeypatch.setattr("enfyra_jupyter.frames.MANY", 1)
+    assert len(posts.DataFrame()) == len(posts)
+    assert "100%" in capsys.readouterr().err
+    posts.progress = False
+    posts.arrow()
+    assert capsys.readouterr().err == ""

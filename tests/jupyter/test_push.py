@@ -187,6 +187,21 @@ def test_what_the_server_refuses_is_told(values, said, send, rows):
     assert rows() == []
 
 
+def test_a_result_with_related_records_can_be_sent_on(send, client, rows):
+    send(pd.DataFrame({"n": [1, 2], "by.email": ["bob@x.org", None]}))
+    frame = ResultFrame(client, "/item", {"sort": "n", "fields": "n,by.email"})
+    assert send(frame, mode="upsert", key=["n"]).rows == 2
+    assert [row["by"] and row["by"]["email"] for row in rows("by.email")] == ["bob@x.org", None]
+
+
+def test_a_bar_tells_how_far_it_is(client, tables, capsys):
+    source = Source(pd.DataFrame({"n": range(3)}))
+    push(client, source, tables.tables["item"], tables)
+    shown = capsys.readouterr().err
+    assert "item: 100%" in shown
+    assert "3.00/3.00" in shown
+
+
 def test_no_rows(send):
     assert send(pd.DataFrame({"n": pd.Series([], dtype="int64")})).rows == 0
     assert send(pa.table({"n": pa.array([], pa.int64())})).rows == 0

@@ -12,8 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
+from enfyra_kernel.errors import EnfyraError
+from enfyra_kernel.kernel import Kernel
+from enfyra_kernel.storage.sql.streams import Streams
 
 from enfyra_server.app import Server
+from tests.databases import settings
 from tests.processes import Process
 
 from .conftest import client_of
@@ -155,26 +160,100 @@ async def test_readers_that_go_away_leave_connections_to_the_database(server: Se
     await client.aclose()
 
 
+def failing(what: str, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what a database hands out break off."""
+    whole = getattr(Streams, what)
+
+    async def broken(self: Any, *arguments: Any) -> AsyncIterator[Any]:
+        number = 0
+        async for piece in whole(self, *arguments):
+            yield piece
+            number += 1
+            if number == after:
+                raise EnfyraError("DATABASE_CONNECTION_ERROR")
+        raise EnfyraError("DATABASE_CONNECTION_ERROR")
+
+    monkeypatch.setattr(Streams, what, broken)
+
+
+@pytest.mark.parametrize("kind", ["arrow", "parquet", "csv"])
 @pytest.mark.asyncio
 async def test_a_fault_of_the_first_rows_has_its_status(
-    sqlite_server: Server, monkeypatch: pytest.MonkeyPatch
+    sqlite_server: Server, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from enfyra_kernel.errors import EnfyraError
-    from enfyra_kernel.storage.sql.arrow import ArrowStream
-
-    chunks = ArrowStream.chunks
-
-    async def failing(self: Any, *arguments: Any) -> AsyncIterator[bytes]:
-        async for chunk in chunks(self, *arguments):
-            yield chunk
-            raise EnfyraError("DATABASE_CONNECTION_ERROR")
-
-    monkeypatch.setattr(ArrowStream, "chunks", failing)
+    failing("batches", 1, monkeypatch)
     client = await client_of(sqlite_server)
-    answer = await client.get("/user_definition", headers={"Accept": ARROW})
+    answer = await client.get("/user_definition", params={"format": kind})
     assert (answer.status_code, answer.json()["error"]["code"]) == (
         503,
         "DATABASE_CONNECTION_ERROR",
     )
     assert answer.headers["Retry-After"] == "1"
+    await client.aclose()
+
+
+@pytest.mark.parametrize("kind", ["arrow", "parquet", "csv", "ndjson"])
+@pytest.mark.asyncio
+async def test_a_fault_later_on_breaks_the_connection(
+    sqlite_server: Server, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but Parquet may end anywhere: only the connection tells that this was not all."""
+    failing("lines", 1, monkeypatch)
+    failing("batches", 2, monkeypatch)
+    client = await client_of(sqlite_server)
+    with pytest.raises(httpx.RemoteProtocolError):
+        await client.get("/method_definition", params={"format": kind})
+    assert (await client.get("/health")).status_code == 200
+    await client.aclose()
+
+
+# -- senders that stop sending --------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture
+async def impatient(sqlite_uri: str) -> AsyncIterator[Server]:
+    server = Server(Kernel(settings(sqlite_uri, upload_timeout=0.3)))
+    await server.start()
+    yield server
+    await server.stop(grace=2)
+
+
+@pytest.mark.asyncio
+async def test_a_load_that_comes_to_a_standstill_is_given_up(impatient: Server) -> None:
+    client = await client_of(impatient)
+    columns = [{"name": "n", "type": "int"}]
+    await client.post("/table_definition", json={"name": "item", "columns": columns})
+    head = (
+        f"POST /item HTTP/1.1\r\nHost: x\r\nAuthorization: {client.headers['Authorization']}\r\n"
+        "Content-Type: text/csv\r\nContent-Length: 100\r\n\r\n"
+    )
+    connection = await Connection.open(impatient.port)
+    await connection.send(head.encode() + b"n\n1\n2\n")
+    answer = await connection.answer()
+    assert (answer.status, answer.body["error"]["code"]) == (408, "REQUEST_TIMEOUT")
+    assert await connection.reader.read() == b""
+    await connection.close()
+    assert (await client.get("/item")).json()["data"] == []
+    # Nobody waits for the rest of a body that is refused, either.
+    connection = await Connection.open(impatient.port)
+    await connection.send(head.replace("/item ", "/item?mod=x ").encode() + b"n\n1\n")
+    answer = await connection.answer()
+    assert (answer.status, answer.body["error"]["code"]) == (400, "INVALID_QUERY")
+    await connection.close()
+    await client.aclose()
+
+
+@pytest.mark.asyncio
+async def test_who_sends_slowly_but_sends_is_not_given_up(impatient: Server) -> None:
+    client = await client_of(impatient)
+    columns = [{"name": "n", "type": "int"}]
+    await client.post("/table_definition", json={"name": "item", "columns": columns})
+
+    async def slowly() -> AsyncIterator[bytes]:
+        for piece in (b"n\n", b"1\n", b"2\n", b"3\n", b"4\n"):
+            yield piece
+            await asyncio.sleep(0.1)
+
+    answer = await client.post("/item?format=csv", content=slowly())
+    assert (answer.status_code, answer.json()["data"]["rows"]) == (201, 4)
     await client.aclose()

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from enfyra_kernel.records.streams.formats import FORMATS
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -62,6 +63,9 @@ async def test_the_document_is_valid_and_follows_every_change(
     assert problems(after) == []
     assert set(after["paths"]["/book"]) == {"get", "post"}
     assert set(after["paths"]["/book/{id}"]) == {"parameters", "patch", "put", "delete"}
+    kinds = {one.media_type for one in FORMATS.values()}
+    assert set(after["paths"]["/book"]["get"]["responses"]["200"]["content"]) == kinds
+    assert set(after["paths"]["/book"]["post"]["requestBody"]["content"]) == kinds
     schemas = after["components"]["schemas"]
     create = schemas["book.create"]
     assert create["required"] == ["title"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...errors import EnfyraError
 from ...query.commands import Delete, Insert, Update
@@ -106,6 +107,18 @@ async def _threaded(write: _Write, rows: Sequence[Values]) -> Sequence[Values]:
     return await asyncio.to_thread(write.all_encrypted, rows)
 
 
+async def _opened_lines(
+    lines: AsyncGenerator[bytes, None], sealed: Sealed
+) -> AsyncGenerator[bytes, None]:
+    async with aclosing(lines):
+        async for piece in lines:
+            yield await asyncio.to_thread(_opened, piece, sealed)
+
+
+def _opened(piece: bytes, sealed: Sealed) -> bytes:
+    return b"".join([sealed.open_record(line) + b"\n" for line in piece.splitlines()])
+
+
 class EncryptedDatabase(EncryptedSession):
     """Encrypts what is written to encrypted columns, and decrypts what is read of them.
 
@@ -172,20 +185,26 @@ class EncryptedDatabase(EncryptedSession):
         async with self._database.transaction() as session:
             yield EncryptedSession(session)
 
-    def stream(
+    def batches(
         self, plan: Plan, values: Values, limit: int | None = None
-    ) -> AsyncGenerator[bytes, None]:
-        """Give all records as chunks of an Arrow IPC stream."""
-        stream = self._database.stream(plan, values, limit)
+    ) -> AsyncGenerator[Any, None]:
+        """Give all records as record batches."""
+        batches = self._database.batches(plan, values, limit)
         sealed = sealed_in(plan.selection, plan.table, self._keyring)
         if sealed is None:
-            return stream
-        try:
-            from .stream import opened
-        except ImportError:
-            # The stream itself says what is missing.
-            return stream
-        return opened(stream, sealed)
+            return batches
+        # Only where pyarrow is installed.
+        from .stream import opened_batches
+
+        return opened_batches(batches, sealed)
+
+    def lines(
+        self, plan: Plan, values: Values, limit: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Give all records as lines of JSON."""
+        lines = self._database.lines(plan, values, limit)
+        sealed = sealed_in(plan.selection, plan.table, self._keyring)
+        return lines if sealed is None else _opened_lines(lines, sealed)
 
     async def explain(self, read: Read, values: Values, limit: int, offset: int = 0) -> Explanation:
         """Tell how a Plan is answered, without answering it."""

@@ -1,4 +1,4 @@
-"""Arrow streams with encrypted fields in them: decrypted batch by batch."""
+"""Record batches with encrypted fields in them: decrypted batch by batch."""
 
 # pyarrow has no type information; what comes out of it is checked where it is used.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -19,40 +18,28 @@ from ...metadata.arrow import document_field
 from ...metadata.tables import stored
 from ...metadata.types import ColumnType
 from ...metadata.values import reader
-from ..loading.stream import batches_of
 from .answers import Sealed
 from .values import Secret
 
 
-async def opened(
-    stream: AsyncGenerator[bytes, None], sealed: Sealed
-) -> AsyncGenerator[bytes, None]:
-    """Decrypt the encrypted fields of an Arrow IPC stream, a batch at a time."""
-    async with aclosing(stream), batches_of(stream) as (schema, batches):
-        target = pa.schema([_field_of(sealed, field) for field in schema])
-        sink = io.BytesIO()
-        writer = pa.ipc.new_stream(sink, target)
-        yield _taken(sink)
+async def opened_batches(
+    batches: AsyncGenerator[Any, None], sealed: Sealed
+) -> AsyncGenerator[Any, None]:
+    """Decrypt the encrypted fields of record batches, a batch at a time."""
+    target = None
+    async with aclosing(batches):
         async for batch in batches:
-            await asyncio.to_thread(_write, writer, batch, target, sealed)
-            yield _taken(sink)
-        writer.close()
-        yield _taken(sink)
+            if target is None:
+                target = pa.schema([_field_of(sealed, field) for field in batch.schema])
+            yield await asyncio.to_thread(_opened, batch, target, sealed)
 
 
-def _taken(sink: io.BytesIO) -> bytes:
-    data = sink.getvalue()
-    sink.seek(0)
-    sink.truncate()
-    return data
-
-
-def _write(writer: Any, batch: Any, target: Any, sealed: Sealed) -> None:
+def _opened(batch: Any, target: Any, sealed: Sealed) -> Any:
     columns = [
         _array_of(sealed, field.name, column)
         for field, column in zip(batch.schema, batch.columns, strict=True)
     ]
-    writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=target))
+    return pa.RecordBatch.from_arrays(columns, schema=target)
 
 
 def _field_of(sealed: Sealed, field: Any) -> Any:

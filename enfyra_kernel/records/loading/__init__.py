@@ -1,5 +1,5 @@
-"""Loading many records at once from an Arrow stream: all of it or nothing, in constant memory."""
+"""Loading many records at once from a body: all of it or nothing, in constant memory."""
 
-from .loader import MODES, Loaded, Loader, LoadOptions
+from .loader import MODES, Body, Loaded, Loader, LoadOptions
 
-__all__ = ["MODES", "LoadOptions", "Loaded", "Loader"]
+__all__ = ["MODES", "Body", "LoadOptions", "Loaded", "Loader"]

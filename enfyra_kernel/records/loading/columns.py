@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +11,14 @@ from ...errors import EnfyraError, did_you_mean
 from ...metadata.definitions import ColumnDefinition
 from ...metadata.rules import Checks, checks_of
 from ...metadata.snapshot import Snapshot
-from ...metadata.tables import StoredColumn, Table, key_of, stored
+from ...metadata.tables import Relation, StoredColumn, Table, key_of, stored
 from ...metadata.types import DOCUMENTS, ColumnType
 from ...metadata.uuid7 import new_uuid
 from ...metadata.values import reader
 from ...query.plan import Access
 from ..rules import wrong_without
+from .bodies.batch import Batch
+from .values import unnested
 
 MAX_PROBLEMS = 20
 
@@ -61,8 +63,9 @@ class Columns:
         """
         problems: list[str] = []
         sources: dict[str, Source] = {}
+        keys = self._keys(names)
         for name in names:
-            if name in self._table.timestamps:
+            if name in self._table.timestamps or self._is_beside(name, keys):
                 continue
             try:
                 source = self._source(name)
@@ -78,6 +81,36 @@ class Columns:
         if problems:
             raise EnfyraError("INVALID_BODY", problems=problems[:MAX_PROBLEMS])
         return list(sources.values())
+
+    def _keys(self, names: Sequence[str]) -> set[str]:
+        """Give the relations whose related records are named by their keys."""
+        return {
+            name
+            for name, relation in self._table.relations.items()
+            if name in names or f"{name}.{self._primary_of(relation)}" in names
+        }
+
+    def _primary_of(self, relation: Relation) -> str:
+        return self._snapshot.tables[relation.target].primary.name
+
+    def _is_beside(self, name: str, keys: Container[str]) -> bool:
+        """Say whether a column tells more of a related record whose key is there, too."""
+        head, dot, field = name.partition(".")
+        return bool(dot) and head in keys and field != self._primary_of(self._table.relations[head])
+
+    def unnested(self, batch: Batch) -> Batch:
+        """Give a batch whose related records are not objects but keys, or columns with a path.
+
+        Of an object that holds the key, the key is all that counts, as in any body.
+        """
+        columns: list[tuple[str, Any]] = []
+        for name, values in batch.columns:
+            relation = self._table.relations.get(name)
+            if relation is None or not relation.kind.to_one:
+                columns.append((name, values))
+            else:
+                columns += unnested(name, values, self._primary_of(relation))
+        return replace(batch, columns=tuple(columns))
 
     def _source(self, name: str) -> Source:
         column = self._table.columns.get(name)
@@ -107,6 +140,9 @@ class Columns:
         return Source(name, key, relation.nullable, (target, by))
 
     def _no_field(self, name: str) -> str:
+        listed = self._table.relations.get(name.partition(".")[0])
+        if listed is not None and self._access.sees(listed) and not listed.holds_key:
+            return f"{name}: '{listed.name}' is kept by '{listed.target}', load it there"
         for relation in self._table.relations.values():
             ours = relation.holds_key and name == relation.foreign_key
             if ours and self._access.sees(relation):

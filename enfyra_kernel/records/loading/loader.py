@@ -1,27 +1,37 @@
-"""The load itself: one transaction over all batches of a stream."""
+"""The load itself: one transaction over all records of a body."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AsyncExitStack
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, BinaryIO
 
 import msgspec
 
 from ...clock import Clock
 from ...errors import EnfyraError
+from ...metadata.definitions import ColumnDefinition
 from ...metadata.snapshot import Snapshot
 from ...metadata.tables import StoredColumn, Table, refuse_write, stored
-from ...query.commands import Delete, Insert
+from ...query.commands import Delete
 from ...query.plan import Access, All
-from ...storage.database import ConstraintViolation, Database, Session, Write
+from ...storage.database import ConstraintViolation, Database, Session
 from ..links import Links
+from ..streams.formats import ARROW, CSV, NDJSON, PARQUET, Format
 from ..violations import explain_write, in_use
-from .columns import Columns, Filler, Source
+from .bodies.arrow import arrow_batches
+from .bodies.batch import Batch
+from .bodies.csv import csv_batches
+from .bodies.ndjson import ndjson_batches
+from .bodies.parquet import parquet_batches
+from .bodies.thread import read_on_thread
+from .columns import Source
 from .lookup import Lookup
+from .shape import Shape, Shapes
 from .spool import spooled
-from .stream import batches_of
 from .values import check_values, read_values
 
 MODES = ("append", "upsert", "replace")
@@ -42,6 +52,19 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     key: tuple[str, ...] = ()
     missing: str = "error"
     dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Records on their way in.
+
+    Attributes:
+        coding: How the pieces are compressed: "", `gzip` or `zstd`.
+    """
+
+    pieces: AsyncIterator[bytes]
+    format: Format = ARROW
+    coding: str = ""
 
 
 class Loaded(msgspec.Struct, frozen=True, rename="camel"):
@@ -66,31 +89,44 @@ class Loader:
         self._database = database
         self._clock = clock
 
-    async def load(
-        self, stream: AsyncIterator[bytes], options: LoadOptions, access: Access
-    ) -> Loaded:
-        """Load all records of an Arrow IPC stream.
+    async def load(self, body: Body, options: LoadOptions, access: Access) -> Loaded:
+        """Load all records of a body.
 
         Raises:
             EnfyraError: INVALID_BODY naming rows and fields; nothing is loaded then.
         """
         self._check(options, access)
-        async with AsyncExitStack() as stack:
-            if self._database.one_writer:
-                stream = await stack.enter_async_context(spooled(stream))
-            schema, batches = await stack.enter_async_context(batches_of(stream))
-            columns = Columns(self._table, self._snapshot, access)
-            sources = columns.sources([str(name) for name in schema.names])
-            fillers = columns.fillers(sources, self._clock.now())
-            load = _Load(self._table, self._snapshot, self._database, options, sources, fillers)
+        key = options.key if options.mode == "upsert" else ()
+        shapes = Shapes(self._table, self._snapshot, self._database, access, key, self._clock.now())
+        load = _Load(self._table, self._snapshot, self._database, options, shapes)
+        async with (
+            self._pieces(body) as pieces,
+            read_on_thread(pieces, body.coding, _reader(body.format, options)) as batches,
+        ):
+            # What is wrong with the columns shows before anybody is kept from writing.
+            first = await anext(batches, None)
+            if first is not None:
+                shapes.of(shapes.unnested(first))
             try:
                 async with self._database.transaction() as session:
-                    await load.run(session, batches)
+                    await load.run(session, first, batches)
                     if options.dry_run:
                         raise _DryRun
             except _DryRun:
                 pass
         return Loaded(load.rows, options.mode, options.dry_run, load.unmatched)
+
+    @asynccontextmanager
+    async def _pieces(self, body: Body) -> AsyncGenerator[AsyncIterator[bytes], None]:
+        """Wait for all of a body where a slow sender would keep everybody else from writing.
+
+        A Parquet file is waited for in any case.
+        """
+        if not self._database.one_writer or body.format is PARQUET:
+            yield body.pieces
+            return
+        async with spooled(body.pieces) as pieces:
+            yield pieces
 
     def _check(self, options: LoadOptions, access: Access) -> None:
         refuse_write(self._table, "POST")
@@ -120,11 +156,25 @@ class Loader:
             )
 
 
+def _reader(format: Format, options: LoadOptions) -> Callable[[BinaryIO], Iterator[Batch]]:  # noqa: A002
+    if format is NDJSON:
+        # Of two records with one key, the later one counts.
+        return partial(ndjson_batches, in_order=options.mode == "upsert")
+    return _READERS[format.name]
+
+
+_READERS: dict[str, Callable[[BinaryIO], Iterator[Batch]]] = {
+    ARROW.name: arrow_batches,
+    PARQUET.name: parquet_batches,
+    CSV.name: csv_batches,
+}
+
+
 class _Load:
     """One load under way.
 
     Attributes:
-        rows: How many rows of the stream were read.
+        rows: How many records were read.
     """
 
     def __init__(
@@ -133,22 +183,14 @@ class _Load:
         snapshot: Snapshot,
         database: Database,
         options: LoadOptions,
-        sources: Sequence[Source],
-        fillers: Sequence[Filler],
+        shapes: Shapes,
     ) -> None:
         self._table = table
         self._snapshot = snapshot
         self._database = database
         self._options = options
-        self._sources = sources
-        self._fillers = fillers
-        self._columns = (*(one.store for one in sources), *(one.store for one in fillers))
-        self._key = self._key_columns()
-        self._lookups = {
-            one.name: Lookup(database, *one.lookup, one.name, strict=options.missing == "error")
-            for one in sources
-            if one.lookup is not None
-        }
+        self._shapes = shapes
+        self._lookups: dict[str, Lookup] = {}
         self.rows = 0
 
     @property
@@ -156,34 +198,25 @@ class _Load:
         """How many related records were not found."""
         return sum(lookup.unmatched for lookup in self._lookups.values())
 
-    async def run(self, session: Session, batches: AsyncIterator[Any]) -> None:
+    async def run(
+        self, session: Session, first: Batch | None, batches: AsyncIterator[Batch]
+    ) -> None:
         """Write all batches."""
-        write = self._write()
         if self._options.mode == "replace":
             await self._empty(session)
+        if first is not None:
+            await self._write(session, first)
         async for batch in batches:
-            rows = self._last_of_each_key(await self._read(session, batch))
-            await self._insert(session, write, rows)
-            self.rows += batch.num_rows
+            await self._write(session, batch)
 
-    # -- the statements -------------------------------------------------------------------------
-
-    def _key_columns(self) -> tuple[str, ...]:
-        if self._options.mode != "upsert":
-            return ()
-        key = tuple(_physical(self._table, self._options.key))
-        names = {column.name for column in self._columns}
-        for field, name in zip(self._options.key, key, strict=True):
-            if name not in names:
-                raise EnfyraError("INVALID_BODY", problems=[f"{field} is the key and is required"])
-        return key
-
-    def _write(self) -> Write:
-        kept = {self._table.primary.physical, *_fixed(self._table)}
-        # What the server fills in belongs to new records only, the time of the change excepted.
-        kept |= {one.store.name for one in self._fillers} - {"updatedAt"}
-        insert = Insert(self._table, self._columns, conflict=self._key, kept=frozenset(kept))
-        return self._database.insert(insert)
+    async def _write(self, session: Session, nested: Batch) -> None:
+        batch = self._shapes.unnested(nested)
+        shape = self._shapes.of(batch)
+        if not batch.rows:
+            return
+        rows = _last_of_each_key(await self._read(session, batch, shape), shape)
+        await self._insert(session, shape, rows)
+        self.rows += len(batch.rows)
 
     async def _empty(self, session: Session) -> None:
         everything = Delete(self._table, All(()))
@@ -192,77 +225,73 @@ class _Load:
         except ConstraintViolation as violation:
             raise in_use(self._table, []) from violation
 
-    async def _insert(self, session: Session, write: Write, rows: Sequence[Any]) -> None:
+    async def _insert(self, session: Session, shape: Shape, rows: Sequence[Any]) -> None:
         try:
-            await session.write_many(write, rows)
+            await session.write_many(shape.write, rows)
         except ConstraintViolation as violation:
             if violation.kind == "reference" and not violation.columns:
                 # SQLite does not say which one.
                 links = Links(self._table, self._snapshot, self._database)
-                named = [_named(self._columns, row) for row in rows]
+                named = [_named(shape.columns, row) for row in rows]
                 raise await links.explain_references(named) from violation
             raise explain_write(violation, self._table, {}) from violation
 
     # -- the rows -------------------------------------------------------------------------------
 
-    async def _read(self, session: Session, batch: Any) -> list[tuple[Any, ...]]:
-        columns = [await self._values(session, source, batch) for source in self._sources]
-        columns += [[one.value() for _ in range(batch.num_rows)] for one in self._fillers]
+    async def _read(self, session: Session, batch: Batch, shape: Shape) -> list[tuple[Any, ...]]:
+        given = dict(batch.columns)
+        columns = [
+            await self._values(session, source, given[source.name], batch)
+            for source in shape.sources
+        ]
+        columns += [[one.value() for _ in batch.rows] for one in shape.fillers]
         return list(zip(*columns, strict=True))
 
-    async def _values(self, session: Session, source: Source, batch: Any) -> list[Any]:
-        array = batch.column(batch.schema.get_field_index(source.name))
-        store = source.store.plain if source.lookup is None else stored(source.lookup[1])
+    async def _values(
+        self, session: Session, source: Source, given: Any, batch: Batch
+    ) -> list[Any]:
         values = await asyncio.to_thread(
             read_values,
-            array,
-            store,
+            given,
+            source.store.plain if source.lookup is None else stored(source.lookup[1]),
             source.name,
             nullable=source.nullable,
-            first_row=self.rows,
+            rows=batch.rows,
+            is_text=batch.is_text,
         )
         if source.checks is not None:
             await asyncio.to_thread(
-                check_values, values, source.checks, source.name, first_row=self.rows
+                check_values, values, source.checks, source.name, rows=batch.rows
             )
-        lookup = self._lookups.get(source.name)
-        return values if lookup is None else await lookup.keys(session, values, self.rows)
+        if source.lookup is None:
+            return values
+        return await self._lookup(source, *source.lookup).keys(session, values, batch.rows)
 
-    def _last_of_each_key(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """Leave out rows that a later one with the same key replaces.
+    def _lookup(self, source: Source, table: Table, field: ColumnDefinition) -> Lookup:
+        found = self._lookups.get(source.name)
+        if found is None:
+            strict = self._options.missing == "error"
+            found = Lookup(self._database, table, field, source.name, strict=strict)
+            self._lookups[source.name] = found
+        return found
 
-        PostgreSQL updates no record twice in one statement.
-        """
-        if not self._key:
-            return rows
-        names = [column.name for column in self._columns]
-        places = [names.index(name) for name in self._key]
-        last: dict[Any, tuple[Any, ...]] = {}
-        for number, row in enumerate(rows):
-            key = tuple(row[place] for place in places)
-            # A null is equal to nothing.
-            last[number if None in key else key] = row
-        return list(last.values())
+
+def _last_of_each_key(rows: list[tuple[Any, ...]], shape: Shape) -> list[tuple[Any, ...]]:
+    """Leave out rows that a later one with the same key replaces.
+
+    PostgreSQL updates no record twice in one statement.
+    """
+    if not shape.key:
+        return rows
+    names = [column.name for column in shape.columns]
+    places = [names.index(name) for name in shape.key]
+    last: dict[Any, tuple[Any, ...]] = {}
+    for number, row in enumerate(rows):
+        key = tuple(row[place] for place in places)
+        # A null is equal to nothing.
+        last[number if None in key else key] = row
+    return list(last.values())
 
 
 def _named(columns: Iterable[StoredColumn], row: tuple[Any, ...]) -> dict[str, Any]:
     return {column.name: value for column, value in zip(columns, row, strict=True)}
-
-
-def _fixed(table: Table) -> Iterable[str]:
-    """Give the stored columns that an existing record keeps."""
-    for column in table.columns.values():
-        if not column.is_updatable:
-            yield column.physical
-    for relation in table.relations.values():
-        if relation.foreign_key is not None and relation.holds_key and not relation.updatable:
-            yield relation.foreign_key
-
-
-def _physical(table: Table, fields: Iterable[str]) -> Iterable[str]:
-    for name in fields:
-        column = table.columns.get(name)
-        if column is not None:
-            yield column.physical
-        else:
-            yield table.relations[name].foreign_key or name

@@ -38,7 +38,7 @@ class Lookup:
         self._read: Read = database.read(_plan(table, field))
         self.unmatched = 0
 
-    async def keys(self, session: Session, values: Sequence[Any], first_row: int) -> list[Any]:
+    async def keys(self, session: Session, values: Sequence[Any], rows: Sequence[int]) -> list[Any]:
         """Give the key for each value; None for None, and for a value that no record has.
 
         Raises:
@@ -49,7 +49,7 @@ class Lookup:
             self._known |= await self._find(session, list(unknown))
         missing = [
             (row, value)
-            for row, value in enumerate(values, first_row)
+            for row, value in zip(rows, values, strict=True)
             if value is not None and value not in self._known
         ]
         if missing and self._strict:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -17,48 +18,68 @@ from ...metadata.arrow import arrow_type
 from ...metadata.rules import Checks
 from ...metadata.tables import StoredColumn
 from ...metadata.types import INSTANTS, INTEGERS, TEXTS, ColumnType
-from ...metadata.values import length_of, reader
+from ...metadata.values import Reader, length_of, reader, text_reader
+from .bodies.batch import invalid
 
+# The texts that are surely numbers of a type; others are looked at one by one.
+_INTEGER = r"^-?[0-9]{1,18}$"
+_NUMBERS = {
+    ColumnType.INT: _INTEGER,
+    ColumnType.BIGINT: _INTEGER,
+    ColumnType.FLOAT: r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$",
+}
 # Stands for a date that Arrow can hold and Python cannot.
 _OUTSIDE = object()
 
 
 def read_values(
-    array: Any, store: StoredColumn, name: str, *, nullable: bool, first_row: int
+    values: Any,
+    store: StoredColumn,
+    name: str,
+    *,
+    nullable: bool,
+    rows: Sequence[int],
+    is_text: bool = False,
 ) -> list[Any]:
     """Give a column's canonical values.
+
+    Args:
+        values: An Arrow array, or a list of JSON's values.
+        rows: The number of each row, for messages.
+        is_text: Whether the values are texts whatever they stand for, as in CSV.
 
     Raises:
         EnfyraError: INVALID_BODY, naming the row and the field.
     """
-    whole = _read_whole(store, array)
-    if whole is not None and (nullable or not whole.null_count):
-        try:
-            return whole.to_pylist()
-        except (ValueError, OverflowError):
-            pass  # A date outside of Python's years: find it below.
-    values = _plain(array, store.type)
+    if not isinstance(values, list):
+        whole = _read_whole(store, values, is_text=is_text)
+        if whole is not None and (nullable or not whole.null_count):
+            try:
+                return whole.to_pylist()
+            except (ValueError, OverflowError):
+                pass  # A date outside of Python's years: find it below.
+        values = _plain(values, ColumnType.TEXT if is_text else store.type)
     if not nullable and None in values:
-        raise _invalid(name, values.index(None) + first_row, "must not be null")
-    read = reader(store.type, store.options)
+        raise invalid(rows[values.index(None)], "must not be null", name)
+    read = _text_reader(store) if is_text else reader(store.type, store.options)
     result: list[Any] = []
-    for row, value in enumerate(values, first_row):
+    for row, value in zip(rows, values, strict=True):
         try:
             if value is _OUTSIDE:
                 raise ValueError("must lie between the years 1 and 9999")
             result.append(None if value is None else read(value))
         except ValueError as error:
-            raise _invalid(name, row, str(error)) from None
+            raise invalid(row, str(error), name) from None
     return result
 
 
-def check_values(values: list[Any], checks: Checks, name: str, *, first_row: int) -> None:
+def check_values(values: list[Any], checks: Checks, name: str, *, rows: Sequence[int]) -> None:
     """Check a column's values against the field's rules.
 
     Raises:
         EnfyraError: INVALID_BODY, naming the first row that breaks any, and the field.
     """
-    for row, value in enumerate(values, first_row):
+    for row, value in zip(rows, values, strict=True):
         found = [] if value is None else checks(value)
         if found:
             raise EnfyraError(
@@ -68,11 +89,55 @@ def check_values(values: list[Any], checks: Checks, name: str, *, first_row: int
             )
 
 
-def _read_whole(store: StoredColumn, array: Any) -> Any:
+def unnested(name: str, values: Any, key: str) -> list[tuple[str, Any]]:
+    """Give a column of related records as columns: of their keys, or of their fields by a path.
+
+    Example:
+        >>> unnested("author", [{"id": 1, "name": "Ann"}, None, 3], "id")
+        [('author', [1, None, 3])]
+    """
+    if isinstance(values, list):
+        keys = [value.get(key, value) if isinstance(value, dict) else value for value in values]
+        return [(name, keys)]
+    if not pa.types.is_struct(values.type):
+        return [(name, values)]
+    # What is below a null is null.
+    fields = dict(zip((field.name for field in values.type), values.flatten(), strict=True))
+    if key in fields:
+        return [(name, fields[key])]
+    return [(f"{name}.{field}", array) for field, array in fields.items()]
+
+
+def _text_reader(store: StoredColumn) -> Reader:
+    """Give the function that reads a value written as text."""
+    read = reader(store.type, store.options)
+    match store.type:
+        case ColumnType.BOOLEAN | ColumnType.FLOAT:
+            return text_reader(store.type)
+        case ColumnType.SIMPLE_JSON | ColumnType.ARRAY_SELECT:
+
+            def read_document(text: str) -> Any:
+                try:
+                    return read(decode_json(text))
+                except EnfyraError as error:
+                    raise ValueError(f"must be JSON: {error.message}") from None
+
+            return read_document
+        case _:
+            return read
+
+
+def _read_whole(store: StoredColumn, array: Any, *, is_text: bool) -> Any:
     """Check a column in one go where its Arrow type says all; None if it must be read by value."""
     kind, type_ = array.type, store.type
     target = arrow_type(type_, store.options)
     try:
+        if is_text and type_ in _NUMBERS:
+            # Arrow reads more than that: nan, and 0x1F.
+            if pc.all(pc.match_substring_regex(array, _NUMBERS[type_])).as_py() is False:
+                return None
+            array = array.cast(target)
+            kind = array.type
         if type_ in INTEGERS and pa.types.is_integer(kind):
             return array.cast(target)
         if type_ is ColumnType.FLOAT and (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
@@ -131,11 +196,3 @@ def _document(value: Any) -> Any:
         return decode_json(value)
     except EnfyraError:
         return value
-
-
-def _invalid(field: str, row: int, problem: str) -> EnfyraError:
-    return EnfyraError(
-        "INVALID_BODY",
-        problems=[f"row {row}: {field} {problem}"],
-        details={"row": row, "field": field},
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from ...encoding import decode_json
-from ...errors import EnfyraError
 from ...metadata.system import SYSTEM_NAMES
 from ...metadata.tables import StoredColumn, Table
 from ...metadata.types import INTEGERS
@@ -30,6 +29,7 @@ from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, sizes_of
 from .render.renderer import Renderer, comes_back, is_new, joined
 from .render.scope import Sizes
 from .statement import Statement
+from .streams import Streams
 from .survey import survey_tables
 
 
@@ -72,7 +72,8 @@ class SqlDatabase:
         self.transactional_schema = transactional_schema
         self.one_writer = one_writer
         self._renderer = Renderer(dialect)
-        self._all_rows: Any = None if dialect.name == "postgresql" else _EVERY[dialect.name]
+        self._streams = Streams(driver, self._renderer)
+        self._all_rows: Any = dialect.every
 
     async def start(self) -> None:
         """Connect."""
@@ -286,33 +287,21 @@ class SqlDatabase:
 
     # -- streaming ------------------------------------------------------------------------------
 
-    async def stream(
+    def batches(
+        self, plan: Plan, values: Values, limit: int | None = None
+    ) -> AsyncGenerator[Any, None]:
+        """Give all records as record batches."""
+        return self._streams.batches(plan, values, self._sizes(plan, values), limit)
+
+    def lines(
         self, plan: Plan, values: Values, limit: int | None = None
     ) -> AsyncGenerator[bytes, None]:
-        """Give all records as chunks of an Arrow IPC stream."""
-        try:
-            from .arrow import ArrowStream
-        except ImportError:
-            raise EnfyraError(
-                "NOT_ACCEPTABLE",
-                "Arrow streams need pyarrow on the server",
-                hint="pip install 'enfyra-kernel[arrow]'",
-            ) from None
+        """Give all records as lines of JSON."""
+        return self._streams.lines(plan, values, self._sizes(plan, values), limit)
+
+    def _sizes(self, plan: Plan, values: Values) -> Sizes:
         sized = self._sized(plan.slots)
-        sizes = sizes_of(sized, values, len(plan.slots)) if sized else NO_SIZES
-        stream = ArrowStream(self.dialect, self.driver, self._renderer)
-        chunks = stream.chunks(plan, padded(values, sizes), sizes, limit)
-        try:
-            async with aclosing(chunks) as pieces:
-                async for piece in pieces:
-                    yield piece
-        except OverflowError:
-            # An unsigned one of MariaDB's.
-            raise EnfyraError(
-                "NOT_ACCEPTABLE",
-                "A whole number has more than the 64 bits that a stream can hold",
-                hint="Leave the field out, as in ?fields=-huge",
-            ) from None
+        return sizes_of(sized, values, len(plan.slots)) if sized else NO_SIZES
 
     # -- schema ---------------------------------------------------------------------------------
 
@@ -341,7 +330,6 @@ class SqlDatabase:
 
 MANY = 500
 MANY_BYTES = 1 << 20
-_EVERY = {"sqlite": -1, "mysql": 2**63 - 1}
 
 
 def _page(plan: Plan, row: Row | None) -> Page:

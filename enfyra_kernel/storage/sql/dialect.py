@@ -38,6 +38,7 @@ class Dialect(ABC):
         returning: Whether writes give back the rows they wrote.
         rows_at_once: How many records one statement inserts when nothing is to be given back.
         explain: What stands in front of a statement to get the database's plan of it.
+        every: The limit that lets all rows through.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Dialect(ABC):
     returning: bool = True
     rows_at_once: int = 5_000
     explain: str = "EXPLAIN FORMAT=JSON "
+    every: int | None = None
     sa: SaDialect
 
     def adapt(self, facts: Mapping[str, str]) -> None:  # noqa: B027 - most need not
@@ -94,6 +96,12 @@ class Dialect(ABC):
     @abstractmethod
     def json_rows(self, rows: sa.Subquery, pairs: Sequence[tuple[str, Expression]]) -> Expression:
         """Give a JSON array of the rows of a subquery."""
+
+    def json_lines(
+        self, rows: sa.Subquery, pairs: Sequence[tuple[str, Expression]]
+    ) -> sa.Select[Any]:
+        """Select each row of a subquery as JSON, in one line."""
+        return sa.select(self.json_object(pairs)).select_from(rows)
 
     @abstractmethod
     def json_array(self, values: Sequence[Expression]) -> Expression:

@@ -50,6 +50,7 @@ class MysqlDialect(Dialect):
     """
 
     name = "mysql"
+    every = 2**63 - 1
     builds_json = False
     expands_lists = True
     returning = False

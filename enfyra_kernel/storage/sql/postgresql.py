@@ -132,6 +132,14 @@ class PostgresqlDialect(Dialect):
         """Give JSON as text."""
         return sa.cast(value, sa.Text)
 
+    def json_lines(
+        self, rows: sa.Subquery, pairs: Sequence[tuple[str, Expression]]
+    ) -> sa.Select[Any]:
+        """Select each row of a subquery as JSON, in one line."""
+        named = sa.select(*[value.label(name) for name, value in pairs]).subquery("q")
+        line = sa.cast(sa.func.row_to_json(sa.literal_column("q")), sa.Text)
+        return sa.select(line).select_from(named)
+
     def compared(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it stands in comparisons and orderings."""
         if column.type not in TEXTS:

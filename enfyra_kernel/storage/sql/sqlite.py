@@ -56,6 +56,7 @@ class SqliteDialect(Dialect):
 
     name = "sqlite"
     explain = "EXPLAIN QUERY PLAN "
+    every = -1
 
     def __init__(self) -> None:
         self.sa = PysqliteDialect(paramstyle="qmark")

@@ -17,6 +17,8 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from enfyra_server.site import Site
 
 ATTACHED_MAX_BODY = 256 << 20
+# The central server gives up earlier, as its settings say.
+UPLOAD_TIMEOUT = 3600.0
 # Of one connection only, or Jupyter's own, or replaced by ours.
 _NOT_PASSED_ON = frozenset(
     {"accept-encoding", "connection", "content-length", "cookie", "host", "keep-alive", "origin",
@@ -50,6 +52,7 @@ class Attached:
     ) -> None:
         # The central server has its own limit; this one keeps Jupyter from running full.
         self.max_body = ATTACHED_MAX_BODY
+        self.upload_timeout = UPLOAD_TIMEOUT
         self._url = httpx.URL(url)
         self._token = token
         self._prefix = prefix

@@ -46,15 +46,21 @@ class Body:
             raise EnfyraError(
                 "PAYLOAD_TOO_LARGE",
                 f"The body is larger than {self._limit >> 20} MB",
-                hint="Send records in several requests, or as an Arrow stream, which has no limit",
+                hint="Send records in several requests, or as NDJSON, CSV, Arrow or Parquet, "
+                "which have no limit",
             )
         return b"".join(self._chunks)
 
 
 class StreamedBody:
-    """A body that is worked off while it comes in; its sender waits for whoever reads it."""
+    """A body that is worked off while it comes in; its sender waits for whoever reads it.
 
-    def __init__(self) -> None:
+    Args:
+        patience: Seconds without a byte after which a sender is given up.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(WAITING_CHUNKS)
         self._unread = False
 
@@ -70,6 +76,17 @@ class StreamedBody:
             self._queue.get_nowait()
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Give the pieces."""
-        while (piece := await self._queue.get()) is not None:
+        """Give the pieces.
+
+        Raises:
+            EnfyraError: REQUEST_TIMEOUT when nothing comes any more.
+        """
+        while (piece := await self._next()) is not None:
             yield piece
+
+    async def _next(self) -> bytes | None:
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._queue.get()
+        except TimeoutError:
+            raise EnfyraError("REQUEST_TIMEOUT") from None

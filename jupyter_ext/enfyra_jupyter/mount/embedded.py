@@ -59,6 +59,11 @@ class Embedded:
         """The largest body that is read into memory; it can be changed while it runs."""
         return self._router.max_body if self._router is not None else DEFAULT_MAX_BODY
 
+    @property
+    def upload_timeout(self) -> float:
+        """Seconds without a byte after which a load is given up."""
+        return self.kernel.settings.upload_timeout if self.kernel is not None else PATIENCE
+
     # -- starting and stopping ------------------------------------------------------------------
 
     async def start(self) -> None:

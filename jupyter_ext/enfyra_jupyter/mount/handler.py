@@ -9,7 +9,8 @@ from typing import Any
 
 from enfyra_kernel.encoding import encode_json
 from enfyra_kernel.errors import EnfyraError, error_body
-from enfyra_kernel.lifecycle.messages import ARROW, Request, Response, failure
+from enfyra_kernel.lifecycle.messages import Request, Response, failure
+from enfyra_kernel.lifecycle.streams import is_load
 from enfyra_kernel.metadata.routes import normal_path
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import allow_unauthenticated
@@ -29,6 +30,7 @@ from .home import Home, credential_of, without_reserved
 # and rows are the business of Enfyra's own rules.
 RESOURCE = "enfyra"
 ACTIVITY = "enfyra_last_activity"
+STALLED = 408
 # What monitors ask for is no sign of life of a person.
 POLLED = frozenset({"/health", "/ready", "/openapi.json"})
 # Pages that show the definitions, for whom Jupyter or a token lets in.
@@ -90,7 +92,7 @@ class EnfyraHandler(JupyterHandler):
         self._holder = await self._is_holder()
         self._request = self._made()
         kind = self.request.headers.get("Content-Type", "")
-        if self.request.method in _WITH_BODY and kind.startswith(ARROW):
+        if self.request.method in _WITH_BODY and is_load(kind, self._request.query):
             self._begin_stream()
 
     async def _is_holder(self) -> bool:
@@ -144,12 +146,19 @@ class EnfyraHandler(JupyterHandler):
         )
 
     def _begin_stream(self) -> None:
-        body = self._body = StreamedBody()
+        body = self._body = StreamedBody(self._home.upload_timeout)
         self._request.stream = body.pieces()
         self._answering = asyncio.ensure_future(
             self._home.answer(self._request, holder=self._holder)
         )
-        self._answering.add_done_callback(lambda _: body.abandon())
+        self._answering.add_done_callback(lambda answering: self._answered(body, answering))
+
+    def _answered(self, body: StreamedBody, answering: asyncio.Future[Response]) -> None:
+        body.abandon()
+        failed = answering.cancelled() or answering.exception() is not None
+        if not failed and answering.result().status == STALLED:
+            # Tornado lets nobody answer before all of a body is there.
+            self._hang_up()
 
     async def data_received(self, chunk: bytes) -> None:  # type: ignore[override]
         """Take a piece of the body."""

@@ -22,6 +22,11 @@ class Home(Protocol):
         """The largest body, in bytes, that is read into memory."""
         ...
 
+    @property
+    def upload_timeout(self) -> float:
+        """Seconds without a byte after which a load is given up."""
+        ...
+
     async def start(self) -> None:
         """Begin; never raises, and does not wait longer than a moment for others."""
         ...

@@ -163,38 +163,38 @@ class TestReading:
 
     async def test_breaks_off_when_something_fails(self, client, monkeypatch):
         # An Arrow stream may end anywhere between batches: only the connection tells.
-        from enfyra_kernel.storage.sql.arrow import ArrowStream
+        from enfyra_kernel.storage.sql.streams import Streams
 
-        chunks = ArrowStream.chunks
+        batches = Streams.batches
 
-        async def failing(self: Any, *arguments: Any) -> AsyncIterator[bytes]:
+        async def failing(self: Any, *arguments: Any) -> AsyncIterator[Any]:
             number = 0
-            async for chunk in chunks(self, *arguments):
-                yield chunk
+            async for batch in batches(self, *arguments):
+                yield batch
                 number += 1
-                if number == 2:
+                if number == 3:
                     raise EnfyraError("DATABASE_TIMEOUT")
 
-        monkeypatch.setattr(ArrowStream, "chunks", failing)
+        monkeypatch.setattr(Streams, "batches", failing)
         await self.load(client, 20)
         with pytest.raises(httpx.RemoteProtocolError):
             await client.get("/item?fields=n", headers={"Accept": ARROW})
         assert (await client.get("/item?limit=1")).status_code == 200
 
     async def test_stops_when_the_reader_goes(self, client, monkeypatch):
-        from enfyra_kernel.storage.sql.arrow import ArrowStream
+        from enfyra_kernel.storage.sql.streams import Streams
 
         ended = asyncio.Event()
-        chunks = ArrowStream.chunks
+        batches = Streams.batches
 
-        async def watched(self: Any, *arguments: Any) -> AsyncIterator[bytes]:
+        async def watched(self: Any, *arguments: Any) -> AsyncIterator[Any]:
             try:
-                async for chunk in chunks(self, *arguments):
-                    yield chunk
+                async for batch in batches(self, *arguments):
+                    yield batch
             finally:
                 ended.set()
 
-        monkeypatch.setattr(ArrowStream, "chunks", watched)
+        monkeypatch.setattr(Streams, "batches", watched)
         await self.load(client, 30)
         async with client.stream("GET", "/item", headers={"Accept": ARROW}) as answer:
             await anext(answer.aiter_raw())

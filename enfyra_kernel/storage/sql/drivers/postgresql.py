@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ CONNECT_TIMEOUT = 10.0
 CHUNK_BYTES = 1 << 20
 CHUNKS_AHEAD = 2
 _COUNT = re.compile(r"(\d+)$")
+_QUOTED = re.compile(rb"\x01([^\x01]*)\x01")
 _LOST = (asyncpg.exceptions.PostgresConnectionError, asyncpg.exceptions.InterfaceError, OSError)
 
 Connection = Any
@@ -222,54 +223,38 @@ class PostgresqlDriver:
         finally:
             self._pool.release(connection)
 
-    async def copy(self, text: str, arguments: Arguments) -> AsyncGenerator[bytes, None]:
-        """Give the rows of a read as CSV, cut between rows, about a megabyte at a time.
+    def copy(self, text: str, arguments: Arguments) -> AsyncGenerator[bytes, None]:
+        """Give the rows of a read as CSV, cut between rows, about a megabyte at a time."""
+        return self._copied(text, arguments, {})
+
+    async def copy_lines(self, text: str, arguments: Arguments) -> AsyncGenerator[bytes, None]:
+        """Give the rows of a read that gives JSON, one to a line.
+
+        In JSON there are no control characters, so nothing is quoted by them but a document that
+        goes over several lines: an adopted column of the type json keeps it as it was written.
+        """
+        layout = {"delimiter": "\x02", "quote": "\x01"}
+        async with aclosing(self._copied(text, arguments, layout)) as chunks:
+            async for chunk in chunks:
+                yield _QUOTED.sub(_one_line, chunk) if b"\x01" in chunk else chunk
+
+    async def _copied(
+        self, text: str, arguments: Arguments, layout: Mapping[str, str]
+    ) -> AsyncGenerator[bytes, None]:
+        """Copy.
 
         The server sends each row in a message of its own, and asyncpg hands on whole messages.
         """
         connection = await self._acquire()
-        chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
-        room = asyncio.Semaphore(CHUNKS_AHEAD)
-        task = asyncio.ensure_future(self._copy(connection, text, arguments, chunks, room))
-        task.add_done_callback(lambda _: chunks.put_nowait(None))
+        copying = _Copying(connection, text, arguments, layout)
         try:
-            while (chunk := await chunks.get()) is not None:
-                yield chunk
-                room.release()
             with explained(explain_postgresql):
-                await task
+                while (chunk := await copying.next(self._timeout)) is not None:
+                    yield chunk
         finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+            if not await copying.ended():
                 connection.terminate()
             self._pool.release(connection)
-
-    async def _copy(
-        self,
-        connection: Connection,
-        text: str,
-        arguments: Arguments,
-        chunks: asyncio.Queue[bytes | None],
-        room: asyncio.Semaphore,
-    ) -> None:
-        parts: list[bytes] = []
-        size = 0
-
-        async def take(data: bytes) -> None:
-            nonlocal size
-            parts.append(bytes(data))
-            size += len(data)
-            if size >= CHUNK_BYTES:
-                # The server waits, too, while nobody takes anything out of the queue.
-                await room.acquire()
-                chunks.put_nowait(b"".join(parts))
-                parts.clear()
-                size = 0
-
-        await connection.copy_from_query(text, *arguments, output=take, format="csv")
-        if parts:
-            chunks.put_nowait(b"".join(parts))
 
     # -- schema ---------------------------------------------------------------------------------
 
@@ -295,6 +280,70 @@ class PostgresqlDriver:
         with explained(explain_postgresql):
             async with self._engine.connect() as connection, connection.begin():
                 yield await PostgresqlSchemaConnection.open(connection)
+
+
+def _one_line(quoted: re.Match[bytes]) -> bytes:
+    return quoted[1].replace(b"\n", b" ").replace(b"\r", b" ")
+
+
+class _Copying:
+    """A COPY under way, which waits while nobody takes what it gives.
+
+    So a slow reader may take all the time in the world: the database's own limit on the time of a
+    statement is lifted, and only who waits for the database gives up.
+    """
+
+    def __init__(
+        self, connection: Connection, text: str, arguments: Arguments, layout: Mapping[str, str]
+    ) -> None:
+        self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(CHUNKS_AHEAD)
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._task = asyncio.ensure_future(self._run(connection, text, arguments, layout))
+        self._task.add_done_callback(lambda _: self._chunks.put_nowait(None))
+
+    async def next(self, timeout: float) -> bytes | None:
+        """Give the next rows, None at the end."""
+        try:
+            async with asyncio.timeout(timeout):
+                chunk = await self._chunks.get()
+        except TimeoutError:
+            raise EnfyraError("DATABASE_TIMEOUT") from None
+        if chunk is None:
+            await self._task
+            return None
+        self._room.release()
+        return chunk
+
+    async def ended(self) -> bool:
+        """Say whether the connection is free again; if not, give up."""
+        if self._task.done():
+            return True
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        return False
+
+    async def _run(
+        self, connection: Connection, text: str, arguments: Arguments, layout: Mapping[str, str]
+    ) -> None:
+        async with connection.transaction(readonly=True):
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.copy_from_query(
+                text, *arguments, output=self._take, format="csv", **layout
+            )
+        if self._parts:
+            self._chunks.put_nowait(b"".join(self._parts))
+
+    async def _take(self, data: bytes) -> None:
+        self._parts.append(bytes(data))
+        self._size += len(data)
+        if self._size >= CHUNK_BYTES:
+            # The server waits, too, while nobody takes anything out of the queue.
+            await self._room.acquire()
+            self._chunks.put_nowait(b"".join(self._parts))
+            self._parts.clear()
+            self._size = 0
 
 
 class PostgresqlSchemaConnection:

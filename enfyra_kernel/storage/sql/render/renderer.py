@@ -38,19 +38,24 @@ class Renderer:
     def page(self, plan: Plan, sizes: Sizes) -> Statement:
         """Render a Plan as one statement that gives one row: the JSON array, and the figures."""
         scope = Scope(self.dialect, sizes)
-        if plan.groups is not None:
-            statement, layout = groups(scope, plan, plan.groups)
-            rows = _paged(scope, statement).subquery("r")
-            pairs = leaf_pairs(self.dialect, layout, rows)
-        else:
-            flat, statement = _rows(scope, plan)
-            rows = _paged(scope, statement).subquery("r")
-            pairs = flat.pairs_over(rows)
+        rows, pairs = self._records(scope, plan)
         data = self.dialect.json_text(self.dialect.json_rows(rows, pairs)).label("data")
         columns = [data, *_counts(scope, plan)]
         if plan.aggregates:
             columns.append(self._aggregates(scope, plan).label("aggregate"))
         return scope.statement(sa.select(*columns))
+
+    def _records(
+        self, scope: Scope, plan: Plan
+    ) -> tuple[sa.Subquery, list[tuple[str, Expression]]]:
+        """Give a page of rows, and the names and JSON values that are made of them."""
+        if plan.groups is not None:
+            statement, layout = groups(scope, plan, plan.groups)
+            rows = _paged(scope, statement).subquery("r")
+            return rows, leaf_pairs(self.dialect, layout, rows)
+        flat, statement = _rows(scope, plan)
+        rows = _paged(scope, statement).subquery("r")
+        return rows, flat.pairs_over(rows)
 
     def _aggregates(self, scope: Scope, plan: Plan) -> Expression:
         statement, layout = aggregates(scope, plan)
@@ -113,6 +118,11 @@ class Renderer:
             # SQLAlchemy gives SQLite an offset in any case, as a parameter unless it is there.
             statement = statement.limit(scope.limit()).offset(number_literal(0))
         return scope.statement(statement), flat.layout
+
+    def lines(self, plan: Plan, sizes: Sizes) -> Statement:
+        """Render a Plan as a statement that gives each record as JSON."""
+        scope = Scope(self.dialect, sizes)
+        return scope.statement(self.dialect.json_lines(*self._records(scope, plan)))
 
     def figures(self, plan: Plan, sizes: Sizes) -> tuple[Statement, Layout]:
         """Render the counts and the figures that a Plan asks for, as one row."""

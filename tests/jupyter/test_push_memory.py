@@ -1,0 +1,17 @@
+"""However much is pushed or read, neither side holds more than a few pieces of it."""
+
+from __future__ import annotations
+
+from tests.bench.push import measured
+
+# As many rows are 38 MB in Arrow's form, and five times that in Python's.
+ROWS = 200_000
+MOST = 25
+
+
+def test_memory_does_not_grow_with_the_rows(sqlite_uri, tmp_path):
+    found = measured(sqlite_uri, ROWS, tmp_path)
+    assert found["found"] >= ROWS
+    needed = {name: value for name, value in found.items() if name.endswith("MB")}
+    assert len(needed) == 4
+    assert max(needed.values()) < MOST, found

@@ -5,10 +5,14 @@ from .base import Service, ServiceMissing
 from .mariadb import MariaDB
 from .mongodb import MongoDB
 from .postgresql import PostgreSQL
+from .postgresql_replica import PostgreSQLReplica
 from .redis import Redis
 
 SERVICES: dict[str, type[Service]] = {
     one.name: one for one in (PostgreSQL, MariaDB, MongoDB, Redis)
 }
 
-__all__ = ["SERVICES", "MariaDB", "MongoDB", "PostgreSQL", "Redis", "Service", "ServiceMissing"]
+__all__ = [
+    "SERVICES", "MariaDB", "MongoDB", "PostgreSQL", "PostgreSQLReplica", "Redis", "Service",
+    "ServiceMissing",
+]  # fmt: skip

@@ -85,15 +85,14 @@ async def all_in_use(kernel: Kernel) -> None:
 
 
 async def caught_up(api: Api) -> None:
-    """Wait until a caller who has written reads from replicas again."""
+    """Wait until a caller who has written reads from all replicas that there are."""
+    states = zip(api.kernel.settings.db_replica_uris, api.kernel.replica_states(), strict=True)
+    known = {uri.port for uri, state in states if state == "ok"}
 
-    async def elsewhere() -> bool:
-        return await port_of(api) in known
+    async def all_answer() -> bool:
+        return {await port_of(api) for _ in range(len(known) + 1)} >= known
 
-    replicated = api.kernel.replicated
-    assert replicated is not None
-    known = {uri.port for uri in api.kernel.settings.db_replica_uris}
-    await until_so(elsewhere)
+    await until_so(all_answer)
 
 
 async def define_note(api: Api, uri: str, replication: Replication) -> None:

@@ -31,11 +31,13 @@ class Standing:
         position: How far it has come; None when it does not say.
         is_replica: Whether it follows another server; None when it does not say.
         origin: The same for a primary and its replicas, and for nobody else; "" when unknown.
+        delay: Seconds that a commit may be answered before it is in the position.
     """
 
     position: Position | None = None
     is_replica: bool | None = None
     origin: str = ""
+    delay: float = 0.0
 
 
 class Probe(Protocol):
@@ -76,8 +78,9 @@ class Timeline:
         if standing.position is None:
             self._entries.clear()
             return
-        self._entries.append((moment, standing.position))
-        while self._entries[0][0] < moment - self._kept:
+        certain = moment - standing.delay
+        self._entries.append((certain, standing.position))
+        while self._entries[0][0] < certain - self._kept:
             self._entries.popleft()
 
     def reached_by(self, position: Position) -> float:

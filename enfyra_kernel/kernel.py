@@ -255,6 +255,7 @@ class Kernel:
             await asyncio.sleep(interval)
             try:
                 if await self.registry.refresh():
+                    self._all_written()
                     self.sessions.forget()
                 await self.definitions.heal()
             except EnfyraError as error:

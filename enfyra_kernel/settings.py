@@ -85,7 +85,7 @@ class Settings(BaseModel):
     db_replica_uris: Annotated[tuple[DatabaseUri, ...], BeforeValidator(_database_uris)] = Field(
         default=(),
         alias="DB_REPLICA_URIS",
-        description="Read replicas of DB_URI, separated by commas; PostgreSQL or MariaDB.",
+        description="Read replicas of DB_URI, separated by commas.",
     )
     db_read_from_master: bool = Field(
         default=False,

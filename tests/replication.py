@@ -68,6 +68,13 @@ class Replication:
         await connection.execute(text)
         await connection.close()
 
+    async def found(self, uri: str, text: str) -> bool:
+        """Say whether a query gives anything."""
+        connection = await asyncpg.connect(uri)
+        rows = await connection.fetch(text)
+        await connection.close()
+        return bool(rows)
+
     async def pause(self, *, resume: bool = False) -> None:
         """Have the replicas fall behind: they receive what is written, and do not replay it."""
         verb = "resume" if resume else "pause"

@@ -3,6 +3,7 @@ pid, never those that happen to run on the standard ports."""
 
 from .base import Service, ServiceMissing
 from .mariadb import MariaDB
+from .mariadb_replica import MariaDBPrimary, MariaDBReplica
 from .mongodb import MongoDB
 from .postgresql import PostgreSQL
 from .postgresql_replica import PostgreSQLReplica
@@ -13,6 +14,6 @@ SERVICES: dict[str, type[Service]] = {
 }
 
 __all__ = [
-    "SERVICES", "MariaDB", "MongoDB", "PostgreSQL", "PostgreSQLReplica", "Redis", "Service",
-    "ServiceMissing",
+    "SERVICES", "MariaDB", "MariaDBPrimary", "MariaDBReplica", "MongoDB", "PostgreSQL",
+    "PostgreSQLReplica", "Redis", "Service", "ServiceMissing",
 ]  # fmt: skip

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from ...background import end
 from ...errors import DeadlockError, EnfyraError, StaleDefinitionError
-from ...logs import get_logger
 from ...query.commands import Delete, Insert, Update
 from ...query.plan import Plan
 from ..database import Page, Read, SchemaSession, Session, Values, Write
@@ -20,8 +19,6 @@ from .reader import current_reader
 from .retired import Retired
 from .server import OK, SETTLING, UNREACHABLE, Primary, Replica, Server
 from .writes import PROGRAM, Writes
-
-_log = get_logger("replicas")
 
 T = TypeVar("T")
 
@@ -104,11 +101,7 @@ class ReplicatedDatabase:
     async def _watch(self, server: Server) -> None:
         while True:
             await asyncio.sleep(INTERVAL)
-            try:
-                await server.check()
-            except Exception:
-                _log.exception("a server could not be checked")
-                server.leave_out("could not be checked")
+            await server.check()
             self._forget_writes()
 
     def _forget_writes(self) -> None:
@@ -169,7 +162,7 @@ class ReplicatedDatabase:
         """
         if isinstance(error, EnfyraError):
             if error.code == "DATABASE_CONNECTION_ERROR":
-                server.leave_out(UNREACHABLE)
+                server.leave_out(UNREACHABLE, error)
                 return True
             if error.code not in _REPEATED:
                 raise error

@@ -62,10 +62,13 @@ class Server(ABC):
         """
         return await read(self.database)
 
-    def leave_out(self, reason: str) -> None:
+    def leave_out(self, reason: str, cause: Exception | None = None) -> None:
         """Read no more from the server until a check finds it well."""
         if self.state != reason:
-            _log.warning("server left out", extra={"server": self.name, "reason": reason})
+            facts = {"server": self.name, "reason": reason}
+            if cause is not None:
+                facts["cause"] = repr(cause.__cause__ or cause)
+            _log.warning("server left out", extra=facts)
         self.state = reason
 
     def _take_in(self) -> None:
@@ -78,9 +81,9 @@ class Server(ABC):
         try:
             async with asyncio.timeout(PATIENCE):
                 return await self._probe.ask()
-        except (EnfyraError, TimeoutError, OSError) as error:
-            _log.debug("no answer", extra={"server": self.name, "reason": repr(error)})
-            self.leave_out(UNREACHABLE)
+        except Exception as error:
+            # Whatever keeps us from asking, the server is not there for us.
+            self.leave_out(UNREACHABLE, error)
             return None
 
 
@@ -157,9 +160,9 @@ class Replica(Server):
                 raise EnfyraError("DATABASE_CONNECTION_ERROR") from None
             raise
 
-    def leave_out(self, reason: str) -> None:
+    def leave_out(self, reason: str, cause: Exception | None = None) -> None:
         """Read no more from the replica; what waits for an unreachable one is told so at once."""
-        super().leave_out(reason)
+        super().leave_out(reason, cause)
         if reason != UNREACHABLE or not self._connected:
             return
         # When it is back, connections of before may hang for minutes.
@@ -189,8 +192,8 @@ class Replica(Server):
         try:
             async with asyncio.timeout(PATIENCE):
                 await self.database.start()
-        except (EnfyraError, TimeoutError):
-            self.leave_out(UNREACHABLE)
+        except Exception as error:
+            self.leave_out(UNREACHABLE, error)
             return False
         self._connected = True
         return True

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.lifecycle.messages import ARROW
+from enfyra_kernel.query.ast import EVERYTHING
 from enfyra_kernel.storage.sql import arrow as arrow  # imported before a loop could be held up
 
 from tests.api import Api
@@ -25,7 +26,9 @@ from tests.replication import (
     define_note,
     port_of,
     until,
+    until_so,
 )
+from tests.services import PostgreSQLReplica
 
 pytestmark = pytest.mark.asyncio
 
@@ -179,8 +182,6 @@ async def test_code_of_the_process_reads_what_it_wrote(api: Api, replication: Re
     await replication.pause()
     notes = api.kernel.records.of("note")
     await notes.create({"title": "from Python"})
-    from enfyra_kernel.query.ast import EVERYTHING
-
     assert [row["title"] for row in await notes.rows(EVERYTHING)] == ["first", "from Python"]
 
 
@@ -206,7 +207,7 @@ async def test_what_a_replica_does_not_know_yet_is_asked_of_the_primary(
     await api.publish("/fresh", "GET")
     await api.create("/fresh", {"title": "a"})
     async with replication.kernel(replicated_uri) as other:
-        await all_in_use_or_behind(other)
+        use_although_behind(other)
         nobody = Api(other)
         for _ in range(4):
             assert [row["title"] for row in (await nobody.get("/fresh")).data] == ["a"]
@@ -215,8 +216,8 @@ async def test_what_a_replica_does_not_know_yet_is_asked_of_the_primary(
             assert table.column("title").to_pylist() == ["a"]
 
 
-async def all_in_use_or_behind(kernel: Kernel) -> None:
-    """Use replicas that have never been as far as the primary when it was first asked."""
+def use_although_behind(kernel: Kernel) -> None:
+    """Have replicas take part that are not as far as the primary was at the start."""
     replicated = kernel.replicated
     assert replicated is not None
     for replica in replicated._replicas:
@@ -281,6 +282,39 @@ async def test_a_read_that_waits_for_a_frozen_replica_is_answered_by_another(
     frozen.thaw()
     await all_in_use(api.kernel)
     assert set(await ports(api)) == replication.ports
+
+
+async def test_a_read_that_stands_in_the_way_of_replay_is_answered_by_the_primary(
+    api: Api, replication: Replication, replicated_uri: str
+) -> None:
+    await replication.execute(
+        replicated_uri,
+        """
+        CREATE OR REPLACE VIEW note AS SELECT id, title,
+        CASE WHEN pg_is_in_recovery() THEN length(pg_sleep(30)::text) ELSE inet_server_port() END
+        AS port, "createdAt", "updatedAt" FROM note_store
+        """,
+    )
+    for replica in replication.replicas:
+        await _let_replay_win(replication, replica, "0")
+        ready = "SELECT 1 WHERE current_setting('max_standby_streaming_delay') = '0'"
+        await until_so(lambda url=replica.url: replication.found(url, ready))
+    reads = [asyncio.ensure_future(port_of(api)) for _ in range(2)]
+    sleeping = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    for replica in replication.replicas:
+        await until_so(lambda url=replica.url: replication.found(url, sleeping))
+    await replication.execute(replicated_uri, "ALTER TABLE note_store ADD COLUMN more int")
+    assert await asyncio.gather(*reads) == [replication.primary.port] * 2
+    assert api.kernel.replica_states() == ["ok", "ok"]
+    for replica in replication.replicas:
+        await _let_replay_win(replication, replica, "'30s'")
+
+
+async def _let_replay_win(replication: Replication, replica: PostgreSQLReplica, delay: str) -> None:
+    await replication.execute(
+        replica.url, f"ALTER SYSTEM SET max_standby_streaming_delay = {delay}"
+    )
+    await replication.execute(replica.url, "SELECT pg_reload_conf()")
 
 
 async def test_a_replica_that_is_far_behind_is_left_out(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 
 from .base import as_nobody
 from .postgresql import PostgreSQL, binary
@@ -51,7 +52,9 @@ class PostgreSQLReplica(PostgreSQL):
         if self._process is None or self._process.poll() is not None:
             return
         for pid in (self.pid, *self._children()):
-            os.kill(pid, number)
+            # One that served a single connection may have ended meanwhile.
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _children(self) -> list[int]:
         command = ["ps", "--ppid", str(self.pid), "-o", "pid="]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from math import inf
 from typing import TypeVar
@@ -12,7 +12,7 @@ from ...background import end
 from ...errors import DeadlockError, EnfyraError, StaleDefinitionError
 from ...query.commands import Delete, Insert, Update
 from ...query.plan import Plan
-from ..database import Page, Read, SchemaSession, Session, Values, Write
+from ..database import Database, Explanation, Page, Read, SchemaSession, Session, Values, Write
 from ..physical import PhysicalTable
 from .progress import Timeline
 from .reader import current_reader
@@ -177,13 +177,24 @@ class ReplicatedDatabase:
 
     async def find(self, read: Read, values: Values, limit: int, offset: int = 0) -> Page:
         """Give a page of records. A negative limit means all."""
-        for server in self._suitable(read.plan):
+        return await self._asked(
+            read.plan, lambda database: database.find(read, values, limit, offset)
+        )
+
+    async def explain(self, read: Read, values: Values, limit: int, offset: int = 0) -> Explanation:
+        """Tell how a Plan is answered, without answering it."""
+        return await self._asked(
+            read.plan, lambda database: database.explain(read, values, limit, offset)
+        )
+
+    async def _asked(self, plan: Plan, question: Callable[[Database], Awaitable[T]]) -> T:
+        for server in self._suitable(plan):
             try:
-                return await server.run(lambda database: database.find(read, values, limit, offset))
+                return await server.run(question)
             except (EnfyraError, StaleDefinitionError, DeadlockError) as error:
                 if not self._may_go_on(server, error):
                     break
-        return await self.primary.find(read, values, limit, offset)
+        return await question(self.primary)
 
     async def stream(
         self, plan: Plan, values: Values, limit: int | None = None

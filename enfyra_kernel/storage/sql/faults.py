@@ -143,7 +143,10 @@ def explain_postgresql(error: Exception) -> Exception | None:
         return _postgres_error(error)
     if isinstance(error, asyncpg.exceptions.DataError):
         return EnfyraError("INVALID_VALUE", "A value does not fit the database's type")
-    if isinstance(error, asyncpg.exceptions.InterfaceError):
+    # The second comes of a server that died while the connection was idle.
+    if isinstance(
+        error, asyncpg.exceptions.InterfaceError | asyncpg.exceptions.InternalClientError
+    ):
         return unreachable(error)
     return None
 

@@ -63,6 +63,8 @@ async def titles(api: Api) -> list[str]:
 async def test_reads_take_turns_at_the_replicas(api: Api, replication: Replication) -> None:
     found = await ports(api)
     assert {found.count(port) for port in replication.ports} == {6}
+    explained = await api.get("/note", explain="true")
+    assert explained.status == 200
 
 
 async def test_counts_and_streams_are_read_from_replicas(
@@ -220,6 +222,8 @@ def use_although_behind(kernel: Kernel) -> None:
     """Have replicas take part that are not as far as the primary was at the start."""
     replicated = kernel.replicated
     assert replicated is not None
+    for watch in replicated._watching:
+        watch.cancel()
     for replica in replicated._replicas:
         replica.state, replica.has_all_before = "ok", 0.0
 
@@ -295,9 +299,9 @@ async def test_a_read_that_stands_in_the_way_of_replay_is_answered_by_the_primar
         AS port, "createdAt", "updatedAt" FROM note_store
         """,
     )
+    ready = "SELECT 1 WHERE current_setting('max_standby_streaming_delay') = '0'"
     for replica in replication.replicas:
         await _let_replay_win(replication, replica, "0")
-        ready = "SELECT 1 WHERE current_setting('max_standby_streaming_delay') = '0'"
         await until_so(lambda url=replica.url: replication.found(url, ready))
     reads = [asyncio.ensure_future(port_of(api)) for _ in range(2)]
     sleeping = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"

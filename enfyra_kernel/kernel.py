@@ -6,13 +6,14 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from .background import end
 from .clock import Clock, SystemClock
-from .cluster.bus import DEFINITIONS, SESSIONS, Bus, LocalBus, RedisBus
+from .cluster.bus import DEFINITIONS, SESSIONS, WRITES, Bus, LocalBus, RedisBus
 from .errors import EnfyraError
 from .identity.passwords import Passwords
 from .identity.sessions import Sessions
@@ -39,10 +40,15 @@ from .schema.catalog import Catalog
 from .schema.lock import SchemaLock
 from .schema.migrator import Migrator
 from .settings import Settings
-from .storage.connect import connect
+from .storage.connect import connect, connect_replicated
 from .storage.database import Database
+from .storage.replicated import Reader, ReplicatedDatabase, reading
 
 _log = get_logger("kernel")
+
+_READING = frozenset({"GET", "HEAD"})
+# Seconds that an answer waits until the other instances can be told who wrote.
+_TELLING = 0.25
 
 
 class Kernel:
@@ -88,14 +94,17 @@ class Kernel:
         self._background: asyncio.Task[None] | None = None
         self.instance = f"{socket.gethostname()}:{os.getpid()}"
         system = Snapshot(0, SYSTEM_TABLES)
-        self.database: Database = connect(
+        self.replicated = _replicated(settings, self.clock)
+        self.database: Database = self.replicated or connect(
             settings.db_uri, pool_size=settings.db_pool_size, timeout=settings.db_timeout
         )
+        # What everything rests on is never read from a replica.
+        primary = self.replicated.primary if self.replicated is not None else self.database
         self.bus: Bus = _bus(settings)
         self.lock = SchemaLock(
-            self.database, self.clock, owner=self.instance, patience=settings.schema_lock_wait
+            primary, self.clock, owner=self.instance, patience=settings.schema_lock_wait
         )
-        self._source = SystemSource(self.database, system, self.lock)
+        self._source = SystemSource(primary, system, self.lock)
         self.registry = Registry(self._source, system)
         self.migrator = Migrator(self.database, system, self.clock)
         self._bootstrap = Bootstrap(
@@ -141,8 +150,6 @@ class Kernel:
             EnfyraError: CONFIGURATION_ERROR, or DATABASE_CONNECTION_ERROR.
         """
         self._compose()
-        if self.settings.db_replica_uris:
-            _log.warning("DB_REPLICA_URIS is not used by this version; the primary answers all")
         await self.database.start()
         try:
             await self._bootstrap.run()
@@ -152,6 +159,8 @@ class Kernel:
             password = await self.sessions.ensure_administrator()
             self.bus.subscribe(DEFINITIONS, self._definitions_changed)
             self.bus.subscribe(SESSIONS, self._sessions_changed)
+            if self.replicated is not None:
+                self.bus.subscribe(WRITES, self._written_elsewhere)
             self.bus.on_gap(self._after_gap)
             await self.bus.start()
         except BaseException:
@@ -190,7 +199,13 @@ class Kernel:
 
     async def handle(self, request: Request) -> Response:
         """Answer a request."""
-        return await self.lifecycle.handle(request)
+        if self.replicated is None:
+            return await self.lifecycle.handle(request)
+        with reading(Reader(fresh=request.method not in _READING)) as reader:
+            response = await self.lifecycle.handle(request)
+        if reader.wrote and reader.caller is not None:
+            await self._tell_written(reader.caller)
+        return response
 
     async def health(self) -> dict[str, str]:
         """Give the state of each service: `ok`, or what is wrong with it."""
@@ -202,6 +217,10 @@ class Kernel:
     async def rotate_keys(self, report: Callable[[Progress], None]) -> list[Progress]:
         """Encrypt all encrypted columns anew with the first key; see `records.encryption`."""
         return await rotate_keys(self.database, self.registry.current, self.keyring, report)
+
+    def replica_states(self) -> list[str]:
+        """Give the state of each read replica, in the order of the settings."""
+        return self.replicated.replica_states() if self.replicated is not None else []
 
     # -- other instances ------------------------------------------------------------------------
 
@@ -217,6 +236,7 @@ class Kernel:
 
     async def _definitions_changed(self, message: Any) -> None:
         if message["version"] > self.registry.current.version:
+            self._all_written()
             await self.registry.reload(msgspec.convert(message["change"], DefinitionChange))
 
     async def _forget_callers(self) -> None:
@@ -226,7 +246,22 @@ class Kernel:
     async def _sessions_changed(self, _: Any) -> None:
         self.sessions.forget()
 
+    async def _tell_written(self, caller: str) -> None:
+        """Tell the others who wrote, before he is answered and can ask one of them."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TELLING):
+                await self.bus.publish(WRITES, {"caller": caller})
+
+    async def _written_elsewhere(self, message: Any) -> None:
+        if self.replicated is not None:
+            self.replicated.note_write(message["caller"])
+
+    def _all_written(self) -> None:
+        if self.replicated is not None:
+            self.replicated.note_write_of_everybody()
+
     async def _after_gap(self) -> None:
+        self._all_written()
         self.sessions.forget()
         await self.registry.refresh()
 
@@ -237,12 +272,27 @@ class Kernel:
             await asyncio.sleep(interval)
             try:
                 if await self.registry.refresh():
+                    self._all_written()
                     self.sessions.forget()
                 await self.definitions.heal()
             except EnfyraError as error:
                 _log.debug("no look at the definitions", extra={"reason": error.message})
             except Exception:
                 _log.exception("the definitions could not be loaded")
+
+
+def _replicated(settings: Settings, clock: Clock) -> ReplicatedDatabase | None:
+    if not settings.db_replica_uris:
+        return None
+    return connect_replicated(
+        settings.db_uri,
+        settings.db_replica_uris,
+        read_from_primary=settings.db_read_from_master,
+        most_behind=settings.db_replica_max_lag,
+        monotonic=clock.monotonic,
+        pool_size=settings.db_pool_size,
+        timeout=settings.db_timeout,
+    )
 
 
 def _bus(settings: Settings) -> Bus:

@@ -11,10 +11,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from .errors import EnfyraError, did_you_mean
-from .uri import DatabaseUri, split_address
+from .uri import DatabaseUri, check_replicas, split_address
 
 MIN_KEY_LENGTH = 32
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -93,12 +102,19 @@ class Settings(BaseModel):
     db_replica_uris: Annotated[tuple[DatabaseUri, ...], BeforeValidator(_database_uris)] = Field(
         default=(),
         alias="DB_REPLICA_URIS",
-        description="Read replicas, separated by commas.",
+        description="Read replicas of DB_URI, separated by commas.",
     )
     db_read_from_master: bool = Field(
         default=False,
         alias="DB_READ_FROM_MASTER",
         description="Let the primary take its turn in reading when there are replicas.",
+    )
+    db_replica_max_lag: float = Field(
+        default=10.0,
+        alias="DB_REPLICA_MAX_LAG",
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that a replica may be behind the primary before it is left out.",
     )
     redis_uri: Annotated[SecretStr | None, BeforeValidator(_redis_uri)] = Field(
         default=None,
@@ -166,7 +182,7 @@ class Settings(BaseModel):
         alias="ENFYRA_DB_POOL_SIZE",
         ge=1,
         le=1000,
-        description="Connections to the database, for each process.",
+        description="Connections to the database, for each process; replicas share them.",
     )
     db_timeout: float = Field(
         default=30.0,
@@ -215,6 +231,16 @@ class Settings(BaseModel):
         description="Seconds between looks at the database for definitions that another process "
         "changed; the safety net beside Redis.",
     )
+
+    @field_validator("db_replica_uris")
+    @classmethod
+    def _check_replicas(
+        cls, replicas: tuple[DatabaseUri, ...], info: ValidationInfo
+    ) -> tuple[DatabaseUri, ...]:
+        primary = info.data.get("db_uri")
+        if primary is not None:
+            check_replicas(primary, replicas)
+        return replicas
 
     @classmethod
     def load(

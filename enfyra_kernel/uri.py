@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -16,6 +16,8 @@ _ENGINES = {
     "mysql": "mysql",
     "mariadb": "mysql",
 }
+# Engines whose replicas have addresses of their own.
+_REPLICATED = ("postgresql", "mysql")
 _DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "sqlite": 0}
 _ENCODE_HINT = "URL-encode special characters of the password (@ is %40, : is %3A, / is %2F)"
 
@@ -131,3 +133,33 @@ class DatabaseUri:
 
     def __repr__(self) -> str:
         return f"DatabaseUri({self.redacted!r})"
+
+
+def check_replicas(primary: DatabaseUri, replicas: Sequence[DatabaseUri]) -> None:
+    """Make sure that addresses can be those of a primary and its replicas.
+
+    A ValueError says what is wrong without repeating a password.
+    """
+    seen = {_place(primary)}
+    for replica in replicas:
+        if primary.engine not in _REPLICATED:
+            raise ValueError(
+                f"has no meaning for {primary.engine}; read replicas are for PostgreSQL and MariaDB"
+            )
+        if replica.engine != primary.engine:
+            raise ValueError(
+                f"names {replica.redacted}, but DB_URI is of the engine {primary.engine}; "
+                "a replica is of the same"
+            )
+        if _place(replica) == _place(primary):
+            raise ValueError(
+                f"names {replica.redacted}, which is DB_URI itself; "
+                "with DB_READ_FROM_MASTER=true the primary takes its turn"
+            )
+        if _place(replica) in seen:
+            raise ValueError(f"names {replica.redacted} twice")
+        seen.add(_place(replica))
+
+
+def _place(uri: DatabaseUri) -> tuple[str, int, str]:
+    return uri.host.lower(), uri.port, uri.database

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from .databases import (
     SqliteDatabases,
     settings,
 )
+from .replication import Replication
 from .services import SERVICES, Service, ServiceMissing
 
 pytest_plugins = ["tests.loop_watch"]
@@ -154,3 +156,32 @@ async def sqlite_api(sqlite_kernel: Kernel) -> Api:
 def project() -> Path:
     """The project's root."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def _replication() -> Iterator[Replication]:
+    try:
+        servers = Replication()
+    except ServiceMissing as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"postgresql: {error}")
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture
+def replication(_replication: Replication) -> Iterator[Replication]:
+    """A PostgreSQL primary with two replicas, which the test may stop and hold up."""
+    yield _replication
+    for replica in _replication.replicas:
+        replica.heal()
+    asyncio.run(_replication.resume())
+
+
+@pytest.fixture
+def replicated_uri(replication: Replication) -> Iterator[str]:
+    """A database as `database_uri`, on the primary of `replication`."""
+    uri = replication.databases.fresh()
+    yield uri
+    replication.databases.drop(uri)

@@ -22,6 +22,7 @@ Listener = Callable[[Any], Awaitable[None]]
 PATIENCE = 2.0
 DEFINITIONS = "enfyra:metadata-cache-sync"
 SESSIONS = "enfyra:session-revoked"
+WRITES = "enfyra:record-written"
 
 
 class Bus(Protocol):

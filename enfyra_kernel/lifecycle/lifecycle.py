@@ -15,6 +15,7 @@ from ..metadata.routes import ITEM_METHODS, Route, RouteMatch, normal_path
 from ..metadata.snapshot import Snapshot
 from ..metadata.system import PLANNED_TABLES, SYSTEM_NAMES
 from ..metadata.tables import why_not_written
+from ..storage.replicated.reader import reads_as
 from .accounts import Accounts
 from .adopting import Adopting
 from .context import Context
@@ -127,6 +128,8 @@ class Lifecycle:
         if caller is None:
             caller = await self._caller(request, route, method)
         authorize(route, method, caller)
+        if caller is not None:
+            reads_as(caller.id)
         operation = self._operation(route, method)
         return await operation(Context(request, snapshot, match, caller))
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 from ..errors import EnfyraError
 from ..uri import DatabaseUri
+from .replicated.database import ReplicatedDatabase
+from .replicated.progress import Timeline
+from .replicated.retired import Retired
+from .replicated.server import PATIENCE, Primary, Replica
 from .sql.database import SqlDatabase
+from .sql.standing import SqlProbe
 
 _EXTRAS = {"postgresql": "postgres", "mysql": "mysql"}
 
@@ -27,6 +35,78 @@ def connect(uri: DatabaseUri, *, pool_size: int = 8, timeout: float = 30.0) -> S
             f"The driver for {uri.engine} is not installed ({error.name})",
             hint=f"pip install 'enfyra-kernel[{_EXTRAS[uri.engine]}]'",
         ) from error
+
+
+def connect_replicated(
+    uri: DatabaseUri,
+    replica_uris: Sequence[DatabaseUri],
+    *,
+    read_from_primary: bool,
+    most_behind: float,
+    monotonic: Callable[[], float],
+    pool_size: int = 8,
+    timeout: float = 30.0,
+) -> ReplicatedDatabase:
+    """Give a primary and its replicas as one database; `start` connects.
+
+    Each server has one more connection, for being checked.
+
+    Args:
+        read_from_primary: Whether the primary takes its turn in reading.
+        most_behind: Seconds that a replica may be behind the primary.
+        monotonic: Tells the time.
+        pool_size: Connections that are shared out between all of them.
+    """
+    for_primary, for_each = shares(pool_size, len(replica_uris))
+    retired = Retired()
+    timeline = Timeline(most_behind)
+
+    def probe(server: DatabaseUri, *, replica: bool) -> SqlProbe:
+        return SqlProbe(
+            partial(connect, server, pool_size=1, timeout=PATIENCE), retired, replica=replica
+        )
+
+    primary = Primary(
+        uri.redacted,
+        probe(uri, replica=False),
+        connect(uri, pool_size=for_primary, timeout=timeout),
+        timeline,
+        monotonic,
+    )
+    replicas = [
+        Replica(
+            one.redacted,
+            probe(one, replica=True),
+            partial(connect, one, pool_size=for_each, timeout=timeout),
+            timeline,
+            monotonic,
+            retired,
+            most_behind=most_behind,
+        )
+        for one in replica_uris
+    ]
+    return ReplicatedDatabase(
+        primary,
+        replicas,
+        timeline,
+        retired,
+        read_from_primary=read_from_primary,
+        most_behind=most_behind,
+        monotonic=monotonic,
+    )
+
+
+def shares(pool_size: int, replicas: int) -> tuple[int, int]:
+    """Share connections out: those of the primary, and those of each replica.
+
+    All get the same number, and the primary what is left over; nobody gets less than one.
+
+    Example:
+        >>> shares(8, 1), shares(8, 2), shares(2, 3)
+        ((4, 4), (4, 2), (1, 1))
+    """
+    each = max(1, pool_size // (replicas + 1))
+    return max(1, pool_size - each * replicas), each
 
 
 def _sqlite(uri: DatabaseUri, timeout: float) -> SqlDatabase:

@@ -97,15 +97,21 @@ class Site:
         return Response(302, headers={"Location": f"{self.prefix}/docs"})
 
     async def _health(self, _: Request) -> Response:
-        return Response(200, encode_json({"status": "ok"}))
+        return Response(200, encode_json({"status": "ok", **self._replicas()}))
 
     async def _ready(self, _: Request) -> Response:
         services = await self.kernel.health() if self.kernel.started else {"kernel": "starting"}
         ready = all(state == "ok" for state in services.values())
         content = {"status": "ready" if ready else "not ready", "services": services}
+        # Without replicas everything works, by the primary.
+        content |= self._replicas()
         if ready:
             return Response(200, encode_json(content))
         return Response(503, encode_json(content), headers={"Retry-After": _SOON})
+
+    def _replicas(self) -> dict[str, list[str]]:
+        states = self.kernel.replica_states()
+        return {"replicas": states} if states else {}
 
     async def _openapi(self, _: Request) -> Response:
         snapshot = self.kernel.registry.current

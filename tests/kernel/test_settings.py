@@ -139,6 +139,11 @@ def test_settings_cannot_be_changed() -> None:
         ({"DB_URI": "mysq://h/d"}, "DB_URI: has an unknown engine 'mysq'. Did you mean 'mysql'?"),
         ({"DB_URI": "shop.db"}, "DB_URI: needs the form engine://"),
         ({"DB_REPLICA_URIS": "postgresql://h/d,nonsense"}, "DB_REPLICA_URIS: needs the form"),
+        (
+            {"DB_REPLICA_URIS": "sqlite:///b.db"},
+            "DB_REPLICA_URIS: has no meaning for sqlite; read replicas are for PostgreSQL",
+        ),
+        ({"DB_REPLICA_MAX_LAG": "0"}, "DB_REPLICA_MAX_LAG: "),
         ({"DB_READ_FROM_MASTER": "maybe"}, "DB_READ_FROM_MASTER: "),
         ({"REDIS_URI": "http://cache"}, "REDIS_URI: must start with redis://"),
         ({"REDIS_URI": "redis://"}, "REDIS_URI: names no host"),
@@ -176,6 +181,31 @@ def test_settings_cannot_be_changed() -> None:
 def test_a_malformed_value_is_named(environment: dict[str, str], said: str) -> None:
     (problem,) = problems(**environment)
     assert problem.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "said"),
+    [
+        (
+            f"mysql://ann:{SECRET}@r1/shop",
+            "names mysql://ann:***@r1:3306/shop, but DB_URI is of the engine postgresql",
+        ),
+        (f"sqlite:///copy.db,postgresql://ann:{SECRET}@r1/shop", "names sqlite:///copy.db, but"),
+        (
+            f"postgresql://bob:{SECRET}@DB:5432/shop",
+            "names postgresql://bob:***@db:5432/shop, which is DB_URI itself; "
+            "with DB_READ_FROM_MASTER=true the primary takes its turn",
+        ),
+        (
+            f"postgresql://ann:{SECRET}@r1/shop,postgresql://bob@r1:5432/shop",
+            "names postgresql://bob@r1:5432/shop twice",
+        ),
+    ],
+)
+def test_what_can_be_no_replica_is_named_without_its_password(replicas: str, said: str) -> None:
+    (problem,) = problems(DB_URI="postgresql://db/shop", DB_REPLICA_URIS=replicas)
+    assert problem.startswith(f"DB_REPLICA_URIS: {said}")
+    assert SECRET not in problem
 
 
 def test_an_unknown_setting_of_ours_is_named_with_the_nearest_one() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from .base import Service, as_nobody, program
 
 
-def _binary(name: str) -> str:
+def binary(name: str) -> str:
     places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
     return program(*map(str, places), name, package="postgresql")
 
@@ -24,7 +24,7 @@ class PostgreSQL(Service):
 
     def prepare(self) -> None:
         command = [
-            _binary("initdb"), "-D", str(self.folder / "data"), "-U", "enfyra", "-A", "trust",
+            binary("initdb"), "-D", str(self.folder / "data"), "-U", "enfyra", "-A", "trust",
             "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
         ]  # fmt: skip
         subprocess.run(as_nobody(command), check=True, capture_output=True, cwd=self.folder)
@@ -41,8 +41,8 @@ class PostgreSQL(Service):
         }
         settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
         data = str(self.folder / "data")
-        return as_nobody([_binary("postgres"), "-D", data, *settings])
+        return as_nobody([binary("postgres"), "-D", data, *settings])
 
     def is_ready(self) -> bool:
-        check = [_binary("pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
+        check = [binary("pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(check, capture_output=True, check=False).returncode == 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from ...errors import DeadlockError, EnfyraError, StaleDefinitionError
@@ -13,6 +15,9 @@ from ...logs import get_logger
 from ..database import ConstraintViolation
 
 _log = get_logger("database")
+
+# Whether a server is only asked how it is, again and again: whoever asks notes what changes.
+checking: ContextVar[bool] = ContextVar("checking", default=False)
 
 Explain = Callable[[Exception], Exception | None]
 
@@ -50,7 +55,9 @@ def _not_understood(error: Exception) -> EnfyraError:
 
 def unreachable(cause: Exception) -> EnfyraError:
     """Make the error for a database that does not answer."""
-    _log.warning("database cannot be reached", extra={"reason": f"{type(cause).__name__}: {cause}"})
+    level = logging.DEBUG if checking.get() else logging.WARNING
+    reason = f"{type(cause).__name__}: {cause}"
+    _log.log(level, "database cannot be reached", extra={"reason": reason})
     return EnfyraError("DATABASE_CONNECTION_ERROR")
 
 
@@ -140,7 +147,10 @@ def explain_postgresql(error: Exception) -> Exception | None:
         return _postgres_error(error)
     if isinstance(error, asyncpg.exceptions.DataError):
         return EnfyraError("INVALID_VALUE", "A value does not fit the database's type")
-    if isinstance(error, asyncpg.exceptions.InterfaceError):
+    # The second comes of a server that died while the connection was idle.
+    if isinstance(
+        error, asyncpg.exceptions.InterfaceError | asyncpg.exceptions.InternalClientError
+    ):
         return unreachable(error)
     return None
 

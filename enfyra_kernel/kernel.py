@@ -32,6 +32,7 @@ from .metadata.system import SYSTEM_TABLES
 from .records.adoption import Adoption
 from .records.definitions import Definitions
 from .records.encryption import EncryptedDatabase, Keyring, Progress, rotate_keys
+from .records.idempotency import Idempotency
 from .records.records import Records
 from .records.source import SystemSource
 from .schema.bootstrap import Bootstrap
@@ -43,6 +44,9 @@ from .storage.connect import connect
 from .storage.database import Database
 
 _log = get_logger("kernel")
+
+# Seconds between looks for what has been kept long enough.
+_PRUNE_EVERY = 600
 
 
 class Kernel:
@@ -112,6 +116,7 @@ class Kernel:
             self.database, self.registry, self.lock, self.migrator, self.keyring, self._announce
         )
         self.adoption = Adoption(self.database, self.definitions)
+        self.idempotency = Idempotency(self.records, self.clock, hours=settings.idempotency_hours)
         self.passwords = Passwords()
 
     def _compose(self) -> None:
@@ -123,7 +128,7 @@ class Kernel:
         self.lifecycle = Lifecycle(
             self.registry,
             self.sessions,
-            Crud(self.records),
+            Crud(self.records, self.idempotency),
             SystemCrud(self.records, self.definitions, self.passwords, self._forget_callers),
             DefinitionCrud(self.records, self.definitions),
             Accounts(self.sessions, self.records, self.passwords, self._forget_callers),
@@ -233,9 +238,13 @@ class Kernel:
     async def _keep_fresh(self) -> None:
         """Look for definitions that another process changed; Redis tells sooner, if it is there."""
         interval = self.settings.refresh_interval
+        prune_at = 0.0
         while True:
             await asyncio.sleep(interval)
             try:
+                if self.clock.now().timestamp() >= prune_at:
+                    prune_at = self.clock.now().timestamp() + _PRUNE_EVERY
+                    await self.idempotency.prune()
                 if await self.registry.refresh():
                     self.sessions.forget()
                 await self.definitions.heal()

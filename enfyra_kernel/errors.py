@@ -66,6 +66,30 @@ _KINDS = (
     ErrorKind("RELATION_NOT_FOUND", 409, "A related record does not exist"),
     ErrorKind("RELATION_IN_USE", 409, "Other records still refer to this one"),
     ErrorKind("CONSTRAINT_VIOLATION", 409, "The database refused the value"),
+    ErrorKind(
+        "PATCH_CONFLICT",
+        409,
+        "The JSON Patch does not go with the record, which stays as it is",
+    ),
+    ErrorKind("TOO_MANY_RECORDS", 409, "More records meet the filter than may be written"),
+    ErrorKind(
+        "PRECONDITION_FAILED",
+        412,
+        "The record has changed since its ETag was given",
+        "Read the record again and decide anew; error.details.etag is that of its present state",
+    ),
+    ErrorKind(
+        "IDEMPOTENCY_IN_PROGRESS",
+        409,
+        "A request with this Idempotency-Key is still running",
+        "Try again shortly",
+    ),
+    ErrorKind(
+        "IDEMPOTENCY_MISMATCH",
+        422,
+        "This Idempotency-Key was used for another request",
+        "Take a new key for each request that is not a repetition",
+    ),
     # Definitions
     ErrorKind("VALIDATION_ERROR", 422, "The definition is not valid"),
     ErrorKind("TABLE_EXISTS", 409, "A table of that name exists already"),

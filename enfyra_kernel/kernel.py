@@ -33,6 +33,7 @@ from .metadata.system import SYSTEM_TABLES
 from .records.adoption import Adoption
 from .records.definitions import Definitions
 from .records.encryption import EncryptedDatabase, Keyring, Progress, rotate_keys
+from .records.idempotency import Idempotency
 from .records.records import Records
 from .records.source import SystemSource
 from .schema.bootstrap import Bootstrap
@@ -49,6 +50,8 @@ _log = get_logger("kernel")
 _READING = frozenset({"GET", "HEAD"})
 # Seconds that an answer waits until the other instances can be told who wrote.
 _TELLING = 0.25
+# Seconds between looks for what has been kept long enough.
+_PRUNE_EVERY = 600
 
 
 class Kernel:
@@ -121,6 +124,7 @@ class Kernel:
             self.database, self.registry, self.lock, self.migrator, self.keyring, self._announce
         )
         self.adoption = Adoption(self.database, self.definitions)
+        self.idempotency = Idempotency(self.records, self.clock, hours=settings.idempotency_hours)
         self.passwords = Passwords()
 
     def _compose(self) -> None:
@@ -132,7 +136,7 @@ class Kernel:
         self.lifecycle = Lifecycle(
             self.registry,
             self.sessions,
-            Crud(self.records),
+            Crud(self.records, self.idempotency),
             SystemCrud(self.records, self.definitions, self.passwords, self._forget_callers),
             DefinitionCrud(self.records, self.definitions),
             Accounts(self.sessions, self.records, self.passwords, self._forget_callers),
@@ -268,9 +272,13 @@ class Kernel:
     async def _keep_fresh(self) -> None:
         """Look for definitions that another process changed; Redis tells sooner, if it is there."""
         interval = self.settings.refresh_interval
+        prune_at = 0.0
         while True:
             await asyncio.sleep(interval)
             try:
+                if self.clock.now().timestamp() >= prune_at:
+                    prune_at = self.clock.now().timestamp() + _PRUNE_EVERY
+                    await self.idempotency.prune()
                 if await self.registry.refresh():
                     self._all_written()
                     self.sessions.forget()

@@ -232,6 +232,15 @@ class Settings(BaseModel):
         "changed; the safety net beside Redis.",
     )
 
+    idempotency_hours: float = Field(
+        default=24.0,
+        alias="ENFYRA_IDEMPOTENCY_HOURS",
+        gt=0,
+        le=8760,
+        allow_inf_nan=False,
+        description="Hours that the answer to a request with an Idempotency-Key is kept.",
+    )
+
     @field_validator("db_replica_uris")
     @classmethod
     def _check_replicas(

@@ -17,6 +17,7 @@ from ..query.plan import ADMINISTRATOR, Access
 from ..records.records import Records
 from .context import Context
 from .messages import Response, spread, success
+from .permits import permit_of
 
 
 class Accounts:
@@ -88,7 +89,9 @@ class Accounts:
             access = ADMINISTRATOR
         if isinstance(values.get("email"), str):
             values["email"] = values["email"].strip().lower()
-        await self._records.of(USER).update(caller.id, values, access=access)
+        await self._records.of(USER).update(
+            caller.id, values, access=access, permit=permit_of(context)
+        )
         await self._forget()
         return success(await self._account(caller, context))
 

@@ -7,19 +7,21 @@ from typing import Any
 import msgspec
 
 from ..encoding import encode_json
-from ..errors import EnfyraError
+from ..records.idempotency import Idempotency
 from ..records.records import Records
 from ..records.streams.formats import JSON
 from ..storage.database import Page
+from .conditional import is_for_one, tagged, unchanged
 from .context import Context
 from .messages import Response, success
 from .streams import download, load
+from .writes import Writes, refuse_idempotency
 
 _OF_STREAMS = frozenset({"format"})
 
 
-class Crud:
-    """Lists, creates, changes and deletes a table's records."""
+class Lists:
+    """Lists a table's records."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
@@ -34,48 +36,33 @@ class Crud:
         if query.explain:
             return success(encode_json(await repository.explain(query, context.access)))
         page = await repository.find(query, context.access)
-        return success(page.rows, meta=meta_of(page))
+        response = success(page.rows, meta=meta_of(page))
+        if is_for_one(query, repository) and page.rows != b"[]":
+            tagged(response, repository, page.rows, query, context.access)
+            if unchanged(context, response):
+                return Response(304, headers=response.headers)
+        return response
+
+
+class Crud(Lists):
+    """Lists, creates, changes and deletes a table's records."""
+
+    def __init__(self, records: Records, idempotency: Idempotency) -> None:
+        super().__init__(records)
+        writes = Writes(records, idempotency)
+        self._create = writes.create
+        self.update = writes.update
+        self.replace = writes.replace
+        self.delete = writes.delete
 
     async def create(self, context: Context) -> Response:
-        """Answer POST on a table: one record, or a list of them."""
-        repository = self._records.of_table(context.table, context.snapshot)
+        """Answer POST on a table: one record, a list of them, or a stream."""
         given = context.body_format
-        if given is not JSON:
-            return await load(context, repository, given)
-        body = await context.json()
-        query = context.query(ignoring=_OF_STREAMS)
-        if isinstance(body, list):
-            rows = await repository.create_many(_records(body), query, context.access)
-        else:
-            rows = await repository.create(body, query, context.access)
-        return success(rows, status=201)
-
-    async def update(self, context: Context) -> Response:
-        """Answer PATCH on a record."""
+        if given is JSON:
+            return await self._create(context)
+        refuse_idempotency(context)
         repository = self._records.of_table(context.table, context.snapshot)
-        rows = await repository.update(
-            key_of(context), await context.json(), context.query(), context.access
-        )
-        return success(rows)
-
-    async def replace(self, context: Context) -> Response:
-        """Answer PUT on a record."""
-        repository = self._records.of_table(context.table, context.snapshot)
-        rows = await repository.replace(
-            key_of(context), await context.json(), context.query(), context.access
-        )
-        return success(rows)
-
-    async def delete(self, context: Context) -> Response:
-        """Answer DELETE on a record."""
-        repository = self._records.of_table(context.table, context.snapshot)
-        await repository.delete(key_of(context))
-        return success(message="Deleted")
-
-
-def key_of(context: Context) -> str:
-    """Give the key of the record that the path names."""
-    return context.parameters["id"]
+        return await load(context, repository, given)
 
 
 def meta_of(page: Page) -> dict[str, Any] | None:
@@ -90,9 +77,3 @@ def meta_of(page: Page) -> dict[str, Any] | None:
     if page.cursor is not None:
         meta["cursor"] = page.cursor or None
     return meta or None
-
-
-def _records(body: Any) -> list[Any]:
-    if not body:
-        raise EnfyraError("INVALID_BODY", "The list of records is empty")
-    return body

@@ -120,9 +120,7 @@ class Lifecycle:
         method = request.method
         if method == "HEAD":
             method = "GET"
-        if method not in route.available or match.item != (
-            method in ITEM_METHODS and route.table is not None
-        ):
+        if method not in route.available or not match.allows(method):
             raise _wrong_method(request, match)
         caller = request.caller
         if caller is None:

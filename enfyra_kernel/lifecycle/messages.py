@@ -71,11 +71,11 @@ def success(
     if head is None:
         envelope = {"statusCode": status, "message": message}
         head = _HEADS[(status, message)] = encode_json(envelope)[:-1]
-    if data is None:
-        return Response(status, head + b"}")
-    if meta is None:
-        return Response(status, head + b',"data":' + data + b"}")
-    return Response(status, head + b',"data":' + data + b',"meta":' + encode_json(meta) + b"}")
+    if data is not None:
+        head += b',"data":' + data
+    if meta is not None:
+        head += b',"meta":' + encode_json(meta)
+    return Response(status, head + b"}")
 
 
 def spread(content: Any, *, status: int = 200, message: str = "Success") -> Response:
@@ -102,6 +102,8 @@ def _headers_of(error: EnfyraError) -> dict[str, str]:
             return {"WWW-Authenticate": "Bearer"}
         case 405 if error.details:
             return {"Allow": ", ".join(error.details["allowed"])}
+        case 412 if error.details:
+            return {"ETag": error.details["etag"]}
         case 423 | 503:
             return dict(_SOON)
         case _:

@@ -19,9 +19,12 @@ from ..records.definitions import Changed, Definitions
 from ..records.records import Records
 from ..records.repository import Repository
 from ..storage.database import Session
+from .conditional import preconditions_of, refuse_preconditions, tagged
 from .context import Context
-from .crud import Crud, key_of
+from .crud import Lists
 from .messages import Response, success
+from .permits import permit_of
+from .writes import answer_of, key_of, refuse_idempotency
 
 USER = "user_definition"
 # Changing a row of these changes what somebody's token is worth.
@@ -40,7 +43,7 @@ SYSTEM_FIELDS = {
 _PATH = re.compile(r"(/(:[A-Za-z_]\w*|\*\w*|[A-Za-z0-9._~-]+))+")
 
 
-class SystemCrud(Crud):
+class SystemCrud(Lists):
     """Default CRUD for system tables that need no physical change.
 
     Args:
@@ -62,10 +65,13 @@ class SystemCrud(Crud):
     async def create(self, context: Context) -> Response:
         """Answer POST: rows are never the system's own."""
         repository = self._repository(context)
+        refuse_preconditions(context, "POST")
+        refuse_idempotency(context)
         body = await self._prepared(context, creating=True)
+        query, access = answer_of(context, filtered=False), context.access
         async with self._changing(context) as session:
-            rows = await repository.create(body, context.query(), context.access, session)
-        return success(rows, status=201)
+            rows = await repository.create(body, query, access, session, permit=permit_of(context))
+        return tagged(success(rows, status=201), repository, rows, query, access)
 
     async def update(self, context: Context) -> Response:
         """Answer PATCH."""
@@ -76,12 +82,22 @@ class SystemCrud(Crud):
         return await self._change(context, self._repository(context).replace)
 
     async def _change(self, context: Context, change: Callable[..., Awaitable[bytes]]) -> Response:
+        refuse_idempotency(context)
         body = await self._prepared(context, creating=False)
         await self._guard_system(context, body)
         await self._guard_root(context)
+        query, access = answer_of(context), context.access
         async with self._changing(context) as session:
-            rows = await change(key_of(context), body, context.query(), context.access, session)
-        return success(rows)
+            rows = await change(
+                key_of(context),
+                body,
+                query,
+                access,
+                session,
+                preconditions=preconditions_of(context),
+                permit=permit_of(context),
+            )
+        return tagged(success(rows), self._repository(context), rows, query, access)
 
     async def delete(self, context: Context) -> Response:
         """Answer DELETE; rows of the system stay."""
@@ -94,7 +110,13 @@ class SystemCrud(Crud):
                     f"This '{repository.table.name}' belongs to the system and cannot be deleted",
                 )
         async with self._changing(context) as session:
-            await repository.delete(key_of(context), session)
+            await repository.delete(
+                key_of(context),
+                session,
+                query=answer_of(context),
+                access=context.access,
+                preconditions=preconditions_of(context),
+            )
         return success(message="Deleted")
 
     def _repository(self, context: Context) -> Repository:
@@ -183,7 +205,7 @@ class SystemCrud(Crud):
             await self._forget()
 
 
-class DefinitionCrud(Crud):
+class DefinitionCrud(Lists):
     """CRUD on tables, columns, relations and rules: the same planner and lock for all four.
 
     Answers hold the definition's row; with `?preview=true`, what the change would do.
@@ -201,6 +223,7 @@ class DefinitionCrud(Crud):
             "relation_definition": self._definitions.create_relation,
             "column_rule_definition": self._definitions.create_rule,
         }
+        _refuse_headers(context)
         changed = await makers[context.table.name](await context.json(), **self._options(context))
         return await self._answer(context, changed, status=201)
 
@@ -212,6 +235,7 @@ class DefinitionCrud(Crud):
             "relation_definition": self._definitions.update_relation,
             "column_rule_definition": self._definitions.update_rule,
         }
+        _refuse_headers(context)
         changed = await changers[context.table.name](
             self._id(context), await context.json(), **self._options(context)
         )
@@ -234,6 +258,7 @@ class DefinitionCrud(Crud):
             "relation_definition": self._definitions.drop_relation,
             "column_rule_definition": self._definitions.drop_rule,
         }
+        _refuse_headers(context)
         changed = await droppers[context.table.name](self._id(context), **self._options(context))
         if changed.id is None:
             return await self._answer(context, changed, status=200)
@@ -262,6 +287,12 @@ class DefinitionCrud(Crud):
         )
         page = await repository.find(Query(shape=shape, values=(changed.id,)), context.access)
         return success(page.rows, status=status)
+
+
+def _refuse_headers(context: Context) -> None:
+    """Refuse headers that a change of the schema does not keep to: its hash does their work."""
+    refuse_preconditions(context, "definitions; schemaConfirmHash does what it is for")
+    refuse_idempotency(context)
 
 
 def _check_path(path: Any) -> None:

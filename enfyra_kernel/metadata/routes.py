@@ -13,6 +13,8 @@ from .tables import Table
 
 PREFIXES = ("/api", "/enfyra")
 ITEM_METHODS = frozenset({"PATCH", "PUT", "DELETE"})
+MANY_METHODS = frozenset({"PATCH", "DELETE"})
+_NONE: frozenset[str] = frozenset()
 _STATIC, _PARAMETER, _WILDCARD = 100, 10, 1
 
 
@@ -26,6 +28,14 @@ class Route:
     available: frozenset[str]
     public: frozenset[str]
     skip_role_guard: frozenset[str]
+
+
+def methods_on_many(table: Table) -> frozenset[str]:
+    """Give the methods that change or delete many of a table's records at once.
+
+    The system's own rows have rules for each of them.
+    """
+    return _NONE if table.definition.is_system else MANY_METHODS
 
 
 class RouteMatch(NamedTuple):
@@ -43,10 +53,15 @@ class RouteMatch(NamedTuple):
     @property
     def methods(self) -> frozenset[str]:
         """The methods that are available at the very path; HEAD where GET is."""
-        here = self.route.available
-        if self.route.table is not None:
-            here = here & ITEM_METHODS if self.item else here - ITEM_METHODS
+        here = frozenset(filter(self.allows, self.route.available))
         return here | {"HEAD"} if "GET" in here else here
+
+    def allows(self, method: str) -> bool:
+        """Say whether an available method goes with the path: of one record, or of all."""
+        if self.item:
+            return method in ITEM_METHODS
+        table = self.route.table
+        return table is None or method not in ITEM_METHODS or method in methods_on_many(table)
 
 
 class _Pattern(NamedTuple):

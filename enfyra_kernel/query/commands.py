@@ -34,7 +34,8 @@ class Update:
     Values are those of `columns`, then those of the condition's slots.
 
     Attributes:
-        added: Columns whose value is added to what is there, instead of taking its place.
+        added: Columns whose value is added to what is there, instead of taking its place. Null
+            counts as 0; a sum that the column cannot hold is an error.
     """
 
     table: Table

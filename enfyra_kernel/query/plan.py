@@ -47,6 +47,7 @@ class Plan:
         aggregates: Figures over all records that meet the condition.
         groups: What to give in the place of records; selection and order are empty then.
         keyed: Whether each row has a field `PLACE` with its values of the order.
+        locked: Whether nobody else can change the records until the transaction ends.
         after: Where to begin: for each key of the order the slot of its value, None for null.
     """
 
@@ -61,6 +62,7 @@ class Plan:
     groups: Groups | None = None
     keyed: bool = False
     after: tuple[int | None, ...] | None = None
+    locked: bool = False
 
     def bind(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """Give the canonical values to bind for a query's values."""

@@ -2,63 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from ..errors import EnfyraError, did_you_mean
+from ..errors import did_you_mean
 from ..metadata.definitions import ColumnDefinition
 from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Relation, StoredColumn, Table, key_of, refuse_write, stored
-from ..metadata.types import INSTANTS, ColumnType
+from ..metadata.types import INSTANTS, NUMBERS, ColumnType
 from ..metadata.uuid7 import new_uuid
 from ..metadata.values import Reader, reader
 from ..query.plan import Access
+from .content import Content, Reading
+from .increments import is_increment, read_increment
+from .related import IGNORED, Invalid, Nested, item_reader, read_list
 from .rules import Violations, lines_of, with_relation_rules, with_rules, wrong_without
 
-# Sent back by clients as they got them; the server keeps its own. The key of a new record can be
-# given; that of an existing one is in the path.
-IGNORED = frozenset({"_id", "createdAt", "updatedAt"})
 NOW = "now"
-MAX_PROBLEMS = 50
-
-
-@dataclass(slots=True)
-class Content:
-    """A checked body.
-
-    Attributes:
-        columns: Canonical values by stored column's name.
-        links: For each relation that is stored elsewhere, the keys of the related records.
-    """
-
-    columns: dict[str, Any] = field(default_factory=dict[str, Any])
-    links: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
-
-
-class _Invalid(Exception):
-    """One value is not right; the message follows the field's name."""
+# Relations on the way from the body to the innermost record in it.
+MAX_DEPTH = 7
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """How one field of a body is read."""
+    """How one field of a body is read.
+
+    Attributes:
+        read: Reads a column's value; of a relation to many, the list.
+        item: Reads one related record.
+        settled: Whether related records that are there cannot be related anew: the relation is
+            stored in them and cannot be changed.
+    """
 
     store: StoredColumn | None
     relation: Relation | None
     read: Reader
+    item: Reader | None
     nullable: bool
     updatable: bool
     published: bool
+    settled: bool = False
     read_only: str | None = None
 
 
-class BodyReader:
-    """Reads bodies for one table; made once for each state of its definition."""
+class Within(NamedTuple):
+    """What a nested record is part of.
 
-    def __init__(self, table: Table, snapshot: Snapshot) -> None:
+    Attributes:
+        depth: How many relations lead to it.
+        inverse: Its relation that leads back and is stored in it, so that it is set anyway.
+        key: The key of the record that it is part of, if that is there.
+    """
+
+    depth: int = 0
+    inverse: str | None = None
+    key: Any = None
+
+
+_WHOLE = Within()
+
+
+class BodyReader:
+    """Reads bodies for one table; made once for each state of its definition.
+
+    Args:
+        of: Gives the reader of another table by its name, for nested records.
+    """
+
+    def __init__(self, table: Table, snapshot: Snapshot, of: Callable[[str], BodyReader]) -> None:
         self._table = table
+        self._of = of
         self._fields = _fields(table, snapshot)
         self._required = tuple(
             name
@@ -87,114 +102,133 @@ class BodyReader:
 
     # -- whole bodies ---------------------------------------------------------------------------
 
-    def create(self, body: Any, now: datetime, access: Access, place: str = "") -> Content:
-        """Read the body of a new record.
-
-        Raises:
-            EnfyraError: INVALID_BODY with every problem.
-        """
+    def create(
+        self, body: Any, reading: Reading, place: str = "", within: Within = _WHOLE
+    ) -> Content:
+        """Read the body of a new record; problems are noted in `reading`."""
         refuse_write(self._table, "POST")
-        problems: list[str] = []
-        content = self._read(body, access, problems, place, updating=False)
-        addressable = self._table.addressable
-        for name in self._required:
-            if name not in body and (name != self._table.primary.name or not addressable):
-                problems.append(f"{place}{name} is required")
-        for name in self._lists.keys() - body.keys():
-            problems += lines_of(f"{place}{name}", Violations(self._lists[name]))
-        if self._key_is_given and self._table.primary.physical not in content.columns:
-            problems.append(f"{place}{self._table.primary.name} is required")
-        if not self._table.addressable:
-            problems += self._missing_parts_of_key(content, place)
-        _raise(problems)
-        self._fill(content, now)
+        content = Content(self._table, place)
+        if not self._read(content, body, reading, within):
+            return content
+        reading.problems += self._missing(content, body, within)
+        content.given = len(content.columns)
+        self._fill(content, reading.now)
         return content
 
-    def _missing_parts_of_key(self, content: Content, place: str) -> list[str]:
-        """The record is found again by its whole key, which the database must not make up."""
-        return [
-            f"{place}{one.name} is required: it is part of the key"
-            for one in self._table.keys
-            if content.columns.get(one.physical) is None and one.name not in self._required
-        ]
+    def _missing(self, content: Content, body: Any, within: Within) -> Iterator[str]:
+        """Say what a new record needs beside what its body names."""
+        primary, addressable = self._table.primary, self._table.addressable
+        place = _dotted(content.place)
+        for name in self._required:
+            own_key = name == primary.name and addressable
+            if name not in body and not own_key and name != within.inverse:
+                yield f"{place}{name} is required"
+        for name in self._lists.keys() - body.keys():
+            yield from lines_of(f"{place}{name}", Violations(self._lists[name]))
+        if self._key_is_given and primary.physical not in content.columns:
+            yield f"{place}{primary.name} is required"
+        if not addressable:
+            # It is found again by its whole key, which the database must not make up.
+            for one in self._table.keys:
+                if content.columns.get(one.physical) is None and one.name not in self._required:
+                    yield f"{place}{one.name} is required: it is part of the key"
 
-    def update(self, body: Any, now: datetime, access: Access) -> Content:
+    def update(
+        self, key: Any, body: Any, reading: Reading, place: str = "", within: Within = _WHOLE
+    ) -> Content:
         """Read the body of a change: only what it names is changed."""
         refuse_write(self._table, "PATCH")
-        problems: list[str] = []
-        content = self._read(body, access, problems, "", updating=True)
-        _raise(problems)
-        self._touch(content, now)
+        content = Content(self._table, place, key, exists=True)
+        if self._read(content, body, reading, within):
+            self._touch(content, reading.now)
         return content
 
-    def replace(self, body: Any, now: datetime, access: Access) -> Content:
+    def replace(self, key: Any, body: Any, reading: Reading) -> Content:
         """Read the body of a replacement: what it does not name gets its default."""
         refuse_write(self._table, "PUT")
-        problems: list[str] = []
-        content = self._read(body, access, problems, "", updating=True)
-        for name in self._required:
-            hidden = not self._fields[name].published and not access.unpublished
-            if name not in body and name != self._table.primary.name and not hidden:
-                problems.append(f"{name} is required")
+        content = Content(self._table, "", key, exists=True)
+        if not self._read(content, body, reading, _WHOLE):
+            return content
+        primary = self._table.primary.name
         for name, one in self._fields.items():
-            if name in body or not one.updatable or name == self._table.primary.name:
+            if name in body or name == primary:
+                continue
+            if not one.published and not reading.access.unpublished:
+                # What the caller cannot see is not the caller's to replace.
                 continue
             if one.read_only is not None or _database_fills(self._table, name):
                 # Of adopted tables: the value is the database's to give.
                 continue
-            if not one.published and not access.unpublished:
-                # What the caller cannot see is not the caller's to replace.
-                continue
-            if name in self._lists:
-                problems += lines_of(name, Violations(self._lists[name]))
-            if one.store is None:
-                content.links[name] = []
-            else:
-                content.columns[one.store.name] = self._default_of(one.store.name, now)
-        _raise(problems)
-        self._touch(content, now)
+            if name in self._required:
+                reading.problems.append(f"{name} is required")
+            elif one.updatable:
+                self._empty(content, name, one, reading)
+        self._touch(content, reading.now)
         return content
 
-    def _read(
-        self, body: Any, access: Access, problems: list[str], place: str, *, updating: bool
-    ) -> Content:
+    def _empty(self, content: Content, name: str, one: _Field, reading: Reading) -> None:
+        """Give a field that a replacement does not name its default."""
+        if name in self._lists:
+            reading.problems += lines_of(name, Violations(self._lists[name]))
+        if one.store is None:
+            content.links[name] = []
+        else:
+            content.columns[one.store.name] = self._default_of(one.store.name, reading.now)
+
+    def _read(self, content: Content, body: Any, reading: Reading, within: Within) -> bool:
+        """Read the fields that a body names; say whether it is a body at all."""
         if not isinstance(body, Mapping):
-            raise EnfyraError("INVALID_BODY", f"{place or 'The body '}must be a JSON object")
-        content = Content()
+            place = content.place
+            reading.problems.append(f"{place or 'The body'} must be a JSON object")
+            return False
+        place = _dotted(content.place)
         for name, value in cast("Mapping[str, Any]", body).items():
             one = self._fields.get(name)
-            if one is None or (not one.published and not access.unpublished):
+            if one is None or (not one.published and not reading.access.unpublished):
                 if name not in IGNORED and self._table.definition.validate_body:
-                    problems.append(f"{place}{self._unknown(name, access)}")
+                    reading.problems.append(f"{place}{self._unknown(name, reading.access)}")
                 continue
-            if updating and name == self._table.primary.name:
-                continue
-            if one.read_only is not None:
-                problems.append(f"{place}{name} {one.read_only}")
-                continue
-            if updating and not one.updatable:
-                problems.append(f"{place}{name} cannot be changed")
+            if content.exists and name == self._table.primary.name:
                 continue
             try:
-                self._put(content, name, one, value)
-            except (_Invalid, ValueError) as error:
-                problems += lines_of(f"{place}{name}", error)
-        return content
+                if name == within.inverse:
+                    _check_inverse(one, value, within)
+                elif one.read_only is not None:
+                    raise Invalid(one.read_only)
+                elif content.exists and not one.updatable:
+                    raise Invalid("cannot be changed")
+                else:
+                    self._put(content, name, one, value, reading, within)
+            except (Invalid, ValueError) as error:
+                reading.problems += lines_of(f"{place}{name}", error)
+        return True
 
-    def _put(self, content: Content, name: str, one: _Field, value: Any) -> None:
+    def _put(
+        self,
+        content: Content,
+        name: str,
+        one: _Field,
+        value: Any,
+        reading: Reading,
+        within: Within,
+    ) -> None:
         if value is None:
             if not one.nullable:
-                raise _Invalid("must not be null")
+                raise Invalid("must not be null")
             if name in self._lists:
                 raise Violations(self._lists[name])
             if one.store is not None:
                 content.columns[one.store.name] = None
             else:
                 content.links[name] = []
+        elif one.relation is not None:
+            self._relate(content, name, one, value, reading, within)
         elif one.store is not None:
-            content.columns[one.store.name] = one.read(value)
-        else:
-            content.links[name] = one.read(value)
+            if content.exists and one.store.type in NUMBERS and is_increment(value):
+                content.columns[one.store.name] = read_increment(value, one.read)
+                content.added |= {one.store.name}
+            else:
+                content.columns[one.store.name] = one.read(value)
 
     def _unknown(self, name: str, access: Access) -> str:
         for relation in self._table.relations.values():
@@ -204,6 +238,80 @@ class BodyReader:
             field for field, one in self._fields.items() if one.published or access.unpublished
         ]
         return f"{name} is not allowed.{did_you_mean(name, known)}"
+
+    # -- related records ------------------------------------------------------------------------
+
+    def _relate(
+        self,
+        content: Content,
+        name: str,
+        one: _Field,
+        value: Any,
+        reading: Reading,
+        within: Within,
+    ) -> None:
+        place = f"{_dotted(content.place)}{name}"
+        if one.store is not None:
+            item = self._item(content, one, value, reading, place, within)
+            if isinstance(item, Content):
+                content.parents[name] = item
+                item = item.key
+            content.columns[one.store.name] = item
+        elif one.relation is not None and one.relation.kind.to_one:
+            content.links[name] = [self._item(content, one, value, reading, place, within)]
+        else:
+            items: list[Any] = []
+            seen: set[Any] = set()
+            for position, given in enumerate(one.read(value)):
+                where = f"{place}[{position}]"
+                item = self._item(content, one, given, reading, where, within)
+                key = item.key if isinstance(item, Content) else item
+                if key is not None and key in seen:
+                    if isinstance(item, Content):
+                        reading.problems.append(f"{where} names {key} once more")
+                    continue
+                seen.add(key)
+                items.append(item)
+            content.links[name] = items
+
+    def _item(
+        self,
+        content: Content,
+        one: _Field,
+        value: Any,
+        reading: Reading,
+        place: str,
+        within: Within,
+    ) -> Any:
+        """Read one related record: its key, or what to write of it."""
+        relation, read = one.relation, one.item
+        if relation is None or read is None:
+            raise ValueError("is no relation")
+        try:
+            item = read(value)
+        except (Invalid, ValueError) as error:
+            reading.problems.append(f"{place} {error}")
+            return None
+        if one.settled and not (isinstance(item, Nested) and item.key is None):
+            reading.problems.append(
+                f"{place} must be a new '{relation.target}': {relation.inverse} of one that is "
+                "there cannot be changed"
+            )
+            return None
+        if not isinstance(item, Nested):
+            return item
+        if within.depth >= MAX_DEPTH:
+            reading.problems.append(f"{place} is nested too deeply: {MAX_DEPTH} relations at most")
+            return None
+        other = self._of(relation.target)
+        method = "POST" if item.key is None else "PATCH"
+        if not reading.enter(other._table, method, place):
+            return None
+        stored_there = relation.junction is None and not relation.holds_key
+        inner = Within(within.depth + 1, relation.inverse if stored_there else None, content.key)
+        if item.key is None:
+            return other.create(item.body, reading, place, inner)
+        return other.update(item.key, item.body, reading, place, inner)
 
     # -- what the server fills in ---------------------------------------------------------------
 
@@ -226,6 +334,20 @@ class BodyReader:
         return default(now) if default is not None else None
 
 
+def _dotted(place: str) -> str:
+    return f"{place}." if place else ""
+
+
+def _check_inverse(one: _Field, value: Any, within: Within) -> None:
+    """Refuse a nested record that names another record than the one it is part of."""
+    try:
+        same = one.item is not None and one.item(value) == within.key and within.key is not None
+    except (Invalid, ValueError):
+        same = False
+    if not same:
+        raise Invalid("is the record around it; leave it out")
+
+
 def _fields(table: Table, snapshot: Snapshot) -> dict[str, _Field]:
     fields: dict[str, _Field] = {}
     for name, column in table.columns.items():
@@ -235,66 +357,34 @@ def _fields(table: Table, snapshot: Snapshot) -> dict[str, _Field]:
             stored(column),
             None,
             with_rules(reader(column.type, column.options), column),
+            None,
             column.is_nullable and not (column.is_primary and table.addressable),
             column.is_updatable and not column.is_primary,
             column.is_published and not column.is_secret,
-            None if column.read_only is None else f"is read only: {column.read_only}",
+            read_only=None if column.read_only is None else f"is read only: {column.read_only}",
         )
     for name, relation in table.relations.items():
         target = snapshot.tables[relation.target]
         store = key_of(relation, target) if relation.holds_key else None
-        read = _key_reader(target) if relation.kind.to_one else _keys_reader(target)
-        if relation.kind.to_one and store is None:
-            read = _one_key_reader(target)
-        if not relation.kind.to_one:
-            read = with_relation_rules(read, relation)
+        settled = _is_settled(relation, target)
         fields[name] = _Field(
             store,
             relation,
-            read,
+            with_relation_rules(read_list, relation),
+            item_reader(relation, target),
             relation.nullable or store is None or relation.read_only is not None,
-            relation.updatable,
+            relation.updatable and not settled,
             relation.published,
+            settled,
             relation.read_only,
         )
     return fields
 
 
-def _key_reader(target: Table) -> Reader:
-    """Read a related record's key: as it is, or as `{"id": key}`."""
-    primary = target.primary
-    read = reader(primary.type, primary.options)
-
-    def read_key(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            named = cast("Mapping[str, Any]", value)
-            value = named.get(primary.name, named.get("_id"))
-            if value is None:
-                raise _Invalid(
-                    f"must name an existing record of '{target.name}' by its {primary.name}"
-                )
-        try:
-            return read(value)
-        except ValueError as error:
-            raise _Invalid(f"must be the {primary.name} of a '{target.name}': it {error}") from None
-
-    return read_key
-
-
-def _one_key_reader(target: Table) -> Reader:
-    read = _key_reader(target)
-    return lambda value: [read(value)]
-
-
-def _keys_reader(target: Table) -> Reader:
-    read = _key_reader(target)
-
-    def read_keys(value: Any) -> list[Any]:
-        if not isinstance(value, list):
-            raise _Invalid("must be a list")
-        return list(dict.fromkeys(read(item) for item in cast("list[Any]", value)))
-
-    return read_keys
+def _is_settled(relation: Relation, target: Table) -> bool:
+    if relation.owning or relation.junction is not None or relation.inverse is None:
+        return False
+    return not target.relations[relation.inverse].updatable
 
 
 def _nobody_fills(table: Table, name: str) -> bool:
@@ -322,12 +412,3 @@ def _default(column: ColumnDefinition) -> Callable[[datetime], Any]:
         return lambda now: now.date()
     value = reader(column.type, column.options)(column.default_value)
     return lambda _now: value
-
-
-def _raise(problems: list[str]) -> None:
-    if not problems:
-        return
-    shown = problems[:MAX_PROBLEMS]
-    if len(problems) > len(shown):
-        shown.append(f"... and {len(problems) - len(shown)} more")
-    raise EnfyraError("INVALID_BODY", problems=shown)

@@ -26,6 +26,7 @@ from ..schema.raw import Problems
 from ..schema.rows import CatalogWriter, SystemRows
 from ..storage.database import ConstraintViolation, Database, Session
 from .encryption import Keyring
+from .refusals import together
 
 ICON = "lucide:table"
 
@@ -365,7 +366,7 @@ class Definitions:
         self, change: DefinitionChange = EVERYTHING
     ) -> AsyncGenerator[Session, None]:
         """Change rows of definition tables in a block; afterwards the change is live."""
-        async with self._database.transaction() as session:
+        async with together(self._database) as session:
             yield session
             await self._lock.advance(session)
         await self._go_live(change)

@@ -8,6 +8,7 @@ from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Table
 from ..storage.database import Database
 from .repository import Repository
+from .workbench import Workbench
 
 
 class Records:
@@ -15,16 +16,20 @@ class Records:
 
     Example:
         `kernel.records.of("post")` is the repository of the table `post`, by its name or alias.
+
+    Attributes:
+        database: Where they are; transactions that repositories take part in are opened on it.
     """
 
     def __init__(
         self, database: Database, registry: Registry, clock: Clock, *, max_limit: int
     ) -> None:
-        self._database = database
+        self.database = database
         self._registry = registry
         self._clock = clock
         self._max_limit = max_limit
         self._version = -1
+        self._workbench: Workbench | None = None
         self._repositories: dict[str, Repository] = {}
 
     def of(self, name: str) -> Repository:
@@ -41,11 +46,12 @@ class Records:
         if snapshot.version != self._version:
             # Plans reach into other tables, so all of them go when anything changed.
             self._repositories.clear()
+            self._workbench = None
             self._version = snapshot.version
         repository = self._repositories.get(table.name)
         if repository is None or repository.table is not table:
-            repository = Repository(
-                table, snapshot, self._database, self._clock, max_limit=self._max_limit
-            )
+            if self._workbench is None:
+                self._workbench = Workbench(snapshot, self.database, max_limit=self._max_limit)
+            repository = Repository(table, self._workbench, self._clock)
             self._repositories[table.name] = repository
         return repository

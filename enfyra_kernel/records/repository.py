@@ -2,106 +2,72 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from functools import lru_cache
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..clock import Clock
 from ..encoding import decode_json
 from ..errors import EnfyraError
-from ..metadata.snapshot import Snapshot
-from ..metadata.tables import Table, refuse_write
-from ..query.ast import EVERYTHING, Deep, Query, Shape
-from ..query.commands import Delete, Insert, Update, key_equals
+from ..metadata.tables import Table
+from ..query.answers import condition_of
+from ..query.ast import EVERYTHING, Every, Figure, Function, Grouping, Measure, Query, Shape
 from ..query.describing import describe_plan
-from ..query.plan import PUBLISHED, Access, Limits, Plan, Slot, plan
-from ..query.selection import DEFAULT_LIMIT, Selection
-from ..storage.database import ConstraintViolation, Database, Page, Read, Session, Write
-from .body import BodyReader, Content
-from .links import Links
+from ..query.plan import PUBLISHED, Access, Slot
+from ..storage.database import ConstraintViolation, Page, Session
+from .changing import Affected, Changing, Terms
+from .creating import Creating, Upserted
+from .desk import Desk, Permit, anything
+from .etags import Preconditions
 from .paging import with_cursor
+from .removing import Removing
 from .streams.formats import ARROW, NDJSON, Format
-from .together import Together
-from .violations import explain_write
+from .workbench import Workbench
 
 if TYPE_CHECKING:
     from .loading import Body, Loaded, LoadOptions
 
-Fields = tuple[str, ...] | None
+DEFAULT_LIMIT = 10
+_COUNT = Grouping((), (Measure("count", Figure(Function.COUNT)),))
 
 
 class Repository:
     """Reads and writes the records of one table, as one Snapshot defines it.
 
+    Every write may be part of a transaction that is open already (`session`); what the database
+    refuses is then raised as a `Refusal`, for `together` to explain. `permit` says which nested
+    records may be written; a record is given back as the query's `fields` and `deep` say.
+
     Plans and statements are kept by the shape of the query; the repository goes when the
     definition changes.
-
-    Args:
-        max_limit: The most rows that one answer holds.
     """
 
-    def __init__(
-        self,
-        table: Table,
-        snapshot: Snapshot,
-        database: Database,
-        clock: Clock,
-        *,
-        max_limit: int,
-    ) -> None:
+    def __init__(self, table: Table, workbench: Workbench, clock: Clock) -> None:
         self.table = table
-        self.bodies = BodyReader(table, snapshot)
-        self._snapshot = snapshot
-        self._database = database
+        self._workbench = workbench
         self._clock = clock
-        self._max_limit = max_limit
-        self._links = Links(table, snapshot, database)
-        self._together_keyed = Together(table, self.bodies, database, self._read, self._run_content)
-        self.read = lru_cache(512)(self._read)
-        self._insert = lru_cache(256)(self._make_insert)
-        self._update = lru_cache(256)(self._make_update)
-        self._selection = lru_cache(256)(self._make_selection)
-
-    # -- preparing ------------------------------------------------------------------------------
-
-    def _read(self, shape: Shape, access: Access) -> Read:
-        return self._database.read(self._plan(shape, access))
-
-    def _plan(self, shape: Shape, access: Access) -> Plan:
-        return plan(shape, self.table, self._snapshot, access, limits=Limits(rows=self._max_limit))
-
-    def _make_selection(self, fields: Fields, deep: tuple[Deep, ...], access: Access) -> Selection:
-        shape = Shape(fields=fields, deep=deep)
-        return self._plan(shape, access).selection
-
-    def _make_insert(
-        self, columns: tuple[str, ...], fields: Fields, deep: tuple[Deep, ...], access: Access
-    ) -> Write:
-        insert = Insert(
-            self.table,
-            tuple(self.bodies.stored_column(name) for name in columns),
-            selection=self._selection(fields, deep, access),
-        )
-        return self._database.insert(insert)
-
-    def _make_update(
-        self, columns: tuple[str, ...], fields: Fields, deep: tuple[Deep, ...], access: Access
-    ) -> Write:
-        update = Update(
-            self.table,
-            tuple(self.bodies.stored_column(name) for name in columns),
-            where=key_equals(self.table),
-            slots=(self.key_slot,),
-            selection=self._selection(fields, deep, access),
-        )
-        return self._database.update(update)
+        self._desk = Desk(table, workbench, clock)
+        self.bodies = self._desk.bodies
+        self.read = self._desk.statements.read
+        self._creating = Creating(self._desk)
+        self._changing = Changing(self._desk)
+        self._removing = Removing(self._desk, self._changing)
 
     @property
     def key_slot(self) -> Slot:
         """How a record's key is bound."""
-        return self._links.key_slot
+        return self._desk.statements.key_slot
+
+    def bound_key(self, key: Any) -> Any:
+        """Read a key out of a path; one that can be no key is one that does not exist."""
+        return self._desk.bound_key(key)
+
+    def not_found(self, key: Any) -> EnfyraError:
+        """Make the error for a key without a record."""
+        return self._desk.not_found(key)
+
+    def tag(self, rows: bytes, access: Access) -> str:
+        """Give the ETag of the one record in a JSON array that shows all of its fields."""
+        return self._desk.tagger.tag(rows, access)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -116,7 +82,7 @@ class Repository:
         read = self.read(query.shape, access)
         limit, offset = self.window(query)
         values = read.plan.bind(query.values)
-        source = session or self._database
+        source = session or self._workbench.database
         try:
             if not query.shape.keyed:
                 return await source.find(read, values, limit, offset)
@@ -139,7 +105,7 @@ class Repository:
         read = self.read(query.shape, access)
         limit, offset = self.window(query)
         values = read.plan.bind(query.values)
-        explanation = await self._database.explain(read, values, limit, offset)
+        explanation = await self._workbench.database.explain(read, values, limit, offset)
         return {
             "plan": describe_plan(read.plan),
             "statements": explanation.statements,
@@ -148,16 +114,17 @@ class Repository:
 
     def window(self, query: Query) -> tuple[int, int]:
         """Give the limit and offset of a query's page."""
+        most = self._workbench.max_limit
         limit = query.limit
         if limit is None:
             limit = DEFAULT_LIMIT
-        elif limit > self._max_limit:
+        elif limit > most:
             raise EnfyraError(
                 "INVALID_QUERY",
-                f"limit must be at most {self._max_limit}",
+                f"limit must be at most {most}",
                 hint="Page through the records, or ask for an Arrow stream, which is not capped",
             )
-        limit = limit or self._max_limit
+        limit = limit or most
         return limit, (query.page - 1) * limit
 
     async def rows(
@@ -165,6 +132,23 @@ class Repository:
     ) -> list[dict[str, Any]]:
         """Give a page of records as dictionaries, with values as JSON has them."""
         return decode_json((await self.find(query, access, session)).rows)
+
+    async def count(
+        self, query: Query = EVERYTHING, access: Access = PUBLISHED, session: Session | None = None
+    ) -> int:
+        """Give how many records meet the query's filter."""
+        where, values = condition_of(query)
+        counted = Query(shape=Shape(where=where, grouping=_COUNT), values=values, limit=1)
+        return (await self.rows(counted, access, session))[0]["count"]
+
+    async def exists(
+        self, query: Query = EVERYTHING, access: Access = PUBLISHED, session: Session | None = None
+    ) -> bool:
+        """Say whether a record meets the query's filter."""
+        where, values = condition_of(query)
+        shape = Shape(where=where, fields=(self.table.primary.name,))
+        page = await self.find(Query(shape=shape, values=values, limit=1), access, session)
+        return page.rows != b"[]"
 
     def stream(
         self,
@@ -183,8 +167,9 @@ class Repository:
         self._refuse_pages(query)
         values = read.plan.bind(query.values)
         limit = query.limit or None
+        database = self._workbench.database
         if format is NDJSON:
-            return self._database.lines(read.plan, values, limit)
+            return database.lines(read.plan, values, limit)
         try:
             from .streams.opening import open_stream
         except ImportError:
@@ -193,7 +178,7 @@ class Repository:
                 "Arrow, Parquet and CSV need pyarrow on the server",
                 hint="pip install 'enfyra-kernel[arrow]', or ask for format=ndjson",
             ) from None
-        return open_stream(self._database, read.plan, values, limit, format, safe=safe)
+        return open_stream(database, read.plan, values, limit, format, safe=safe)
 
     def _refuse_pages(self, query: Query) -> None:
         shape = query.shape
@@ -217,104 +202,52 @@ class Repository:
         query: Query = EVERYTHING,
         access: Access = PUBLISHED,
         session: Session | None = None,
+        *,
+        permit: Permit = anything,
     ) -> bytes:
-        """Create a record; give it back as a JSON array of one.
+        """Create a record, and those nested in it; give it back as a JSON array of one.
 
         Raises:
             EnfyraError: INVALID_BODY with every problem, or what the database refused by 409.
         """
-        await self._refuse_second_record()
-        content = self.bodies.create(body, self._clock.now(), access)
-        if not self.table.addressable:
-            async with self._together(session) as transaction:
-                return await self._together_keyed.create(transaction, content, query.shape, access)
-        shape = query.shape
-        columns = tuple(content.columns)
-        values = tuple(content.columns.values())
-        if not content.links:
-            write = self._insert(columns, shape.fields, shape.deep, access)
-            _, rows = await self._run(session or self._database, write, values, content.columns)
-            return rows or b"[]"
-        async with self._together(session) as transaction:
-            return await self._create_linked(transaction, content, query, access)
-
-    async def _create_linked(
-        self, session: Session, content: Content, query: Query, access: Access
-    ) -> bytes:
-        write = self._insert(tuple(content.columns), (self.table.primary.name,), (), access)
-        _, rows = await self._run(session, write, tuple(content.columns.values()), content.columns)
-        key = decode_json(rows or b"[]")[0][self.table.primary.name]
-        await self._links.set(session, key, content.links)
-        return await self._again(session, key, query, access)
+        return await self._creating.one(body, query, access, permit, session)
 
     async def create_many(
-        self, bodies: Sequence[Any], query: Query, access: Access = PUBLISHED
+        self,
+        bodies: Sequence[Any],
+        query: Query = EVERYTHING,
+        access: Access = PUBLISHED,
+        session: Session | None = None,
+        *,
+        permit: Permit = anything,
     ) -> bytes:
         """Create many records, all or none; give them back as a JSON array."""
-        if len(bodies) != 1:
-            await self._refuse_many()
-        now = self._clock.now()
-        contents = await asyncio.to_thread(self._read_many, bodies, access, now)
-        shape = query.shape
-        if not self.table.addressable:
-            async with self._database.transaction() as session:
-                made = [
-                    await self._together_keyed.create(session, content, shape, access)
-                    for content in contents
-                ]
-            return b"[" + b",".join(one[1:-1] for one in made) + b"]"
-        groups = await asyncio.to_thread(_grouped, contents)
-        results: dict[int, bytes] = {}
-        async with self._database.transaction() as session:
-            for columns, members in groups.items():
-                write = self._insert(columns, shape.fields, shape.deep, access)
-                try:
-                    _, returned = await session.write_many(write, [row for _, row in members])
-                except ConstraintViolation as violation:
-                    raise await self._explained(violation, {}, contents) from violation
-                positions = (position for position, _ in members)
-                results |= dict(zip(positions, returned or (), strict=True))
-        return await asyncio.to_thread(_joined, results)
+        return await self._creating.many(bodies, query, access, permit, session)
+
+    async def upsert(
+        self,
+        body: Any,
+        key: tuple[str, ...],
+        query: Query = EVERYTHING,
+        access: Access = PUBLISHED,
+        session: Session | None = None,
+        *,
+        permit: Permit = anything,
+    ) -> Upserted:
+        """Create a record, or many, or update those with the same values in the key's fields.
+
+        Raises:
+            EnfyraError: INVALID_QUERY for a key that two records could share.
+        """
+        return await self._creating.upsert(body, key, query, access, permit, session)
 
     async def load(self, body: Body, options: LoadOptions, access: Access = PUBLISHED) -> Loaded:
         """Load many records from a body in one of the formats; see `loading`."""
         from .loading import Loader
 
-        loader = Loader(self.table, self._snapshot, self._database, self._clock)
+        bench = self._workbench
+        loader = Loader(self.table, bench.snapshot, bench.database, self._clock)
         return await loader.load(body, options, access)
-
-    def _read_many(self, bodies: Sequence[Any], access: Access, now: Any) -> list[Content]:
-        contents: list[Content] = []
-        problems: list[str] = []
-        for position, body in enumerate(bodies):
-            try:
-                content = self.bodies.create(body, now, access, f"[{position}].")
-            except EnfyraError as error:
-                problems += error.problems or [error.message]
-                if len(problems) >= 50:
-                    break
-                continue
-            if content.links:
-                problems.append(f"[{position}]: relations to many records cannot be set in bulk")
-            contents.append(content)
-        if problems:
-            raise EnfyraError("INVALID_BODY", problems=problems[:50])
-        return contents
-
-    async def _refuse_second_record(self) -> None:
-        if self.table.definition.is_single_record and await self._exists():
-            raise EnfyraError(
-                "BAD_REQUEST",
-                f"'{self.table.name}' holds a single record, which is there; update it",
-            )
-
-    async def _refuse_many(self) -> None:
-        if self.table.definition.is_single_record:
-            raise EnfyraError("BAD_REQUEST", f"'{self.table.name}' holds a single record")
-
-    async def _exists(self) -> bool:
-        page = await self.find(Query(shape=Shape(fields=(self.table.primary.name,)), limit=1))
-        return page.rows != b"[]"
 
     # -- changing -------------------------------------------------------------------------------
 
@@ -325,14 +258,18 @@ class Repository:
         query: Query = EVERYTHING,
         access: Access = PUBLISHED,
         session: Session | None = None,
+        *,
+        preconditions: Preconditions | None = None,
+        permit: Permit = anything,
     ) -> bytes:
         """Change what the body names of one record; give it back as a JSON array of one.
 
         Raises:
-            EnfyraError: RESOURCE_NOT_FOUND when there is no such record.
+            EnfyraError: RESOURCE_NOT_FOUND when there is no such record, or it does not meet the
+                query's filter; PRECONDITION_FAILED when it is in another state.
         """
-        content = self.bodies.update(body, self._clock.now(), access)
-        return await self._change(key, content, query, access, session)
+        terms = Terms(query, access, preconditions, permit)
+        return await self._changing.update(key, body, terms, session)
 
     async def replace(
         self,
@@ -341,132 +278,107 @@ class Repository:
         query: Query = EVERYTHING,
         access: Access = PUBLISHED,
         session: Session | None = None,
+        *,
+        preconditions: Preconditions | None = None,
+        permit: Permit = anything,
     ) -> bytes:
-        """Set all of one record to what the body holds."""
-        content = self.bodies.replace(body, self._clock.now(), access)
-        return await self._change(key, content, query, access, session)
+        """Set all of one record to what the body holds; otherwise as `update`."""
+        terms = Terms(query, access, preconditions, permit)
+        return await self._changing.replace(key, body, terms, session)
 
-    async def _change(
-        self, key: Any, content: Content, query: Query, access: Access, session: Session | None
+    async def patch(
+        self,
+        key: Any,
+        operations: Any,
+        query: Query = EVERYTHING,
+        access: Access = PUBLISHED,
+        session: Session | None = None,
+        *,
+        preconditions: Preconditions | None = None,
+        permit: Permit = anything,
     ) -> bytes:
-        bound = self.bound_key(key)
-        shape = query.shape
-        if content.links or not content.columns:
-            async with self._together(session) as transaction:
-                await self._change_columns(transaction, bound, key, content, access)
-                await self._links.set(transaction, bound, content.links)
-                return await self._again(transaction, bound, query, access, key)
-        write = self._update(tuple(content.columns), shape.fields, shape.deep, access)
-        values = (*content.columns.values(), bound)
-        count, rows = await self._run(session or self._database, write, values, content.columns)
-        if not count:
-            raise self.not_found(key)
-        return rows or b"[]"
+        """Apply a JSON Patch (RFC 6902) to one record; otherwise as `update`.
 
-    @asynccontextmanager
-    async def _together(self, session: Session | None) -> AsyncGenerator[Session, None]:
-        """Give the transaction that is open already, or open one."""
-        if session is not None:
-            yield session
-            return
-        async with self._database.transaction() as transaction:
-            yield transaction
+        Raises:
+            EnfyraError: PATCH_CONFLICT where a test fails or a path leads nowhere.
+        """
+        terms = Terms(query, access, preconditions, permit)
+        return await self._changing.patch(key, operations, terms, session)
 
-    async def _change_columns(
-        self, session: Session, bound: Any, key: Any, content: Content, access: Access
-    ) -> None:
-        if not content.columns:
-            return
-        write = self._update(tuple(content.columns), (self.table.primary.name,), (), access)
-        values = (*content.columns.values(), bound)
-        count, _ = await self._run(session, write, values, content.columns)
-        if not count:
-            raise self.not_found(key)
-
-    async def _again(
-        self, session: Session, bound: Any, query: Query, access: Access, key: Any = None
+    async def update_many(
+        self,
+        bodies: Sequence[Any],
+        query: Query = EVERYTHING,
+        access: Access = PUBLISHED,
+        session: Session | None = None,
+        *,
+        permit: Permit = anything,
     ) -> bytes:
-        """Read a record that was just written."""
-        read = self.read(self._by_key(query.shape), access)
-        page = await session.find(read, read.plan.bind((bound,)), 1)
-        if page.rows == b"[]":
-            raise self.not_found(key if key is not None else bound)
-        return page.rows
+        """Change many records, each by the key in its body; give them back as a JSON array."""
+        terms = Terms(query, access, permit=permit)
+        return await self._changing.many(bodies, terms, session)
 
-    def _by_key(self, shape: Shape) -> Shape:
-        return Shape(fields=shape.fields, deep=shape.deep, where=self._links.key_filter)
+    async def update_met(
+        self,
+        body: Any,
+        query: Query,
+        access: Access = PUBLISHED,
+        session: Session | None = None,
+        *,
+        most: int | None = None,
+        show: bool = False,
+        permit: Permit = anything,
+    ) -> Affected:
+        """Change what the body names of all records that meet the query's filter.
+
+        Args:
+            most: How many that may be; if there are more, nothing is changed.
+            show: Whether to give the records back.
+
+        Raises:
+            EnfyraError: INVALID_QUERY without a filter; TOO_MANY_RECORDS.
+        """
+        self._check_filtered(query)
+        terms = Terms(query, access, permit=permit)
+        return await self._changing.met(body, terms, session, most=most, show=show)
 
     # -- deleting -------------------------------------------------------------------------------
 
-    async def delete(self, key: Any, session: Session | None = None) -> None:
+    async def delete(
+        self,
+        key: Any,
+        session: Session | None = None,
+        *,
+        query: Query = EVERYTHING,
+        access: Access = PUBLISHED,
+        preconditions: Preconditions | None = None,
+    ) -> None:
         """Delete one record.
 
         Raises:
-            EnfyraError: RESOURCE_NOT_FOUND, or RELATION_IN_USE when others refer to it.
+            EnfyraError: RESOURCE_NOT_FOUND when there is no such record, or it does not meet the
+                query's filter; PRECONDITION_FAILED; RELATION_IN_USE when others refer to it.
         """
-        refuse_write(self.table, "DELETE")
-        if self.table.definition.is_single_record:
-            raise EnfyraError("BAD_REQUEST", f"The record of '{self.table.name}' cannot be deleted")
-        bound = self.bound_key(key)
-        write = self._database.delete(Delete(self.table, key_equals(self.table), (self.key_slot,)))
-        try:
-            count, _ = await (session or self._database).write(write, (bound,))
-        except ConstraintViolation as violation:
-            raise await self._links.explain_delete(bound) from violation
-        if not count:
-            raise self.not_found(key)
+        await self._removing.one(key, Terms(query, access, preconditions), session)
 
-    # -- parts ----------------------------------------------------------------------------------
-
-    def bound_key(self, key: Any) -> Any:
-        """Read a key out of a path; one that can be no key is one that does not exist."""
-        try:
-            return self.key_slot.read(key)
-        except ValueError:
-            raise self.not_found(key) from None
-
-    def not_found(self, key: Any) -> EnfyraError:
-        """Make the error for a key without a record."""
-        return EnfyraError(
-            "RESOURCE_NOT_FOUND",
-            f"There is no '{self.table.name}' with the {self.table.primary.name} {str(key)[:80]}",
-        )
-
-    async def _run(
-        self, session: Session, write: Write, values: Sequence[Any], named: Mapping[str, Any]
-    ) -> tuple[int, bytes | None]:
-        try:
-            return await session.write(write, values)
-        except ConstraintViolation as violation:
-            raise await self._explained(violation, named, ()) from violation
-
-    async def _run_content(self, session: Session, write: Write, content: Content) -> None:
-        await self._run(session, write, tuple(content.columns.values()), content.columns)
-
-    async def _explained(
+    async def delete_met(
         self,
-        violation: ConstraintViolation,
-        named: Mapping[str, Any],
-        contents: Iterable[Content],
-    ) -> EnfyraError:
-        if violation.kind == "reference" and not violation.columns:
-            # SQLite does not say which one.
-            return await self._links.explain_references(
-                [named] if named else [content.columns for content in contents]
+        query: Query,
+        access: Access = PUBLISHED,
+        session: Session | None = None,
+        *,
+        most: int | None = None,
+        show: bool = False,
+    ) -> Affected:
+        """Delete all records that meet the query's filter; `most` and `show` as `update_met`."""
+        self._check_filtered(query)
+        return await self._removing.met(Terms(query, access), session, most=most, show=show)
+
+    def _check_filtered(self, query: Query) -> None:
+        where = query.shape.where
+        if where is None or where == Every(()):
+            raise EnfyraError(
+                "INVALID_QUERY",
+                "A filter is needed to say which records",
+                hint='For all of them: filter={"id":{"_is_not_null":true}}',
             )
-        return explain_write(violation, self.table, named)
-
-
-def _joined(results: Mapping[int, bytes]) -> bytes:
-    return b"[" + b",".join(results[position] for position in sorted(results)) + b"]"
-
-
-def _grouped(
-    contents: Sequence[Content],
-) -> dict[tuple[str, ...], list[tuple[int, tuple[Any, ...]]]]:
-    """Group rows by the columns that they have, which one statement shares."""
-    groups: dict[tuple[str, ...], list[tuple[int, tuple[Any, ...]]]] = {}
-    for position, content in enumerate(contents):
-        row = (position, tuple(content.columns.values()))
-        groups.setdefault(tuple(content.columns), []).append(row)
-    return groups

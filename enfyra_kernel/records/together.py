@@ -2,51 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-from ..metadata.tables import Table
-from ..query.ast import Compare, Every, Operator, Shape
-from ..query.commands import Insert
+from ..query.ast import Compare, Every, Operator, Query, Shape
 from ..query.plan import Access
-from ..storage.database import Database, Read, Session, Write
-from .body import BodyReader, Content
-
-Run = Callable[[Session, Write, Content], Awaitable[Any]]
+from ..storage.database import Session
+from .content import Content
+from .desk import Desk
+from .writer import Writer
 
 
 class Together:
-    """Creates records and reads them back by all columns of their key.
+    """Creates records and reads them back by all columns of their key."""
 
-    Args:
-        read: Makes the read of a query ready.
-        run: Runs a write, and explains what the database refuses.
-    """
-
-    def __init__(
-        self,
-        table: Table,
-        bodies: BodyReader,
-        database: Database,
-        read: Callable[[Shape, Access], Read],
-        run: Run,
-    ) -> None:
-        self._table = table
-        self._bodies = bodies
-        self._database = database
-        self._read = read
-        self._run = run
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
 
     async def create(
-        self, session: Session, content: Content, shape: Shape, access: Access
+        self, session: Session, writer: Writer, content: Content, query: Query, access: Access
     ) -> bytes:
-        """Create a record; give it back as a JSON array of one."""
-        columns = tuple(self._bodies.stored_column(name) for name in content.columns)
-        await self._run(session, self._database.insert(Insert(self._table, columns)), content)
-        keys = self._table.keys
+        """Create a record; give it back as JSON.
+
+        Raises:
+            Refusal: The database refused it.
+        """
+        desk, shape = self._desk, query.shape
+        await writer.write_parents([content])
+        write = desk.statements.insert_only(tuple(content.columns))
+        await desk.run(session, write, tuple(content.columns.values()), content)
+        keys = desk.table.keys
         where = Every(
             tuple(Compare(one.name, Operator.EQ, number) for number, one in enumerate(keys))
         )
-        read = self._read(Shape(where=where, fields=shape.fields, deep=shape.deep), access)
+        read = desk.statements.read(
+            Shape(where=where, fields=shape.fields, deep=shape.deep), access
+        )
         values = [content.columns[one.physical] for one in keys]
-        return (await session.find(read, read.plan.bind(values), 1)).rows
+        return (await session.find(read, read.plan.bind(values), 1)).rows[1:-1]

@@ -71,7 +71,11 @@ class Session(Protocol):
     async def write_many(
         self, write: Write, rows: Sequence[Values]
     ) -> tuple[int, list[bytes] | None]:
-        """Run an Insert for many rows: how many it met, and each one's JSON if asked back."""
+        """Run an Insert, or an Update by the key, for many rows: all of them or none.
+
+        Gives how many records it met and, of an Insert, each one's JSON if asked back. The rows of
+        an Update have keys of their own; it gives nothing back.
+        """
         ...
 
 

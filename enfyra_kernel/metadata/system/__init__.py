@@ -60,7 +60,7 @@ DEFINITION_TABLES = PLANNED_TABLES | {
 # Made and kept by the server alone.
 READ_ONLY_TABLES = frozenset(
     {"schema_migration_definition", "session_definition", "api_token_definition",
-     "oauth_account_definition", "flow_execution_definition"}
+     "oauth_account_definition", "flow_execution_definition", "idempotency_key_definition"}
 )  # fmt: skip
 
 # One row that says who changes the schema, and which version of the definitions is the last.

@@ -59,6 +59,17 @@ def declare(d: Declarations) -> None:
     d.long("lastError")
     d.to_one("installedBy", "user_definition")
 
+    d.table(
+        "idempotency_key_definition",
+        uniques=(("caller", "key"),),
+        indexes=(("createdAt",),),
+        description="Answers kept for requests with an Idempotency-Key",
+    )
+    d.text("caller", "key", "requestHash", is_nullable=False)
+    d.number("status")
+    d.long("answer", is_published=False, is_secret=True)
+    d.text("etag")
+
     d.table("menu_definition", uniques=(("path",), ("type", "label")))
     d.choice("type", ["Dropdown Menu", "Menu"], "Menu", is_nullable=False)
     d.text("label", is_nullable=False)

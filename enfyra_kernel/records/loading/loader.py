@@ -19,6 +19,7 @@ from ...metadata.tables import StoredColumn, Table, refuse_write, stored
 from ...query.commands import Delete
 from ...query.plan import Access, All
 from ...storage.database import ConstraintViolation, Database, Session
+from ..keys import check_key
 from ..links import Links
 from ..streams.formats import ARROW, CSV, NDJSON, PARQUET, Format
 from ..violations import explain_write, in_use
@@ -135,25 +136,9 @@ class Loader:
         if options.missing not in {"error", "null"}:
             raise EnfyraError("INVALID_QUERY", "missing must be error or null")
         if options.mode == "upsert":
-            self._check_key(options.key, access)
+            check_key(self._table, options.key, access)
         if self._table.definition.is_single_record:
             raise EnfyraError("BAD_REQUEST", f"'{self._table.name}' holds a single record")
-
-    def _check_key(self, key: tuple[str, ...], access: Access) -> None:
-        if not key:
-            raise EnfyraError(
-                "INVALID_QUERY", "upsert needs a key: the fields that tell records apart"
-            )
-        seen = {self._table.primary.name, *access.names(self._table)}
-        groups = [(self._table.primary.name,), *self._table.definition.uniques]
-        uniques = [group for group in groups if seen.issuperset(group)]
-        if not any(sorted(group) == sorted(key) for group in uniques):
-            listed = "; ".join(", ".join(group) for group in uniques)
-            raise EnfyraError(
-                "INVALID_QUERY",
-                f"key must be a unique group of '{self._table.name}': {listed}",
-                hint="Add the group to the table's uniques first",
-            )
 
 
 def _reader(format: Format, options: LoadOptions) -> Callable[[BinaryIO], Iterator[Batch]]:  # noqa: A002

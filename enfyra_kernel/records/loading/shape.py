@@ -12,6 +12,7 @@ from ...metadata.tables import StoredColumn, Table
 from ...query.commands import Insert
 from ...query.plan import Access
 from ...storage.database import Database, Write
+from ..keys import fixed_columns, physical
 from .bodies.batch import Batch
 from .columns import Columns, Filler, Source
 
@@ -90,35 +91,16 @@ class Shapes:
         fillers = self._matched.fillers(sources, self._now)
         columns = (*(one.store for one in sources), *(one.store for one in fillers))
         key = self._key(columns)
-        kept = {self._table.primary.physical, *_fixed(self._table)}
+        kept = set(fixed_columns(self._table))
         # What the server fills in belongs to new records only, the time of the change excepted.
         kept |= {one.store.name for one in fillers} - {"updatedAt"}
         insert = Insert(self._table, columns, conflict=key, kept=frozenset(kept))
         return Shape(sources, fillers, columns, key, self._database.insert(insert))
 
     def _key(self, columns: Iterable[StoredColumn]) -> tuple[str, ...]:
-        key = tuple(_physical(self._table, self._fields))
+        key = physical(self._table, self._fields)
         names = {column.name for column in columns}
         for field, name in zip(self._fields, key, strict=True):
             if name not in names:
                 raise EnfyraError("INVALID_BODY", problems=[f"{field} is the key and is required"])
         return key
-
-
-def _fixed(table: Table) -> Iterable[str]:
-    """Give the stored columns that an existing record keeps."""
-    for column in table.columns.values():
-        if not column.is_updatable:
-            yield column.physical
-    for relation in table.relations.values():
-        if relation.foreign_key is not None and relation.holds_key and not relation.updatable:
-            yield relation.foreign_key
-
-
-def _physical(table: Table, fields: Iterable[str]) -> Iterable[str]:
-    for name in fields:
-        column = table.columns.get(name)
-        if column is not None:
-            yield column.physical
-        else:
-            yield table.relations[name].foreign_key or name

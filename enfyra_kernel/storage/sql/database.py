@@ -25,7 +25,7 @@ from .dialect import Dialect
 from .driver import Driver, Outcome, Row, Runner, SchemaConnection
 from .flat_read import FlatRead
 from .inspection import inspect_tables
-from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, sizes_of
+from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, rounded_size, sizes_of
 from .render.renderer import Renderer, comes_back, is_new, joined
 from .render.scope import Sizes
 from .statement import Statement
@@ -51,7 +51,7 @@ class SqlSession:
     async def write_many(
         self, write: Write, rows: Sequence[Values]
     ) -> tuple[int, list[bytes] | None]:
-        """Run an Insert for many rows."""
+        """Run an Insert, or an Update by the key, for many rows."""
         return await self._database.write_many_with(self._runner, write, rows)
 
 
@@ -121,15 +121,16 @@ class SqlDatabase:
 
     def update(self, update: Update) -> SqlWrite:
         """Make an Update ready to be run."""
-        return self._with_selection(
-            SqlWrite(
-                update,
-                lambda sizes: self._renderer.update(update, sizes),
-                self._sized(update.slots),
-            ),
+        arrays = None
+        if self.dialect.name == "postgresql" and update.selection is None:
+            arrays = _once(lambda: self._renderer.update_arrays(update))
+        write = SqlWrite(
             update,
-            update.selection,
+            lambda sizes: self._renderer.update(update, sizes),
+            self._sized(update.slots),
+            arrays=arrays,
         )
+        return self._with_selection(write, update, update.selection)
 
     def delete(self, delete: Delete) -> SqlWrite:
         """Make a Delete ready to be run."""
@@ -251,14 +252,16 @@ class SqlDatabase:
     async def write_many(
         self, write: Write, rows: Sequence[Values]
     ) -> tuple[int, list[bytes] | None]:
-        """Run an Insert for many rows: all of them or none."""
+        """Run an Insert, or an Update by the key, for many rows: all of them or none."""
         async with self.driver.transaction() as runner:
             return await self.write_many_with(runner, write, rows)
 
     async def write_many_with(
         self, runner: Runner, write: Any, rows: Sequence[Values]
     ) -> tuple[int, list[bytes] | None]:
-        """Run an Insert for many rows through a runner."""
+        """Run an Insert, or an Update by the key, for many rows through a runner."""
+        if isinstance(write.command, Update):
+            return await self._update_many(runner, write, rows), None
         count = 0
         returned: list[bytes] = []
         statement: Statement = write.arrays() if write.arrays else write.of(())
@@ -278,6 +281,34 @@ class SqlDatabase:
         if write.given_keys:
             await self._follow_keys(runner, write.command.table)
         return count, returned if asked else None
+
+    async def _update_many(self, runner: Runner, write: SqlWrite, rows: Sequence[Values]) -> int:
+        count = 0
+        for batch in _batches(rows, self.dialect.updates_at_once):
+            statement, arguments = self._many_updates(write, batch)
+            if self.dialect.updates_by_case:
+                outcome = await runner.run(statement.text, arguments)
+            else:
+                outcome = await runner.run_many(statement.text, arguments)
+            count += outcome.count
+        return count
+
+    def _many_updates(
+        self, write: SqlWrite, batch: Sequence[Values]
+    ) -> tuple[Statement, Sequence[Any]]:
+        """Give the statement that updates so many records, and its arguments."""
+        if not self.dialect.updates_by_case:
+            statement = write.arrays() if write.arrays else write.of(())
+            return statement, statement.many(batch)
+        # A case that is there twice changes nothing.
+        size = rounded_size(len(batch))
+        padding = [batch[-1]] * (size - len(batch))
+        statement = write.cases.get(size)
+        if statement is None and isinstance(write.command, Update):
+            statement = write.cases[size] = self._renderer.update_cases(write.command, size)
+        if statement is None:
+            raise TypeError("only an Update is made for many records")
+        return statement, statement.arguments([one for row in (*batch, *padding) for one in row])
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Session, None]:

@@ -39,6 +39,8 @@ class Dialect(ABC):
         rows_at_once: How many records one statement inserts when nothing is to be given back.
         explain: What stands in front of a statement to get the database's plan of it.
         every: The limit that lets all rows through.
+        updates_at_once: How many records one statement updates, each with values of its own.
+        updates_by_case: Whether such a statement has a case for each record.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Dialect(ABC):
     rows_at_once: int = 5_000
     explain: str = "EXPLAIN FORMAT=JSON "
     every: int | None = None
+    updates_at_once: int = 5_000
+    updates_by_case: bool = False
     sa: SaDialect
 
     def adapt(self, facts: Mapping[str, str]) -> None:  # noqa: B027 - most need not
@@ -200,6 +204,10 @@ class Dialect(ABC):
     def after_given_keys(self, table: Table) -> str | None:
         """Give a statement to run after an insert that named keys which the database counts up."""
         return None
+
+    def increased(self, value: Expression, amount: Expression, column: StoredColumn) -> Expression:
+        """Add to a number; null counts as 0. A sum that does not fit the column is an error."""
+        return sa.func.coalesce(value, number_literal(0)) + amount
 
     @abstractmethod
     def insert(self, table: sa.TableClause) -> sa.Insert:

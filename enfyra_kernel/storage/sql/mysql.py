@@ -56,6 +56,8 @@ class MysqlDialect(Dialect):
     returning = False
     # The driver writes them into the statement's text, on the event loop.
     rows_at_once = 1_000
+    updates_at_once = 128
+    updates_by_case = True
 
     def __init__(self) -> None:
         self.sa = AsyncmyDialect(paramstyle="format")

@@ -43,6 +43,7 @@ class SqlWrite:
     Attributes:
         then_read: Where the database does not give back what it wrote, the read that does.
         arrays: The statement that takes many rows as arrays, where the database has that.
+        cases: The statements that update so many rows, where the database has cases for that.
         given_keys: Whether it names keys that the database otherwise counts up.
     """
 
@@ -53,6 +54,7 @@ class SqlWrite:
     then_read: SqlRead | None = None
     arrays: Callable[[], Statement] | None = None
     given_keys: bool = False
+    cases: dict[int, Statement] = field(default_factory=dict[int, Statement], repr=False)
     rendered: dict[Sizes, Statement] = field(default_factory=dict[Sizes, Statement], repr=False)
 
     def of(self, values: Values) -> Statement:

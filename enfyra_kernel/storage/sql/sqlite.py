@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import (
 
 from ...encoding import format_instant
 from ...metadata.tables import StoredColumn
-from ...metadata.types import DOCUMENTS, INSTANTS, ColumnType
+from ...metadata.types import DOCUMENTS, INSTANTS, INTEGERS, ColumnType
 from ...metadata.values import precision_of
 from ...query.ast import Function, Operator
 from ...query.plan import Plan
@@ -258,6 +258,18 @@ class SqliteDialect(Dialect):
             return StoredColumn("", column.type, None, EXACT)
         return column
 
+    def increased(self, value: Expression, amount: Expression, column: StoredColumn) -> Expression:
+        """Add to a number. SQLite would keep what does not fit, and decimals as they come out."""
+        total: Expression = sa.func.coalesce(value, number_literal(0)) + amount
+        if column.type is ColumnType.DECIMAL:
+            total = sa.func.round(total, number_literal(precision_of(column.options)[1]))
+        low, high = _bounds(column)
+        fits: Expression = total.between(_literal(low), _literal(high))
+        if column.type in INTEGERS:
+            # Beyond 64 bits it goes on with floats.
+            fits &= sa.func.typeof(total) == text_literal("integer")
+        return sa.case((fits, total), else_=sa.func.enfyra_overflow())
+
     def insert(self, table: sa.TableClause) -> sqlite.Insert:
         """Begin an insert that `upsert` can extend."""
         return sqlite.insert(table)
@@ -280,6 +292,25 @@ def _weight_of(one: Selected) -> int:
 
 def _digits(value: int | str) -> msgspec.Raw:
     return raw_json(str(value))
+
+
+def _literal(number: str) -> Expression:
+    return sa.literal_column(number)
+
+
+def _bounds(column: StoredColumn) -> tuple[str, str]:
+    """Give the least and the greatest number that a column holds."""
+    match column.type:
+        case ColumnType.INT:
+            return str(-(2**31)), str(2**31 - 1)
+        case ColumnType.BIGINT:
+            return str(-(2**63)), str(2**63 - 1)
+        case ColumnType.DECIMAL:
+            precision, scale = precision_of(column.options)
+            most = "9" * (precision - scale) + "." + "9" * scale
+            return f"-{most}", most
+        case _:
+            return "-1.7976931348623157e308", "1.7976931348623157e308"
 
 
 def _isoformat(value: Any) -> str:

@@ -284,9 +284,3 @@ async def test_a_relation_to_itself(api: Api) -> None:
     assert [row["name"] for row in rows] == ["Ann"]
     created_boss = await api.create("/employee", {"name": "Dot", "boss": 3})
     assert created_boss["boss"] == {"id": 3}
-
-
-async def test_bodies_do_not_create_related_records_yet(blog: Api) -> None:
-    answer = await blog.post("/post", {"title": "x", "author": {"name": "New"}})
-    assert answer.status == 400
-    assert "must name an existing record of 'person' by its id" in answer.message

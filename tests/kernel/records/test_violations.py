@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from enfyra_kernel.kernel import Kernel
+from enfyra_kernel.query.plan import ADMINISTRATOR
+from enfyra_kernel.records.content import Content
+from enfyra_kernel.records.refusals import Refusal
 
 from tests.api import Answer, Api
 from tests.arrow import load
@@ -32,9 +35,11 @@ async def define_shop(api: Api) -> None:
     await api.create("/product", {"code": "a", "city": 1, "home": 1})
 
 
-def refused(answer: Answer, code: str, table: str, *fields: str) -> None:
+def refused(answer: Answer, code: str, table: str, *fields: str, place: str = "") -> None:
     assert (answer.status, answer.code) == (409, code), answer.body
-    assert answer.body["error"]["details"] == {"table": table, "fields": list(fields)}
+    where = {"place": place} if place else {}
+    assert answer.body["error"]["details"] == {"table": table, "fields": list(fields)} | where
+    assert answer.message.startswith(f"{place}: " if place else fields[0])
     assert all(field in answer.message for field in fields)
 
 
@@ -48,7 +53,8 @@ async def test_a_value_that_is_taken(api: Api) -> None:
     refused(await api.patch("/city/2", taken), "DUPLICATE_RESOURCE", "city", "name", "country")
     refused(await api.put("/city/2", taken), "DUPLICATE_RESOURCE", "city", "name", "country")
     many = [{"name": "Bergen"}, taken]
-    refused(await api.post("/city", many), "DUPLICATE_RESOURCE", "city", "name", "country")
+    answer = await api.post("/city", many)
+    refused(answer, "DUPLICATE_RESOURCE", "city", "name", "country", place="[1]")
     columns = {"name": ["Bergen", "Oslo"], "country": [None, "Norway"]}
     refused(await load(api, "/city", columns), "DUPLICATE_RESOURCE", "city", "name", "country")
     assert [row["name"] for row in await api.rows("/city", sort="id")] == ["Oslo", "Rome"]
@@ -91,22 +97,78 @@ async def test_nulls_are_never_taken(api: Api) -> None:
 
 async def test_a_related_record_that_is_not_there(api: Api) -> None:
     await define_shop(api)
-    for answer in (
-        await api.post("/product", {"code": "b", "city": 77}),
-        await api.post("/product", [{"code": "b", "city": 1}, {"code": "c", "city": 77}]),
-        await api.patch("/product/1", {"city": 77}),
-        await load(api, "/product", {"code": ["b"], "city": [77]}),
+    many = [{"code": "b", "city": 1}, {"code": "c", "city": 77}]
+    for answer, place in (
+        (await api.post("/product", {"code": "b", "city": 77}), ""),
+        (await api.post("/product", many), "[1]"),
+        (await api.patch("/product/1", {"city": 77}), ""),
+        (await api.patch("/product", [{"id": 1, "city": 77}]), "[0]"),
+        (await api.patch("/product", {"city": 77}, filter={"code": "a"}), ""),
+        (await load(api, "/product", {"code": ["b"], "city": [77]}), ""),
     ):
-        refused(answer, "RELATION_NOT_FOUND", "product", "city")
+        refused(answer, "RELATION_NOT_FOUND", "product", "city", place=place)
         assert answer.body["error"]["hint"] == "Create the 'city' first"
     assert len(await api.rows("/product")) == 1
 
 
 async def test_a_record_that_others_refer_to(api: Api) -> None:
     await define_shop(api)
-    answer = await api.delete("/city/1")
+    for answer in (
+        await api.delete("/city/1"),
+        await api.delete("/city", filter={"name": {"_starts_with": "O"}}),
+        await api.delete("/city", filter={"name": "Oslo"}, fields="name"),
+    ):
+        assert (answer.status, answer.code) == (409, "RELATION_IN_USE")
+        assert answer.body["error"]["details"] == {"table": "city", "relations": ["product.city"]}
+    assert len(await api.rows("/city")) == 2
+
+
+async def test_what_refers_to_records_that_would_go_with_another_one(api: Api) -> None:
+    """Deleting a city deletes its streets; a house keeps its street from that."""
+    await define_shop(api)
+    street = {"type": "many-to-one", "propertyName": "street", "targetTable": "street"}
+    city = {"type": "many-to-one", "propertyName": "city", "targetTable": "city"}
+    await api.define("street", "name varchar", relations=[city | {"onDelete": "CASCADE"}])
+    await api.define("house", "number int", relations=[street | {"onDelete": "RESTRICT"}])
+    await api.create("/house", {"number": 1, "street": {"name": "Long", "city": 2}})
+    answer = await api.delete("/city/2")
     assert (answer.status, answer.code) == (409, "RELATION_IN_USE")
-    assert answer.body["error"]["details"] == {"table": "city", "relations": ["product.city"]}
+    assert answer.body["error"]["details"]["relations"] == ["house.street"]
+
+
+async def test_a_record_of_many_is_named_by_its_place(api: Api) -> None:
+    await define_shop(api)
+    taken = {"name": "Oslo", "country": "Norway"}
+    twice = [{"name": "Bergen", "country": "Norway"}, {"name": "x"}] * 2
+    refused(await api.post("/city", twice), "DUPLICATE_RESOURCE", "city", "name", "country",
+            place="[2]")  # fmt: skip
+    changes = [{"id": 1, "name": "Oslo"}, {"id": 2, **taken}]
+    refused(await api.patch("/city", changes), "DUPLICATE_RESOURCE", "city", "name", "country",
+            place="[1]")  # fmt: skip
+    nested = {"code": "n", "city": {**taken, "products": [{"code": "m"}]}}
+    refused(await api.post("/product", nested), "DUPLICATE_RESOURCE", "city", "name", "country",
+            place="city")  # fmt: skip
+    deeper = [{"name": "Bergen", "products": [{"code": "p", "home": 2}, {"code": "q", "home": 1}]}]
+    refused(await api.post("/city", deeper), "DUPLICATE_RESOURCE", "product", "home",
+            place="[0].products[1]")  # fmt: skip
+    lost = {"name": "Bergen", "products": [{"code": "p"}, {"code": "q", "home": 77}]}
+    refused(await api.post("/city", lost), "RELATION_NOT_FOUND", "product", "home",
+            place="products[1]")  # fmt: skip
+    assert len(await api.rows("/city")) == 2
+    assert len(await api.rows("/product")) == 1
+
+
+async def test_a_value_that_is_none_of_a_list(api: Api, kernel: Kernel) -> None:
+    """The database keeps to an enum's values although the body was not checked."""
+    await define_shop(api)
+    repository: Any = kernel.records.of("product")
+    write = repository._desk.statements.update(("kind",), frozenset(), None, (), ADMINISTRATOR)
+    content = Content(repository.table, columns={"kind": "blue"})
+    with pytest.raises(Refusal) as caught:
+        await repository._desk.run(kernel.database, write, ("blue", 1), content)
+    error = await caught.value.explain()
+    assert (error.status, error.code) == (409, "CONSTRAINT_VIOLATION")
+    assert error.details["fields"] == ["kind"]
 
 
 # -- values that do not fit -----------------------------------------------------------------------
@@ -152,8 +214,13 @@ async def test_rules_of_the_database_alone_are_explained(
     missing = await api.post("/city", {"name": "Bergen", "country": None})
     assert (missing.status, missing.message) == (400, "country is required")
     long = await api.post("/city", {"name": "Bergen", "country": "Switzerland"})
-    assert (long.status, long.code) == (400, "INVALID_BODY")
-    assert "does not fit the field" in long.message
+    assert (long.status, long.code) == (409, "CONSTRAINT_VIOLATION")
+    assert long.message == "country does not fit the field"
+    bodies = [{"name": "Lima", "country": "Peru"}, {"name": "Bern", "country": "Switzerland"}]
+    many = await api.post("/city", bodies)
+    assert many.message == "[1]: country does not fit the field"
+    many = await api.post("/city", [bodies[0], {"name": "Bern", "country": None}])
+    assert (many.status, many.message) == (400, "[1].country is required")
     checked = await api.post("/city", {"name": "Bergen", "country": "Ireland"})
     assert (checked.status, checked.code) == (409, "CONSTRAINT_VIOLATION")
     assert checked.body["error"]["details"]["constraint"] == "short"

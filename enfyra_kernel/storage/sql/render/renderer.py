@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from ....metadata.tables import StoredColumn, Table
+from ....metadata.tables import Table
 from ....query.commands import Delete, Insert, Update
 from ....query.plan import Plan
 from ....query.selection import (
@@ -177,19 +178,62 @@ class Renderer:
         """Render an update, giving the records back as JSON where the dialect can."""
         scope = Scope(self.dialect, sizes, first_slot=len(update.columns))
         table = sa_table(update.table)
+        values = [scope.assigned(number, one) for number, one in enumerate(update.columns)]
         statement = (
             sa.update(table)
-            .values(
-                {
-                    column.name: _sum(table, column, scope.assigned(number, column))
-                    if column.name in update.added
-                    else scope.assigned(number, column)
-                    for number, column in enumerate(update.columns)
-                }
-            )
+            .values(self._set(update, table, values))
             .where(condition(scope, update.where, table, update.table))
         )
         return scope.statement(self._returning(scope, statement, table, update))
+
+    def update_arrays(self, update: Update) -> Statement:
+        """Render an update of many records, each by its key, with values as arrays (PostgreSQL)."""
+        scope = Scope(self.dialect)
+        table = sa_table(update.table)
+        columns = (*update.columns, update.table.key)
+        arrays = [
+            sa.func.unnest(scope.assigned_array(number, column)).label(f"c{number}")
+            for number, column in enumerate(columns)
+        ]
+        *values, key = sa.select(*arrays).subquery("d").c
+        statement = (
+            sa.update(table)
+            .values(self._set(update, table, values))
+            .where(table.c[update.table.key.name] == key)
+        )
+        return scope.statement(statement)
+
+    def update_cases(self, update: Update, size: int) -> Statement:
+        """Render an update of many records, each by its key, as one case for each (MySQL).
+
+        Args:
+            size: The number of records; their values stand behind one another.
+        """
+        scope = Scope(self.dialect)
+        table = sa_table(update.table)
+        key = table.c[update.table.key.name]
+        width = len(update.columns) + 1
+        keys = [scope.assigned((row + 1) * width - 1, update.table.key) for row in range(size)]
+        values = [
+            sa.case(
+                *(
+                    (key == keys[row], scope.assigned(row * width + number, column))
+                    for row in range(size)
+                ),
+                else_=table.c[column.name],
+            )
+            for number, column in enumerate(update.columns)
+        ]
+        statement = sa.update(table).values(self._set(update, table, values)).where(key.in_(keys))
+        return scope.statement(statement)
+
+    def _set(self, update: Update, table: From, values: Sequence[Any]) -> dict[str, Any]:
+        return {
+            column.name: self.dialect.increased(table.c[column.name], value, column)
+            if column.name in update.added
+            else value
+            for column, value in zip(update.columns, values, strict=True)
+        }
 
     def delete(self, delete: Delete, sizes: Sizes) -> Statement:
         """Render a delete."""
@@ -261,6 +305,9 @@ def _rows(
         statement = statement.where(condition(scope, plan.where, base, plan.table))
     if plan.after is not None:
         statement = statement.where(behind(scope, rows, plan.order, plan.after))
+    if plan.locked:
+        # SQLite, which has one writer, knows no such clause and needs none.
+        statement = statement.with_for_update(of=base)
     return rows, statement
 
 
@@ -281,7 +328,3 @@ def _counts(scope: Scope, plan: Plan) -> list[Any]:
                 count = count.where(condition(scope, where, base, plan.table))
             columns.append(count.scalar_subquery().label(name))
     return columns
-
-
-def _sum(table: From, column: StoredColumn, value: Expression) -> Expression:
-    return table.c[column.name] + value

@@ -1,0 +1,33 @@
+"""Which nested records a caller may write: those that the tables' own routes would let through."""
+
+from __future__ import annotations
+
+from ..access.policy import authorize
+from ..errors import EnfyraError
+from ..metadata.tables import Table
+from ..records.desk import Permit
+from .context import Context
+
+
+def permit_of(context: Context) -> Permit:
+    """Give what says, by raising, that records nested in a request's body may not be written."""
+
+    def permit(table: Table, method: str, place: str) -> None:
+        caller = context.caller
+        if caller is not None and caller.is_root:
+            return
+        match = context.snapshot.routes.find(f"/{table.name}")
+        if match is not None and match.route.table is table and method in match.route.available:
+            try:
+                authorize(match.route, method, caller)
+            except EnfyraError as error:
+                raise EnfyraError(
+                    error.code, f"{place}: {error.message} ({method} {match.route.path})"
+                ) from None
+            return
+        raise EnfyraError(
+            "AUTHORIZATION_ERROR",
+            f"{place}: there is no route that lets you {method} records of '{table.name}'",
+        )
+
+    return permit

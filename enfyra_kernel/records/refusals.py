@@ -1,0 +1,50 @@
+"""Writes that the database refuses in the middle of a transaction, explained when that is over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from ..errors import EnfyraError
+from ..storage.database import ConstraintViolation, Database, Session
+
+Explain = Callable[[], Awaitable[EnfyraError]]
+
+
+class Refusal(Exception):
+    """The database refused a write; what was wrong can be found out.
+
+    That takes reads, which neither can run in the transaction that failed nor should wait for
+    another connection while it is open. `together` explains where a transaction ends.
+    """
+
+    def __init__(self, violation: ConstraintViolation, explain: Explain) -> None:
+        super().__init__(violation)
+        self.violation = violation
+        self.explain = explain
+
+
+@asynccontextmanager
+async def together(
+    database: Database, session: Session | None = None
+) -> AsyncGenerator[Session, None]:
+    """Give the transaction that is open already, or open one.
+
+    Raises:
+        EnfyraError: what the database refused, explained; where the transaction was open already,
+            that is left to whoever opened it.
+    """
+    if session is not None:
+        yield session
+        return
+    async with explaining(), database.transaction() as transaction:
+        yield transaction
+
+
+@asynccontextmanager
+async def explaining() -> AsyncGenerator[None, None]:
+    """Explain what the database refuses in the block, which holds the whole transaction."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise await refusal.explain() from refusal.violation

@@ -18,7 +18,7 @@ from ..query.plan import Access
 from .content import Content, Reading
 from .increments import is_increment, read_increment
 from .related import IGNORED, Invalid, Nested, item_reader, read_list
-from .rules import Violations, lines_of, with_relation_rules, with_rules, wrong_without
+from .rules import Violations, items_broken, lines_of, with_rules, wrong_without
 
 NOW = "now"
 # Relations on the way from the body to the innermost record in it.
@@ -272,6 +272,8 @@ class BodyReader:
                     continue
                 seen.add(key)
                 items.append(item)
+            if (broken := items_broken(items, one.relation)) is not None:
+                reading.problems += lines_of(place, broken)
             content.links[name] = items
 
     def _item(
@@ -370,7 +372,7 @@ def _fields(table: Table, snapshot: Snapshot) -> dict[str, _Field]:
         fields[name] = _Field(
             store,
             relation,
-            with_relation_rules(read_list, relation),
+            read_list,
             item_reader(relation, target),
             relation.nullable or store is None or relation.read_only is not None,
             relation.updatable and not settled,

@@ -57,20 +57,11 @@ def with_rules(read: Reader, column: ColumnDefinition) -> Reader:
     return read_checked
 
 
-def with_relation_rules(read: Reader, relation: Relation) -> Reader:
-    """Give a reader of a relation's records that checks how many there are."""
-    checks = checks_of(relation.definition)
-    if checks is None:
-        return read
-
-    def read_checked(value: Any) -> Any:
-        result = read(value)
-        found = checks(result)
-        if found:
-            raise Violations(found)
-        return result
-
-    return read_checked
+def items_broken(items: Sequence[Any], relation: Relation | None) -> Violations | None:
+    """Say which rules the records of a relation to many break, if they break any."""
+    checks = None if relation is None else checks_of(relation.definition)
+    found = () if checks is None else tuple(checks(items))
+    return Violations(found) if found else None
 
 
 def wrong_without(relation: Relation) -> tuple[Violation, ...]:

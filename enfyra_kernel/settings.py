@@ -97,7 +97,7 @@ class Settings(BaseModel):
     db_uri: Annotated[DatabaseUri, BeforeValidator(_database_uri)] = Field(
         default=DatabaseUri.parse("sqlite:///enfyra.db"),
         alias="DB_URI",
-        description="The database: sqlite:///file.db, postgresql://... or mysql://...",
+        description="The database: sqlite:///file.db, postgresql://..., mysql://... or mongodb://...",
     )
     db_replica_uris: Annotated[tuple[DatabaseUri, ...], BeforeValidator(_database_uris)] = Field(
         default=(),

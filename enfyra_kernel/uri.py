@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -15,10 +15,13 @@ _ENGINES = {
     "postgres": "postgresql",
     "mysql": "mysql",
     "mariadb": "mysql",
+    "mongodb": "mongodb",
 }
 # Engines whose replicas have addresses of their own.
 _REPLICATED = ("postgresql", "mysql")
-_DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "sqlite": 0}
+_DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "sqlite": 0, "mongodb": 27017}
+# What MongoDB takes in no name of a database.
+_NOT_IN_MONGODB = frozenset('/\\. "$*<>:|?')
 _ENCODE_HINT = "URL-encode special characters of the password (@ is %40, : is %3A, / is %2F)"
 
 
@@ -48,8 +51,10 @@ class DatabaseUri:
     """One database's address.
 
     Attributes:
-        engine: `sqlite`, `postgresql` or `mysql` (which MariaDB is, too).
+        engine: `sqlite`, `postgresql`, `mysql` (which MariaDB is, too) or `mongodb`.
+        host: The host; of MongoDB all hosts with their ports, and `port` is that of the first.
         database: The database's name; for SQLite the path of the file.
+        srv: Whether the hosts of a MongoDB are found in the DNS, under `host`.
 
     Example:
         >>> DatabaseUri.parse("postgresql://ann:p%40ss@db.local/shop")
@@ -65,6 +70,7 @@ class DatabaseUri:
     password: str = field(repr=False)
     database: str
     options: Mapping[str, str]
+    srv: bool = False
 
     @classmethod
     def parse(cls, text: str) -> DatabaseUri:
@@ -79,9 +85,12 @@ class DatabaseUri:
             # Anything but letters is not a mistyped engine; it may be a misplaced password.
             shown = f" '{name}'.{did_you_mean(name, _ENGINES)}" if name.isalpha() else "."
             raise ValueError(f"has an unknown engine{shown} Known are {known}")
-        uri = (
-            cls._parse_sqlite(rest) if engine == "sqlite" else cls._parse_server(engine, text, rest)
-        )
+        if engine == "sqlite":
+            uri = cls._parse_sqlite(rest)
+        elif engine == "mongodb":
+            uri = cls._parse_mongodb(scheme, rest)
+        else:
+            uri = cls._parse_server(engine, text, rest)
         if "\0" in uri.database:
             raise ValueError("has a NUL character in the name of the database")
         return uri
@@ -118,6 +127,20 @@ class DatabaseUri:
             dict(parse_qsl(parts.query)),
         )
 
+    @classmethod
+    def _parse_mongodb(cls, scheme: str, rest: str) -> DatabaseUri:
+        """Read an address that may name several hosts, which each is read like one."""
+        authority, _, behind = rest.partition("/")
+        user, at, hosts = authority.rpartition("@")
+        first = None
+        for number, host in enumerate(hosts.split(",")):
+            prefix = f"{user}@" if at and not number else ""
+            one = cls._parse_server("mongodb", f"mongodb://{prefix}{host}/{behind}", rest)
+            first = first or one
+        if first is None or not _NOT_IN_MONGODB.isdisjoint(first.database):
+            raise ValueError("has a database whose name MongoDB does not take")
+        return replace(first, host=hosts, srv=scheme.endswith("+srv"))
+
     @property
     def path(self) -> Path:
         """The file of an SQLite database, absolute."""
@@ -129,6 +152,9 @@ class DatabaseUri:
         if self.engine == "sqlite":
             return f"sqlite:///{self.database}"
         user = self.user + (":***" if self.password else "") + ("@" if self.user else "")
+        if self.engine == "mongodb":
+            scheme = "mongodb+srv" if self.srv else "mongodb"
+            return f"{scheme}://{user}{self.host}/{self.database}"
         return f"{self.engine}://{user}{self.host}:{self.port}/{self.database}"
 
     def __repr__(self) -> str:

@@ -100,11 +100,16 @@ class Api:
     # -- what tests do all the time -------------------------------------------------------------
 
     async def define(self, name: str, *columns: Any, **facts: Any) -> Any:
-        """Create a table; columns are "name type" or dictionaries."""
-        answer = await self.post(
-            "/table_definition",
-            {"name": name, "columns": [column_of(one) for one in columns], **facts},
-        )
+        """Create a table; columns are "name type" or dictionaries.
+
+        Without a primary column it gets one that counts up, on MongoDB too.
+        """
+        body = {"name": name, "columns": [column_of(one) for one in columns], **facts}
+        if self.kernel.database.engine == "mongodb" and not any(
+            one.get("isPrimary") for one in body["columns"]
+        ):
+            body["columns"] = [{"name": "id", "type": "int", "isPrimary": True}, *body["columns"]]
+        answer = await self.post("/table_definition", body)
         assert answer.status == 201, answer.body
         return answer.row
 

@@ -15,6 +15,7 @@ from .api import Api
 from .databases import (
     ENGINES,
     Databases,
+    MongodbDatabases,
     MysqlDatabases,
     PostgresqlDatabases,
     SqliteDatabases,
@@ -25,7 +26,10 @@ from .services import SERVICES, Service, ServiceMissing
 
 pytest_plugins = ["tests.loop_watch"]
 
-_SERVICE_OF = {"postgresql": "postgresql", "mysql": "mariadb"}
+_SERVICE_OF = {"postgresql": "postgresql", "mysql": "mariadb", "mongodb": "mongodb"}
+_MAKERS = {
+    "postgresql": PostgresqlDatabases, "mysql": MysqlDatabases, "mongodb": MongodbDatabases,
+}  # fmt: skip
 _started: dict[str, Service] = {}
 
 
@@ -81,13 +85,17 @@ def mongodb_url() -> str:
 
 
 @pytest.fixture(scope="session")
-def _database_makers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Databases]:
-    return {"sqlite": SqliteDatabases(tmp_path_factory.mktemp("sqlite"))}
+def _database_makers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Databases]]:
+    makers: dict[str, Databases] = {"sqlite": SqliteDatabases(tmp_path_factory.mktemp("sqlite"))}
+    yield makers
+    mongodb = makers.get("mongodb")
+    if isinstance(mongodb, MongodbDatabases):
+        mongodb.close()
 
 
 @pytest.fixture(scope="session", params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
-    """Each SQL engine in turn."""
+    """Each engine in turn."""
     return request.param
 
 
@@ -95,9 +103,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 def databases(engine: str, _database_makers: dict[str, Databases]) -> Databases:
     """What makes databases of the engine at hand."""
     if engine not in _database_makers:
-        url = service_url(_SERVICE_OF[engine])
-        maker = PostgresqlDatabases if engine == "postgresql" else MysqlDatabases
-        _database_makers[engine] = maker(url)
+        _database_makers[engine] = _MAKERS[engine](service_url(_SERVICE_OF[engine]))
     return _database_makers[engine]
 
 

@@ -10,6 +10,7 @@ import subprocess
 import uuid
 from collections.abc import Callable
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +22,8 @@ ADMIN_EMAIL = "admin@enfyra.local"
 ADMIN_PASSWORD = "secret"
 SECRET_KEY = "a key that is only good for tests"
 ENCRYPTION_KEY = "another key that is only good for tests"
-ENGINES = ("sqlite", "postgresql", "mysql")
+SQL_ENGINES = ("sqlite", "postgresql", "mysql")
+ENGINES = (*SQL_ENGINES, "mongodb")
 
 
 def settings(uri: str, **more: Any) -> Settings:
@@ -185,5 +187,78 @@ class MysqlDatabases(ServerDatabases):
         self._run(f"DROP DATABASE IF EXISTS {uri.rpartition('/')[2]}")
 
 
-Databases = SqliteDatabases | PostgresqlDatabases | MysqlDatabases
+class MongodbDatabases:
+    """Databases of one replica set; those that were used are put back into their first state."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._template: dict[str, list[Any]] = {}
+        self._indexes: dict[str, list[Any]] = {}
+        self._used: list[str] = []
+
+    @cached_property
+    def _client(self) -> Any:
+        import pymongo
+
+        return pymongo.MongoClient(self._url)
+
+    def _uri(self, name: str) -> str:
+        return self._url.replace("/?", f"/{name}?")
+
+    def empty(self) -> str:
+        return self._uri(f"t{uuid.uuid4().hex[:16]}")
+
+    def fresh(self) -> str:
+        if not self._template:
+            uri = self.empty()
+            install(uri)
+            self._remember(self._client[name_of(uri)])
+            return uri
+        if self._used:
+            uri = self._used.pop()
+            self._reset(self._client[name_of(uri)])
+            return uri
+        uri = self.empty()
+        database = self._client[name_of(uri)]
+        for name, indexes in self._indexes.items():
+            database.create_collection(name)
+            if indexes:
+                database.command("createIndexes", name, indexes=indexes)
+        self._reset(database)
+        return uri
+
+    def _remember(self, database: Any) -> None:
+        for name in database.list_collection_names():
+            self._template[name] = list(database[name].find())
+            indexes = [dict(one) for one in database[name].list_indexes()]
+            self._indexes[name] = [one for one in indexes if one["name"] != "_id_"]
+
+    def _reset(self, database: Any) -> None:
+        for name in set(database.list_collection_names()) - set(self._template):
+            database.drop_collection(name)
+        for name, documents in self._template.items():
+            if list(database[name].find()) != documents:
+                database[name].delete_many({})
+                if documents:
+                    database[name].insert_many(documents)
+
+    def close(self) -> None:
+        for uri in self._used:
+            self._client.drop_database(name_of(uri))
+        self._client.close()
+
+    def drop(self, uri: str) -> None:
+        there = self._client[name_of(uri)].list_collection_names()
+        if self._template and set(self._template) <= set(there):
+            self._used.append(uri)
+        else:
+            self._client.drop_database(name_of(uri))
+
+
+def name_of(uri: str) -> str:
+    """Give the database's name in an address."""
+    return uri.rpartition("/")[2].partition("?")[0]
+
+
+Databases = SqliteDatabases | PostgresqlDatabases | MysqlDatabases | MongodbDatabases
 Fresh = Callable[[], str]

@@ -101,8 +101,9 @@ class Creating:
         desk.check(reading, permit)
         if not desk.table.addressable:
             return joined(await self._by_whole_keys(contents, reading, query, access, session))
-        async with together(desk.database, session) as transaction:
-            if not query.values and all(content.plain for content in contents):
+        plain = not query.values and all(content.plain for content in contents)
+        async with together(desk.database, session, bulk=plain) as transaction:
+            if plain:
                 rows = await self._insert(transaction, contents, query, access)
             else:
                 await Writer(desk.workbench, transaction, reading.now).write(contents)

@@ -26,9 +26,12 @@ class Refusal(Exception):
 
 @asynccontextmanager
 async def together(
-    database: Database, session: Session | None = None
+    database: Database, session: Session | None = None, *, bulk: bool = False
 ) -> AsyncGenerator[Session, None]:
     """Give the transaction that is open already, or open one.
+
+    Args:
+        bulk: Whether it may be many records that are written.
 
     Raises:
         EnfyraError: what the database refused, explained; where the transaction was open already,
@@ -37,7 +40,8 @@ async def together(
     if session is not None:
         yield session
         return
-    async with explaining(), database.transaction() as transaction:
+    opened = database.bulk() if bulk else database.transaction()
+    async with explaining(), opened as transaction:
         yield transaction
 
 

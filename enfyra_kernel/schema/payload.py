@@ -29,6 +29,8 @@ MAX_VARCHAR = 16_000
 MAX_MESSAGE = 255
 MAX_ENUM_VALUE = 255
 MAX_PRECISION = 65
+# Decimals are 64-bit floats in SQLite, and Decimal128 in MongoDB.
+_PRECISIONS = {"sqlite": 15, "mongodb": 34}
 NOW = "now"
 
 TABLE_KEYS = (
@@ -268,7 +270,7 @@ def _check_number(
 def _check_decimal(
     options: Mapping[str, Any], place: str, problems: Problems, *, engine: str
 ) -> None:
-    most = 15 if engine == "sqlite" else MAX_PRECISION
+    most = _PRECISIONS.get(engine, MAX_PRECISION)
     _check_number(options, "precision", 1, most, place, problems)
     _check_number(options, "scale", 0, 30, place, problems)
     precision, scale = options.get("precision", 12), options.get("scale", 2)

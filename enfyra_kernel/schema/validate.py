@@ -15,6 +15,8 @@ from .payload import can_be_unique, check_type
 from .raw import Problems
 
 MAX_COLUMNS = 400
+# Only MongoDB has an ObjectId, which is seen where types are looked at.
+_KEY_TYPES = frozenset({ColumnType.INT, ColumnType.UUID, ColumnType.OBJECT_ID})
 
 
 def check_catalog(catalog: Catalog, touched: Iterable[int], *, engine: str) -> None:
@@ -78,7 +80,7 @@ def _check_table(table: TableDefinition, problems: Problems, engine: str) -> Non
 
 
 def _check_primary(table: TableDefinition, column: ColumnDefinition, problems: Problems) -> None:
-    if column.name != "id" or column.type not in {ColumnType.INT, ColumnType.UUID}:
+    if column.name != "id" or column.type not in _KEY_TYPES:
         problems.add(
             table.name,
             f"must have the primary column 'id' of type int or uuid, not '{column.name}'",

@@ -7,6 +7,7 @@ from functools import partial
 
 from ..errors import EnfyraError
 from ..uri import DatabaseUri
+from .database import Database
 from .replicated.database import ReplicatedDatabase
 from .replicated.progress import Timeline
 from .replicated.retired import Retired
@@ -14,10 +15,10 @@ from .replicated.server import PATIENCE, Primary, Replica
 from .sql.database import SqlDatabase
 from .sql.standing import SqlProbe
 
-_EXTRAS = {"postgresql": "postgres", "mysql": "mysql"}
+_EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mongodb": "mongodb"}
 
 
-def connect(uri: DatabaseUri, *, pool_size: int = 8, timeout: float = 30.0) -> SqlDatabase:
+def connect(uri: DatabaseUri, *, pool_size: int = 8, timeout: float = 30.0) -> Database:
     """Give the database at an address; `start` connects.
 
     Raises:
@@ -28,6 +29,8 @@ def connect(uri: DatabaseUri, *, pool_size: int = 8, timeout: float = 30.0) -> S
             return _sqlite(uri, timeout)
         if uri.engine == "postgresql":
             return _postgresql(uri, pool_size, timeout)
+        if uri.engine == "mongodb":
+            return _mongodb(uri, pool_size, timeout)
         return _mysql(uri, pool_size, timeout)
     except ImportError as error:
         raise EnfyraError(
@@ -131,3 +134,9 @@ def _mysql(uri: DatabaseUri, pool_size: int, timeout: float) -> SqlDatabase:
 
     driver = MysqlDriver(uri, size=pool_size, timeout=timeout)
     return SqlDatabase(MysqlDialect(), driver, transactional_schema=False)
+
+
+def _mongodb(uri: DatabaseUri, pool_size: int, timeout: float) -> Database:
+    from .mongo.database import MongoDatabase
+
+    return MongoDatabase(uri, size=pool_size, timeout=timeout)

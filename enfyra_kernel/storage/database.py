@@ -124,6 +124,14 @@ class Database(Session, Protocol):
         """Run everything in the block in one transaction: all of it or nothing."""
         ...
 
+    def bulk(self) -> AbstractAsyncContextManager[Session]:
+        """Run everything in the block, all of it or nothing, though it may be many records.
+
+        Where one transaction cannot hold them, others may see the first ones before the end; what
+        they may have seen is taken back when the block fails.
+        """
+        ...
+
     async def explain(self, read: Read, values: Values, limit: int, offset: int = 0) -> Explanation:
         """Tell how a Plan is answered, without answering it."""
         ...

@@ -259,11 +259,12 @@ async def test_it_can_be_pinged_stopped_and_started_again(database_uri: str) -> 
     [
         "postgresql://nobody:hush@127.0.0.1:1/x",
         "mysql://nobody:hush@127.0.0.1:1/x",
+        "mongodb://nobody:hush@127.0.0.1:1/x",
         "sqlite:////proc/nothing/x.db",
     ],
 )
 async def test_one_that_cannot_be_reached_says_so_without_the_password(uri: str) -> None:
-    database = connect(DatabaseUri.parse(uri))
+    database = connect(DatabaseUri.parse(uri), timeout=0.5)
     with pytest.raises(EnfyraError) as caught:
         await database.start()
     assert caught.value.code == "DATABASE_CONNECTION_ERROR"

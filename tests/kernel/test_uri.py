@@ -97,7 +97,7 @@ def test_a_sqlite_file_with_a_space_and_options() -> None:
         ("/shop.db", "needs the form engine://"),
         ("postgresql:host/db", "needs the form engine://"),
         ("://", "has an unknown engine. Known are"),
-        ("mongodb://host/db", "unknown engine 'mongodb'"),
+        ("oracle://host/db", "unknown engine 'oracle'"),
         ("postgrsql://host/db", "Did you mean 'postgresql'?"),
         ("SQLITE:///x.db", "Did you mean 'sqlite'?"),
         ("sqlite://", "needs a file"),

@@ -156,7 +156,7 @@ async def test_readers_that_go_away_leave_connections_to_the_database(server: Se
         # More of them than the pool has connections.
         await asyncio.gather(*(read_a_little(accept) for _ in range(12)))
         answer = await client.get("/item?limit=1&fields=id")
-        assert answer.json()["data"] == [{"id": 1}]
+        assert len(answer.json()["data"]) == 1
     await client.aclose()
 
 

@@ -185,6 +185,12 @@ class EncryptedDatabase(EncryptedSession):
         async with self._database.transaction() as session:
             yield EncryptedSession(session)
 
+    @asynccontextmanager
+    async def bulk(self) -> AsyncGenerator[Session, None]:
+        """Run everything in the block, all of it or nothing, though it may be many records."""
+        async with self._database.bulk() as session:
+            yield EncryptedSession(session)
+
     def batches(
         self, plan: Plan, values: Values, limit: int | None = None
     ) -> AsyncGenerator[Any, None]:

@@ -109,7 +109,7 @@ class Loader:
             if first is not None:
                 shapes.of(shapes.unnested(first))
             try:
-                async with self._database.transaction() as session:
+                async with self._database.bulk() as session:
                     await load.run(session, first, batches)
                     if options.dry_run:
                         raise _DryRun

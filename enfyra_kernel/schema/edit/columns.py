@@ -34,16 +34,17 @@ _FIELDS = {
 class ColumnEdits:
     """Adds, changes and drops columns of a table."""
 
-    def __init__(self, sheet: Sheet, rules: RuleEdits) -> None:
+    def __init__(self, sheet: Sheet, rules: RuleEdits, *, engine: str) -> None:
         self._sheet = sheet
         self._rules = rules
+        self._key_type = ColumnType.OBJECT_ID if engine == "mongodb" else ColumnType.INT
 
     def primary(self) -> ColumnDefinition:
         """Make the key of a table that names none."""
         return ColumnDefinition(
             id=self._sheet.new_id(),
             name="id",
-            type=ColumnType.INT,
+            type=self._key_type,
             is_primary=True,
             is_generated=True,
             is_nullable=False,

@@ -25,7 +25,7 @@ class Editor:
         self._sheet = Sheet(catalog)
         self._engine = engine
         self.rules = RuleEdits(self._sheet)
-        self.columns = ColumnEdits(self._sheet, self.rules)
+        self.columns = ColumnEdits(self._sheet, self.rules, engine=engine)
         self.relations = RelationEdits(self._sheet, self.rules)
         self.tables = TableEdits(self._sheet, self.columns, self.relations)
 

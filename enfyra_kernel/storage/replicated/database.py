@@ -275,6 +275,15 @@ class ReplicatedDatabase:
         finally:
             self._note()
 
+    @asynccontextmanager
+    async def bulk(self) -> AsyncGenerator[Session, None]:
+        """Run everything in the block, all of it or nothing, though it may be many records."""
+        try:
+            async with self.primary.bulk() as session:
+                yield session
+        finally:
+            self._note()
+
     # -- schema ---------------------------------------------------------------------------------
 
     async def inspect(self, names: Sequence[str] | None = None) -> list[PhysicalTable]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -315,6 +315,10 @@ class SqlDatabase:
         """Run everything in the block in one transaction."""
         async with self.driver.transaction() as runner:
             yield SqlSession(self, runner)
+
+    def bulk(self) -> AbstractAsyncContextManager[Session]:
+        """Run everything in the block in one transaction, which holds any number of records."""
+        return self.transaction()
 
     # -- streaming ------------------------------------------------------------------------------
 

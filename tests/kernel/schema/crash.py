@@ -14,7 +14,6 @@ import sys
 from typing import Any
 
 from enfyra_kernel.kernel import Kernel
-from enfyra_kernel.storage.sql.ddl import SqlSchemaSession
 
 from tests.api import Api
 from tests.databases import settings
@@ -37,11 +36,22 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _die_at(moment: str) -> None:
-    made = 0
-    apply, commit = SqlSchemaSession.apply, SqlSchemaSession.commit_writes
+def session_class(uri: str) -> Any:
+    """Give the class of the sessions that change the schema of a database."""
+    if uri.startswith("mongodb"):
+        from enfyra_kernel.storage.mongo.schema import MongoSchemaSession
 
-    async def apply_or_die(self: SqlSchemaSession, change: Any) -> None:
+        return MongoSchemaSession
+    from enfyra_kernel.storage.sql.ddl import SqlSchemaSession
+
+    return SqlSchemaSession
+
+
+def _die_at(session: Any, moment: str) -> None:
+    made = 0
+    apply, commit = session.apply, session.commit_writes
+
+    async def apply_or_die(self: Any, change: Any) -> None:
         nonlocal made
         if moment == str(made):
             _die()
@@ -50,13 +60,13 @@ def _die_at(moment: str) -> None:
         if moment == f"made {made}":
             _die()
 
-    async def commit_and_die(self: SqlSchemaSession) -> None:
+    async def commit_and_die(self: Any) -> None:
         await commit(self)
         _die()
 
-    SqlSchemaSession.apply = apply_or_die  # type: ignore[method-assign]
+    session.apply = apply_or_die
     if moment == "committed":
-        SqlSchemaSession.commit_writes = commit_and_die  # type: ignore[method-assign]
+        session.commit_writes = commit_and_die
 
 
 async def _change(uri: str, moment: str) -> None:
@@ -65,7 +75,7 @@ async def _change(uri: str, moment: str) -> None:
         table = kernel.registry.current.tables["post"].id
         refused = await api.patch(f"/table_definition/{table}", CHANGE)
         required = refused.body["error"]["details"]["requiredConfirmHash"]
-        _die_at(moment)
+        _die_at(session_class(uri), moment)
         answer = await api.patch(f"/table_definition/{table}", CHANGE, schemaConfirmHash=required)
         print(answer.status, answer.body)
 

@@ -14,9 +14,12 @@ from enfyra_kernel.storage.physical import PhysicalTable
 
 from tests.api import Api
 from tests.arrow import read, values
-from tests.databases import Databases, settings
+from tests.databases import SQL_ENGINES, Databases, settings
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [
+    pytest.mark.asyncio,
+    pytest.mark.parametrize("engine", SQL_ENGINES, indirect=True),
+]
 
 TABLES = (
     "Album", "Artist", "Customer", "Employee", "Genre", "Invoice", "InvoiceLine", "MediaType",

@@ -25,16 +25,17 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.may_block]
 KILLED = """
 import asyncio, os, signal, sys
 from enfyra_kernel.kernel import Kernel
-from enfyra_kernel.storage.sql.ddl import SqlSchemaSession
 from tests.databases import settings
-made, apply = 0, SqlSchemaSession.apply
+from tests.kernel.schema.crash import session_class
+Session = session_class(sys.argv[1])
+made, apply = 0, Session.apply
 async def apply_or_die(self, change):
     global made
     made += 1
     if made == 40:
         os.kill(os.getpid(), signal.SIGKILL)
     await apply(self, change)
-SqlSchemaSession.apply = apply_or_die
+Session.apply = apply_or_die
 asyncio.run(Kernel(settings(sys.argv[1])).start())
 """
 

@@ -93,7 +93,7 @@ async def test_a_transactional_database_forgets_a_change_that_was_killed(
     assert _values(await _state(database_uri)) == OLD
 
 
-@pytest.mark.parametrize("engine", ["mysql"], indirect=True)
+@pytest.mark.parametrize("engine", ["mysql", "mongodb"], indirect=True)
 @pytest.mark.parametrize("moment", ["0", "1", "2", "made 3", "5", "made 6", "8", "made 9"])
 async def test_the_journal_takes_back_what_was_made_before_the_kill(
     database_uri: str, moment: str
@@ -103,14 +103,14 @@ async def test_the_journal_takes_back_what_was_made_before_the_kill(
     assert _values(await _state(database_uri)) == OLD
 
 
-@pytest.mark.parametrize("engine", ["mysql"], indirect=True)
+@pytest.mark.parametrize("engine", ["mysql", "mongodb"], indirect=True)
 async def test_a_change_whose_definitions_are_committed_is_finished(database_uri: str) -> None:
     await _prepare(database_uri)
     await _crash(database_uri, "committed")
     assert _values(await _state(database_uri)) == NEW
 
 
-@pytest.mark.parametrize("engine", ["mysql"], indirect=True)
+@pytest.mark.parametrize("engine", ["mysql", "mongodb"], indirect=True)
 async def test_another_instance_heals_what_a_killed_one_left(database_uri: str) -> None:
     await _prepare(database_uri)
     async with Kernel(settings(database_uri), clock=LaterClock()) as survivor:

@@ -14,7 +14,13 @@ import pytest
 from enfyra_kernel.kernel import Kernel
 
 from tests.api import Api
-from tests.databases import Databases, MysqlDatabases, PostgresqlDatabases, settings
+from tests.databases import (
+    SQL_ENGINES,
+    Databases,
+    MysqlDatabases,
+    PostgresqlDatabases,
+    settings,
+)
 from tests.services.base import NOBODY
 
 MEGABYTES = {"sqlite": 12, "postgresql": 48, "mysql": 64}
@@ -112,6 +118,8 @@ async def _columns(kernel: Kernel) -> set[str]:
 
 @pytest.mark.may_block  # the drivers are imported within the test
 @pytest.mark.asyncio
+# mongod ends itself when its disk is full.
+@pytest.mark.parametrize("engine", SQL_ENGINES, indirect=True)
 async def test_a_full_disk_stops_a_migration_and_loses_nothing(place: Place) -> None:
     async with Kernel(settings(place.uri)) as kernel:
         api = await Api(kernel).login()

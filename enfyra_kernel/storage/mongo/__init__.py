@@ -1,0 +1,1 @@
+"""MongoDB behind the storage room's Protocol: aggregation pipelines through pymongo."""

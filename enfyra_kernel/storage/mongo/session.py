@@ -1,0 +1,162 @@
+"""A session: runs what was prepared in one transaction; or, without one, reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ...query.commands import Delete, Insert
+from ...query.plan import Plan
+from ..database import Page, Read, Values, Write
+from .catalog import Catalog
+from .client import Client, Document
+from .faults import explained
+from .inserts import Inserts
+from .pipeline.aggregates import Beside
+from .pipeline.pages import Reading, page, rows_of
+from .pipeline.scope import Scope
+from .pipeline.selections import shape
+from .prepared import MongoRead, MongoWrite
+from .undo import Part
+from .updates import Updates
+from .values import encode_rows, encoded
+
+# More documents are made into rows on a thread.
+FEW = 200
+# So many documents are decoded before somebody else gets a turn.
+BATCH = 1000
+
+
+class MongoSession:
+    """Runs what was prepared in one transaction; or, without one, reads.
+
+    Args:
+        noted: Where to note what inserts do, if it shall be possible to take it back.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        catalog: Catalog,
+        session: Any = None,
+        noted: list[Part] | None = None,
+    ) -> None:
+        self._client = client
+        self._catalog = catalog
+        self._session = session
+        self._inserts = Inserts(client, catalog, session, noted)
+        self._updates = Updates(client, catalog, session)
+        self._fresh = False
+
+    # -- reading --------------------------------------------------------------------------------
+
+    async def find(self, read: Read, values: Values, limit: int, offset: int = 0) -> Page:
+        """Give a page of records. A negative limit means all."""
+        plan = read.plan
+        reading = page(plan, values, limit, offset)
+        if self._session is None:
+            found, _ = await asyncio.gather(
+                self._all(plan, reading.pipeline), self._catalog.refresh_now_and_then()
+            )
+        else:
+            await self._refresh()
+            found = await self._all(plan, reading.pipeline)
+        if isinstance(read, MongoRead):
+            self._catalog.check(read)
+        rows = await _encoded(reading, found)
+        if not (plan.filter_count or plan.total_count or plan.aggregates):
+            return Page(rows)
+        total = None
+        if plan.total_count:
+            with explained():
+                collection = self._client.database[plan.table.definition.physical]
+                total = await collection.count_documents({}, session=self._session)
+        if not (plan.filter_count or plan.aggregates):
+            return Page(rows, None, total)
+        beside = Beside(plan, values)
+        (figures,) = await self._all(plan, beside.pipeline)
+        return Page(
+            rows,
+            beside.filter_count(figures) if plan.filter_count else None,
+            total,
+            encode_rows(beside.figures(figures)) if plan.aggregates else None,
+        )
+
+    async def _all(self, plan: Plan, pipeline: list[Document]) -> list[Document]:
+        collection = self._client.database[plan.table.definition.physical]
+        with explained():
+            found = await collection.aggregate(pipeline, session=self._session, batchSize=BATCH)
+            return await found.to_list()
+
+    # -- writing --------------------------------------------------------------------------------
+
+    async def write(self, write: Write, values: Values) -> tuple[int, bytes | None]:
+        """Run one write: how many records it met, and the JSON array of those asked back."""
+        await self._refresh()
+        command = _made(write).command
+        if isinstance(command, Delete):
+            return await self._updates.delete(command, values), None
+        if isinstance(command, Insert):
+            documents = await self._inserts.run(command, [values])
+            count = 1
+        else:
+            count, documents = await self._updates.update(command, values)
+        rows = await self._rows(write, documents)
+        return count, None if rows is None else b"[" + b",".join(rows) + b"]"
+
+    async def write_many(
+        self, write: Write, rows: Sequence[Values]
+    ) -> tuple[int, list[bytes] | None]:
+        """Run an Insert for many rows: how many it met, and each one's JSON if asked back."""
+        await self._refresh()
+        if not rows:
+            return 0, None
+        command = _made(write).command
+        if not isinstance(command, Insert):
+            raise TypeError("only inserts are run for many rows")
+        documents = await self._inserts.run(command, rows)
+        return len(rows), await self._rows(write, documents)
+
+    async def _refresh(self) -> None:
+        """Learn of changes of the schema: once, a transaction sees one state of it."""
+        if not self._fresh:
+            await self._catalog.refresh(self._session)
+            self._fresh = True
+
+    async def _rows(self, write: Write, documents: list[Document]) -> list[bytes] | None:
+        """Give the JSON of written records."""
+        write = _made(write)
+        command = write.command
+        if isinstance(command, Delete) or command.selection is None:
+            return None
+        if write.then_read is None:
+            made = shape(Scope(()), command.selection, command.table)
+            return [encode_rows(made.row(one)) for one in documents]
+        key = command.table.key
+        keys = [_canonical(one["_id"]) for one in documents]
+        found = await self.find(write.then_read, [keys], -1)
+        listed = msgspec.json.decode(found.rows, type=list[msgspec.Raw])
+        by_key = {
+            encoded(msgspec.json.decode(one)[command.table.primary.name], key.type): bytes(one)
+            for one in listed
+        }
+        return [by_key[one["_id"]] for one in documents]
+
+
+def _made(write: Write) -> MongoWrite:
+    if not isinstance(write, MongoWrite):
+        raise TypeError(f"made ready for another database: {write!r}")
+    return write
+
+
+def _canonical(key: Any) -> Any:
+    return key if isinstance(key, int | str) else str(key)
+
+
+async def _encoded(reading: Reading, documents: list[Document]) -> bytes:
+    if len(documents) <= FEW:
+        return encode_rows(rows_of(reading, documents))
+    return await asyncio.to_thread(lambda: encode_rows(rows_of(reading, documents)))

@@ -39,6 +39,9 @@ from .predicates import (
 from .slots import Slot, Slots
 from .visibility import Names
 
+# The longest text to search for; what databases make of it grows with it.
+MAX_SEARCH = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
@@ -169,7 +172,10 @@ def _unfit(column: ColumnDefinition, operator: Operator) -> str | None:
 
 
 def _read_search(value: Any) -> str:
-    return text_reader(ColumnType.TEXT)(value)
+    text = text_reader(ColumnType.TEXT)(value)
+    if len(text) > MAX_SEARCH:
+        raise ValueError(f"must be at most {MAX_SEARCH} characters long, not {len(text)}")
+    return text
 
 
 def key_is_here(relation: Relation, target: Table) -> bool:

@@ -70,17 +70,14 @@ class FilterParser:
     def _object(self, source: Any, path: tuple[str, ...]) -> Filter:
         if not isinstance(source, dict):
             raise _invalid(path, "must be an object")
-        if len(path) > MAX_DEPTH:
-            raise _invalid(path[:3], f"is nested more than {MAX_DEPTH} levels deep")
+        _check_depth(path)
         parts = [
             self._entry(key, value, path) for key, value in cast("dict[Any, Any]", source).items()
         ]
         return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
     def _entry(self, key: Any, value: Any, path: tuple[str, ...]) -> Filter:
-        self._conditions += 1
-        if self._conditions > MAX_CONDITIONS:
-            raise _invalid(("filter",), f"has more than {MAX_CONDITIONS} conditions")
+        self._count()
         if not isinstance(key, str):
             raise _invalid(path, "must have texts as keys")
         place = (*path, key)
@@ -94,6 +91,11 @@ class FilterParser:
                 raise _invalid(place, "stands where a field's name is expected")
             raise _unknown_operator(key, path)
         return self._field(key, value, place)
+
+    def _count(self) -> None:
+        self._conditions += 1
+        if self._conditions > MAX_CONDITIONS:
+            raise _invalid(("filter",), f"has more than {MAX_CONDITIONS} conditions")
 
     def _list(self, value: Any, place: tuple[str, ...]) -> list[Filter]:
         if isinstance(value, dict):
@@ -109,6 +111,8 @@ class FilterParser:
         ]
 
     def _field(self, field: str, value: Any, place: tuple[str, ...]) -> Filter:
+        # A field stands one level below the object that it is in.
+        _check_depth(place[1:])
         if value is None:
             return IsNull(field, empty=True)
         if isinstance(value, list):
@@ -129,7 +133,7 @@ class FilterParser:
         return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
     def _operation(self, field: str, name: str, value: Any, place: tuple[str, ...]) -> Filter:
-        self._conditions += 1
+        self._count()
         here = (*place, name)
         if name in _NULLS:
             return IsNull(field, empty=_truth(value, here) == _NULLS[name])
@@ -191,6 +195,11 @@ def _figures(node: Filter, relation: str, figure: Figure, place: tuple[str, ...]
             return Every(tuple(_figures(part, relation, figure, place) for part in parts))
         case _:
             raise _invalid(place, "must be compared with values")
+
+
+def _check_depth(path: tuple[str, ...]) -> None:
+    if len(path) > MAX_DEPTH:
+        raise _invalid(path[:3], f"is nested more than {MAX_DEPTH} levels deep")
 
 
 def _truth(value: Any, place: tuple[str, ...]) -> bool:

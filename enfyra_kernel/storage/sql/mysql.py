@@ -16,7 +16,8 @@ from ...encoding import decode_json
 from ...metadata.tables import StoredColumn
 from ...metadata.types import DOCUMENTS, INSTANTS, INTEGERS, LONG_TEXTS, TEXTS, ColumnType
 from ...query.ast import Operator
-from ...query.folding import fold
+from ...query.search_patterns import LONGEST, search_pattern
+from ...query.spellings import spellings
 from .dialect import (
     WHOLE,
     Dialect,
@@ -29,7 +30,6 @@ from .dialect import (
     text_literal,
 )
 
-ESCAPE = "!"
 # Types whose values are texts already.
 _TEXTUAL = (
     "VARCHAR", "CHAR", "NCHAR", "NVARCHAR", "TEXT", "TINYTEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM",
@@ -39,7 +39,6 @@ GEOMETRIES = (
     "GEOMETRY", "POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "MULTILINESTRING", "MULTIPOLYGON",
     "GEOMETRYCOLLECTION", "GEOMCOLLECTION",
 )  # fmt: skip
-SEARCH_COLLATION = "utf8mb4_unicode_520_ci"
 
 
 class MysqlDialect(Dialect):
@@ -63,11 +62,15 @@ class MysqlDialect(Dialect):
         self.sa = AsyncmyDialect(paramstyle="format")
         # Binary and without padding: 'a' is not 'A', and 'a' is not 'a '.
         self.collation = "utf8mb4_nopad_bin"
+        self._longest_pattern: int | None = LONGEST
 
     def adapt(self, facts: Mapping[str, str]) -> None:
-        """Take account of the server: MySQL has another name for the same collation."""
+        """Take account of the server: MySQL has another collation, and another kind of patterns."""
         if "mariadb" not in facts.get("version", "").lower():
+            self._longest_pattern = None
             self.collation = "utf8mb4_0900_bin"
+        # Made when the server starts, not while a request waits.
+        spellings()
 
     def read_explanation(self, rows: Sequence[Sequence[Any]]) -> Any:
         """Give MariaDB's plan, whose JSON has quotes of conditions escaped as SQL has them."""
@@ -169,7 +172,9 @@ class MysqlDialect(Dialect):
 
     def items(self, value: Expression) -> tuple[sa.FromClause, Expression]:
         """Give the texts of a list."""
-        rows = self._json_table(value, None)
+        # Where no record can meet the other conditions, MariaDB reads a list out of nothing.
+        listed = sa.func.if_(sa.func.json_valid(value), value, text_literal("[]"))
+        rows = self._json_table(listed, None)
         return rows, rows.c["item"]
 
     def _json_table(self, value: Expression, type_: str | None) -> Any:
@@ -184,18 +189,14 @@ class MysqlDialect(Dialect):
 
     def search(self, value: Expression, operator: Operator, slot: str) -> Expression:
         """Search in a text, ignoring case and accents."""
-        # Adopted columns may have another character set, which does not know the collation.
-        text = sa.cast(value, mysql.CHAR(charset="utf8mb4")).collate(SEARCH_COLLATION)
-        return text.like(sa.bindparam(slot), escape=ESCAPE)
+        # Adopted columns may have another character set. The binary collation compares as it is
+        # written; the pattern itself knows what is alike.
+        text = sa.cast(value, mysql.CHAR(charset="utf8mb4")).collate(self.collation)
+        return text.regexp_match(sa.bindparam(slot))
 
     def search_text(self, operator: Operator, text: str) -> str:
-        """Give the LIKE pattern that is bound for a search."""
-        pattern = fold(text)
-        for char in (ESCAPE, "%", "_"):
-            pattern = pattern.replace(char, ESCAPE + char)
-        before = "" if operator is Operator.STARTS_WITH else "%"
-        after = "" if operator is Operator.ENDS_WITH else "%"
-        return f"{before}{pattern}{after}"
+        """Give the regular expression that is bound for a search."""
+        return search_pattern(operator, text, longest=self._longest_pattern)
 
     def insert(self, table: sa.TableClause) -> mysql.Insert:
         """Begin an insert that `upsert` can extend."""

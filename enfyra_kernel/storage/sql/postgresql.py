@@ -164,14 +164,16 @@ class PostgresqlDialect(Dialect):
         return sa.func.right(text, sa.func.length(parameter)) == parameter
 
     def _folded(self, value: Expression) -> Expression:
-        decomposed = sa.func.normalize(sa.cast(value, sa.Text), sa.literal_column("NFKD"))
+        """Do what `query.folding.fold` does."""
+        apart = sa.func.normalize(sa.cast(value, sa.Text), sa.literal_column("NFD"))
         marks = text_literal(f"[{FIRST_MARK}-{LAST_MARK}]")
         empty, everywhere = text_literal(""), text_literal("g")
-        bare = sa.func.regexp_replace(decomposed, marks, empty, everywhere, type_=sa.Text())
+        bare = sa.func.regexp_replace(apart, marks, empty, everywhere, type_=sa.Text())
         if self._lower_collation:
             bare = bare.collate(self._lower_collation)
         sigma, final = text_literal("σ"), text_literal("ς")
-        return sa.func.replace(sa.func.lower(bare), final, sigma).collate(COLLATION)
+        folded = sa.func.replace(sa.func.lower(bare), final, sigma)
+        return sa.func.normalize(folded, sa.literal_column("NFC")).collate(COLLATION)
 
     def items(self, value: Expression) -> tuple[sa.FromClause, Expression]:
         """Give the texts of a list; an adopted column may hold what is none."""
@@ -199,8 +201,9 @@ class PostgresqlDialect(Dialect):
         """Give a figure over the values of a column; some have no least and greatest here."""
         if function in {Function.MIN, Function.MAX}:
             if column.type is ColumnType.UUID:
-                value = sa.cast(value, sa.Text).collate(COLLATION)
-            elif column.native is not None:
+                text = sa.cast(value, sa.Text).collate(COLLATION)
+                return sa.cast(super().figure(function, text, column), sa.Uuid(as_uuid=False))
+            if column.native is not None:
                 value = self.compared(value, column)
         return super().figure(function, value, column)
 

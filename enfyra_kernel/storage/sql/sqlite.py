@@ -39,7 +39,7 @@ FOREIGN_INSTANT = "sqlite:datetime"
 ANYTHING = "sqlite:any"
 # JSON that nobody checked. Set by adoption.
 FOREIGN_JSON = "sqlite:json"
-# Sums of 64-bit integers, which may have more bits than SQLite's integers.
+# Sums of 64-bit integers or decimals, which may have more digits than SQLite's numbers: as text.
 EXACT = "sqlite:exact"
 # Before 3.46, SQLite's parser has a stack of 100. Measured: a statement with these fits.
 MANY, ONE, MAX_WEIGHT = 20, 9, 66
@@ -100,7 +100,7 @@ class SqliteDialect(Dialect):
     def json_value(self, value: Expression, column: StoredColumn) -> Expression:
         """Give a column as it goes into JSON."""
         if column.native == EXACT:
-            return sa.func.json(value)
+            return value if column.type is ColumnType.DECIMAL else sa.func.json(value)
         if column.native == ANYTHING:
             return _shown(value)
         if column.native == FOREIGN_JSON:
@@ -125,7 +125,7 @@ class SqliteDialect(Dialect):
     def converter(self, column: StoredColumn) -> Encoder | None:
         """Give the function from what `json_value` gave to what is encoded as JSON."""
         if column.native == EXACT:
-            return _digits
+            return None if column.type is ColumnType.DECIMAL else _digits
         made = column.type in {ColumnType.BOOLEAN, ColumnType.FLOAT} or column.type in DOCUMENTS
         return raw_json if made else None
 
@@ -242,20 +242,20 @@ class SqliteDialect(Dialect):
         return rows, rows.c.value
 
     def sum(self, value: Expression, column: StoredColumn) -> Expression:
-        """Give the sum of a column's values; beyond 64 bits, SQLite's own fails."""
+        """Give the sum of a column's values; SQLite's own fails beyond 64 bits, or loses digits."""
         if column.type is ColumnType.BIGINT:
             return sa.func.enfyra_sum(value)
         if column.type is ColumnType.DECIMAL:
             _, scale = precision_of(column.options)
-            return sa.func.round(sa.func.sum(value), number_literal(scale))
+            return sa.func.enfyra_sum_decimal(value, number_literal(scale))
         return sa.func.sum(value)
 
     def figure_column(self, measure: Measure) -> StoredColumn:
-        """Give what a figure is like; the sum of large integers is a text of digits."""
+        """Give what a figure is like; a sum that may be large is a text of digits."""
         column = super().figure_column(measure)
-        large = measure.column is not None and measure.column.type is ColumnType.BIGINT
-        if measure.function is Function.SUM and large:
-            return StoredColumn("", column.type, None, EXACT)
+        large = {ColumnType.BIGINT, ColumnType.DECIMAL}
+        if measure.function is Function.SUM and measure.column and measure.column.type in large:
+            return StoredColumn("", column.type, column.options, EXACT)
         return column
 
     def increased(self, value: Expression, amount: Expression, column: StoredColumn) -> Expression:

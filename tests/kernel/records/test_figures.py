@@ -197,3 +197,22 @@ async def test_a_sum_beyond_what_a_number_can_be_is_refused(api: Api, engine: st
         answer = await api.get("/star", **query)
         assert (answer.status, answer.code) == (400, "INVALID_QUERY"), answer.body
     assert (await api.rows("/star", measures="max(mass)")) == [{"max_mass": 1.7e308}]
+
+
+async def test_sums_of_decimals_are_exact(api: Api) -> None:
+    price = {"name": "price", "type": "decimal", "options": {"precision": 15, "scale": 4}}
+    await api.define("line", "kind varchar", price)
+    prices = ["99999999999.9999"] * 9 + ["0.1", "0.2", "-0.0001"] + ["0.1"] * 3
+    kinds = ["many"] * 9 + ["few"] * 3 + ["same"] * 3
+    lines = [{"kind": kind, "price": one} for kind, one in zip(kinds, prices, strict=True)]
+    await api.create("/line", lines)
+    measures = {"total": {"sum": "price"}, "mean": {"avg": "price"}}
+    rows = await api.rows("/line", dimensions="kind", measures=measures)
+    assert rows == [
+        {"kind": "few", "total": "0.2999", "mean": 0.2999 / 3},
+        {"kind": "many", "total": "899999999999.9991", "mean": 899999999999.9991 / 9},
+        {"kind": "same", "total": "0.3000", "mean": 0.3 / 3},
+    ]
+    asked = {"price": {"sum": True}}
+    answer = await api.get("/line", aggregate=asked, filter={"kind": "many"})
+    assert answer.body["meta"]["aggregate"]["price"]["sum"] == "899999999999.9991"

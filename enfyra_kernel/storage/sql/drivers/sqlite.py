@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -34,6 +35,8 @@ STEP = 1000
 BUSY_TIMEOUT = 5000
 READERS = 4
 SAVEPOINT = "enfyra_write"
+# Decimal's own context rounds to 28 digits.
+_WIDE = Context(prec=60)
 
 
 class _Write(NamedTuple):
@@ -63,6 +66,26 @@ class _ExactSum:
         """Give the sum."""
         found = self._sum
         return found if found is None or -(2**63) <= found < 2**63 else str(found)
+
+
+class _ExactDecimalSum:
+    """Sums decimals, which SQLite keeps as floats, without losing digits: as text."""
+
+    def __init__(self) -> None:
+        self._units: int | None = None
+        self._scale = 0
+
+    def step(self, value: Any, scale: int) -> None:
+        """Take a value that has so many digits behind the point; a text counts for nothing."""
+        if isinstance(value, int | float):
+            self._scale = scale
+            self._units = round(value * 10**scale) + (self._units or 0)
+
+    def finalize(self) -> str | None:
+        """Give the sum."""
+        return (
+            None if self._units is None else f"{Decimal(self._units).scaleb(-self._scale, _WIDE):f}"
+        )
 
 
 def _fold(value: Any) -> str | None:
@@ -119,6 +142,7 @@ class SqliteDriver:
         connection.create_function("enfyra_fold", 1, _fold, deterministic=True)
         connection.create_function("enfyra_overflow", 0, _overflow)
         connection.create_aggregate("enfyra_sum", 1, _ExactSum)  # pyright: ignore[reportArgumentType]
+        connection.create_aggregate("enfyra_sum_decimal", 2, _ExactDecimalSum)  # pyright: ignore[reportArgumentType]
         self._opened.append(connection)
         return connection
 

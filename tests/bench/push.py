@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from enfyra_jupyter.client import Client
+from enfyra_jupyter.credentials import Token
 from enfyra_jupyter.frames import ResultFrame
 from enfyra_jupyter.push import push
 from enfyra_jupyter.schema import Schema
@@ -74,9 +76,9 @@ class Flights:
 def measured(uri: str, rows: int, folder: Path) -> dict[str, Any]:
     """Push rows to a server of its own and read them again; give how many MB each side needed."""
     with Process(uri, folder) as process:
-        headers = process.login().headers
-        client = Client(process.url)
-        client._http.headers["Authorization"] = headers["Authorization"]
+        with closing(process.login()) as known:
+            token = known.headers["Authorization"].removeprefix("Bearer ")
+        client = Client(process.url, Token(token))
         client.post("/table_definition", TABLE)
         schema = Schema.of(client.get("/metadata")["data"])
         results: dict[str, Any] = {"rows": rows}

@@ -153,7 +153,7 @@ def test_a_bar_tells_how_far_a_download_is(posts, capsys, monkeypatch):
     posts.progress = True
     assert posts.arrow().num_rows == len(posts)
     shown = capsys.readouterr().err
-    assert f"{len(posts)}/{len(posts)}" in shown
+    assert f"{len(posts)}.0/{len(posts)}.0" in shown
     assert "post: 100%" in shown
     posts.progress = None
     monkeypatch.setattr("enfyra_jupyter.frames.MANY", 1)

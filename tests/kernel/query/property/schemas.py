@@ -37,8 +37,9 @@ def schema(seed: int) -> list[dict[str, Any]]:
         # Always a number, so that each table has something to sum up.
         chosen = [0, *sorted(random.sample(range(1, len(_COLUMNS)), types - 1))]
         columns = [{**_COLUMNS[number], "isNullable": random.random() < 0.7} for number in chosen]
-        if random.random() < 0.5:
-            columns.insert(0, {"name": "id", "type": "uuid", "isPrimary": True})
+        # Said, because MongoDB would make an ObjectId where the others count up.
+        key = {"type": "uuid"} if random.random() < 0.5 else {"type": "int", "isGenerated": True}
+        columns.insert(0, {"name": "id", "isPrimary": True, **key})
         return {"name": name, "columns": columns, "relations": relations}
 
     def maybe(**facts: Any) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def _describe_relation(relation: Relation, snapshot: Snapshot, access: Access) -
         "onDelete": relation.on_delete.value if relation.owning else None,
         "isPublished": relation.published,
         "isUpdatable": relation.updatable,
+        "readOnly": relation.read_only,
         "description": definition.description,
         "foreignKeyColumn": relation.foreign_key if relation.owning else None,
         "rules": msgspec.to_builtins(definition.rules),

@@ -383,6 +383,7 @@ class _RouteKeeper:
         self._database = database
         self._snapshot = snapshot
         self._draft = draft
+        self._methods: dict[str, Any] = {}
         self.touched: set[int] = set()
 
     async def write(self, rows: SystemRows, writer: CatalogWriter) -> None:
@@ -410,8 +411,9 @@ class _RouteKeeper:
             "mainTable": table_id,
         }
         route_id = (await rows.insert("route_definition", [fact]))[0]
-        ids = await rows.ids_by("method_definition", "name")
-        methods = [ids[name] for name in table.methods if name in ids]
+        if not self._methods:
+            self._methods = await rows.ids_by("method_definition", "name")
+        methods = [self._methods[name] for name in table.methods if name in self._methods]
         await rows.link("route_definition", "availableMethods", route_id, methods)
         self.touched.add(route_id)
 

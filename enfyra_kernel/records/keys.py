@@ -36,7 +36,8 @@ def fixed_columns(table: Table) -> Iterable[str]:
         if not column.is_updatable:
             yield column.physical
     for relation in table.relations.values():
-        if relation.foreign_key is not None and relation.holds_key and not relation.updatable:
+        fixed = not relation.updatable and relation.read_only is None
+        if relation.foreign_key is not None and relation.holds_key and fixed:
             yield relation.foreign_key
 
 

@@ -74,6 +74,7 @@ class Migrator:
                 TABLE_EXISTS when a table of the name is there that Enfyra does not know.
         """
         changes = diff(_layouts(old, new, old), _layouts(old, new, new)) if physical else ()
+        _refuse_read_only(old, changes)
         for change in changes:
             if isinstance(change, c.AlterColumn):
                 check_possible(change)
@@ -306,6 +307,18 @@ class Migrator:
             for change in losing:
                 await session.ensure(change)
         await self.journal.mark(entry.id, COMPLETED)
+
+
+def _refuse_read_only(old: Catalog, changes: Sequence[c.Change]) -> None:
+    """Refuse physical changes of what can only be read, such as a view."""
+    reasons = {one.physical: (one.name, one.read_only) for one in old.values() if one.read_only}
+    for change in changes:
+        if c.table_of(change) in reasons:
+            name, reason = reasons[c.table_of(change)]
+            raise EnfyraError(
+                "VALIDATION_ERROR",
+                f"'{name}' can only be read: {reason}. Its columns cannot be changed here",
+            )
 
 
 def _layouts(old: Catalog, new: Catalog, which: Catalog) -> list[PhysicalTable]:

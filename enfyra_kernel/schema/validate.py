@@ -130,7 +130,17 @@ def _check_fields(table: TableDefinition, problems: Problems) -> None:
         if other is not None:
             what = "twice" if other == name else f"beside '{other}' (case does not count)"
             problems.add(table.name, f"has the field '{name}' {what}")
-    physical = {column.physical.lower(): column.name for column in table.columns}
+    physical: dict[str, str] = {}
+    exact: dict[str, str] = {}
+    for column in table.columns:
+        # Case may count in somebody else's table.
+        other = exact.get(column.physical)
+        exact[column.physical] = physical[column.physical.lower()] = column.name
+        if other is not None:
+            problems.add(
+                table.name,
+                f"has the column '{column.physical}' in the database already, as '{other}'",
+            )
     for relation in table.relations:
         key = relation.foreign_key_column
         if not relation.owning or key is None or table.is_adopted:

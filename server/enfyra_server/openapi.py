@@ -303,12 +303,12 @@ def _schemas(table: Table) -> Json:
     writable = {
         name: _column_schema(column)
         for name, column in table.columns.items()
-        if column.is_published and not column.is_generated
+        if column.is_published and not column.is_generated and column.read_only is None
     }
     writable |= {
         name: _relation_input(relation)
         for name, relation in table.relations.items()
-        if relation.published
+        if relation.published and relation.read_only is None
     }
     required = [
         name

@@ -134,7 +134,7 @@ CREATE TABLE "journal" (
 );
 
 -- Names that ours cannot be: kept for the server, with a mark in them, alike but for that.
-CREATE TABLE "metadata" ("id" INTEGER NOT NULL PRIMARY KEY, "value" VARCHAR(40));
+CREATE TABLE "metadata" ("id" INTEGER NOT NULL PRIMARY KEY, "it's ""100%"" :x" VARCHAR(40));
 CREATE TABLE "Post_Definition" ("id" INTEGER NOT NULL PRIMARY KEY, "body" VARCHAR(40));
 CREATE TABLE "Film-List" ("id" INTEGER NOT NULL PRIMARY KEY, "note" VARCHAR(40));
 CREATE TABLE "Übersicht" ("id" INTEGER NOT NULL PRIMARY KEY, "text" VARCHAR(40));

@@ -111,10 +111,15 @@ def report_of(adopter: Adopter, *, dry_run: bool) -> Report:
     tables = [catalog[id_] for id_ in adopter.adopted.values()]
     tables.sort(key=lambda one: one.name)
     made = set(adopter.relations)
+    inverses = {one.mapped_by: one.property_name for one in catalog.relations()}
     return Report(
         dry_run=dry_run,
         tables=tuple(_table(one, adopter.physical[one.physical].kind) for one in tables),
-        relations=tuple(_relation(one, adopter) for one in catalog.relations() if one.id in made),
+        relations=tuple(
+            _relation(one, inverses.get(one.id), adopter)
+            for one in catalog.relations()
+            if one.id in made
+        ),
         names=tuple(name for one in tables for name in _names(one)),
         unsaid=tuple(
             Unsaid(table=table, what=one.what, name=one.name, reason=one.reason)
@@ -141,9 +146,10 @@ def _table(table: TableDefinition, kind: str) -> AdoptedTable:
     )
 
 
-def _relation(relation: RelationDefinition, adopter: Adopter) -> AdoptedRelation:
+def _relation(
+    relation: RelationDefinition, inverse: str | None, adopter: Adopter
+) -> AdoptedRelation:
     catalog = adopter.catalog
-    inverse = catalog.inverse_of(relation.id)
     source = catalog[relation.source]
     through = f"{source.physical}.{relation.foreign_key_column}"
     if relation.type is RelationKind.MANY_TO_MANY:
@@ -153,7 +159,7 @@ def _relation(relation: RelationDefinition, adopter: Adopter) -> AdoptedRelation
         name=relation.property_name,
         type=relation.type.value,
         target=catalog[relation.target].name,
-        inverse=inverse.property_name if inverse is not None else None,
+        inverse=inverse,
         through=through,
     )
 

@@ -98,6 +98,11 @@ class ColumnEdits:
             self._sheet.problems.add(
                 f"column '{column.name}'", "is the primary key and cannot be dropped"
             )
+        elif (follower := _follower(table, column)) is not None:
+            self._sheet.problems.add(
+                f"column '{column.name}'",
+                f"holds the relation '{follower}'; drop the relation first",
+            )
         elif column.is_system:
             self._sheet.problems.add(f"column '{column.name}'", "is kept by the server")
         self._sheet.problems.check()
@@ -115,7 +120,10 @@ class ColumnEdits:
                 del remaining[found.id]
                 columns.append(self._changed(found, one))
         # The key and the timestamps belong to every table; nobody need list them.
-        kept = [one for one in remaining.values() if one.is_primary or one.is_system]
+        keys = table.key_fields or ()
+        kept = [
+            one for one in remaining.values() if one.is_primary or one.is_system or one.name in keys
+        ]
         for column in kept:
             del remaining[column.id]
         columns = [
@@ -123,6 +131,8 @@ class ColumnEdits:
             *columns,
             *(one for one in kept if not one.is_primary),
         ]
+        for one in remaining.values():
+            self._refuse_to_drop(table, one)
         gone = {one.name for one in remaining.values()}
         table = msgspec.structs.replace(
             table,
@@ -172,6 +182,8 @@ class ColumnEdits:
             for one in columns
             if one.id in before and before[one.id] != one.name
         }
+        if table.is_adopted:
+            columns = tuple(_with_old_place(one, before.get(one.id)) for one in columns)
         self._sheet.put_table(
             msgspec.structs.replace(
                 table,
@@ -181,3 +193,22 @@ class ColumnEdits:
                 key_fields=table.key_fields and renamed((table.key_fields,), renames)[0],
             )
         )
+
+
+def _follower(table: TableDefinition, column: ColumnDefinition) -> str | None:
+    """Give the relation that follows from a column of an adopted table, if one does."""
+    return next(
+        (
+            one.property_name
+            for one in table.relations
+            if one.owning and one.foreign_key_column == column.physical
+        ),
+        None,
+    )
+
+
+def _with_old_place(column: ColumnDefinition, before: str | None) -> ColumnDefinition:
+    """Keep a renamed column of an adopted table where it is in the database."""
+    if column.physical_name is not None or before in {None, column.name}:
+        return column
+    return msgspec.structs.replace(column, physical_name=before)

@@ -64,6 +64,9 @@ class TableEdits:
             self._check_system(table, given)
         if "name" in given.values and given.values["name"] != table.name:
             self._check_new_name(given.values["name"])
+            if table.is_adopted:
+                # It stays what it is in the database.
+                table = msgspec.structs.replace(table, physical_name=table.physical)
         table = msgspec.structs.replace(table, **fields_of(given.values, _FIELDS))
         if given.uniques is not None:
             table = msgspec.structs.replace(table, uniques=given.uniques)

@@ -194,7 +194,8 @@ class PostgresqlDialect(Dialect):
         """Let the sequence go on behind the highest key."""
         quote = self.sa.identifier_preparer.quote_identifier
         name, key = quote(table.definition.physical), quote(table.primary.physical)
-        sequence = f"pg_get_serial_sequence('{name}', '{table.primary.physical}')"
+        literals = (text.replace("'", "''") for text in (name, table.primary.physical))
+        sequence = "pg_get_serial_sequence('{}', '{}')".format(*literals)
         return f"SELECT setval({sequence}, max({key})) FROM {name} HAVING max({key}) > 0"  # noqa: S608
 
     def figure(self, function: Function, value: Expression, column: StoredColumn) -> Expression:

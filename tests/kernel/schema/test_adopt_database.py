@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,8 @@ from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.lifecycle.messages import ARROW
 
 from tests.api import Api
-from tests.arrow import read, values
-from tests.databases import Databases, settings
+from tests.arrow import load, read, values
+from tests.databases import Databases, SqliteDatabases, settings
 
 pytestmark = pytest.mark.asyncio
 
@@ -59,6 +61,7 @@ NEW_NAMES = {
     ("Post_Definition", None): "post_definition_table",
     ("metadata", None): "t_metadata",
     ("Übersicht", None): "ubersicht",
+    ("metadata", 'it\'s "100%" :x'): "it_s_100_x",
     ("staff", "2nd"): "c_2nd",
     ("staff", "First Name"): "First_Name",
     ("staff", "größe"): "grosse",
@@ -399,6 +402,19 @@ async def test_records_are_written_where_that_is_right(api: Api, engine: str) ->
     )
     rows = [{"store_id": 1, "film_id": number, "copies": 0} for number in (9, 3)]
     assert [one["film_id"] for one in await api.create("/stock", rows)] == [9, 3]
+    quoted = await api.patch("/t_metadata/1", {"it_s_100_x": "yours"})
+    assert quoted.row == {"id": 1, "it_s_100_x": "yours"}
+    assert await api.rows("/t_metadata", filter={"it_s_100_x": "yours"}, sort="it_s_100_x")
+    loaded = await load(
+        api,
+        "/stock",
+        {"store_id": [1, 2], "film_id": [3, 2], "copies": [8, 9]},
+        mode="upsert",
+        key="store_id,film_id",
+    )
+    assert loaded.status == 201, loaded.body
+    found = await api.rows("/stock", filter={"copies": {"_gte": 8}}, fields="copies,film.title")
+    assert [(one["copies"], one["film"]["title"]) for one in found] == [(8, "Zoo"), (9, "La vita")]
     await check_refusals(api)
     await check_odd_writes(api, engine)
 
@@ -515,8 +531,6 @@ async def test_only_the_administrator_adopts_and_mistakes_are_named(sqlite_api: 
 async def test_a_key_that_cannot_be_one_is_refused_and_nothing_is_adopted(
     sqlite_uri: str, project: Path
 ) -> None:
-    import sqlite3
-
     with sqlite3.connect(sqlite_uri.removeprefix("sqlite:///")) as connection:
         connection.executescript(
             "CREATE TABLE a (x INTEGER PRIMARY KEY); CREATE TABLE b (x INTEGER, y REAL);"
@@ -536,3 +550,65 @@ async def test_a_key_that_cannot_be_one_is_refused_and_nothing_is_adopted(
         assert [(one["name"], one["key"], one["keyFields"]) for one in report["tables"]] == [
             ("a", "x", None), ("b", "x", None),
         ]  # fmt: skip
+
+
+async def test_adopted_definitions_are_edited_where_that_is_right(
+    sqlite_uri: str, project: Path
+) -> None:
+    path = sqlite_uri.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as connection:
+        for name in ("rental", "rental-sqlite"):
+            connection.executescript((project / f"tests/data/{name}.sql").read_text())
+    async with Kernel(settings(sqlite_uri)) as kernel:
+        api = await Api(kernel).login()
+        await adopt(api)
+        before = SqliteDatabases(Path(path).parent).schema(sqlite_uri)
+        tables = {one["name"]: one["id"] for one in await api.rows("/table_definition", limit=0)}
+        columns = {
+            (one["table"]["id"], one["name"]): one["id"]
+            for one in await api.rows("/column_definition", limit=0)
+        }
+
+        async def edit(method: str, table: str, column: str, body: Any = None) -> Any:
+            id_ = columns[tables[table], column]
+            return await api.send(method, f"/column_definition/{id_}", body)
+
+        # Names are ours to change, and stay the database's there.
+        assert (await edit("PATCH", "stock", "film_id", {"name": "filmId"})).status == 200
+        assert (await edit("PATCH", "film", "title", {"name": "name"})).status == 200
+        journal = f"/table_definition/{tables['journal']}"
+        assert (await api.patch(journal, {"name": "diary"})).status == 200
+        assert len(await api.rows("/diary")) == 3
+        (row,) = await api.rows("/stock", filter={"filmId": 2}, fields="filmId,film.name")
+        assert row == {"store_id": 1, "filmId": 2, "film": {"film_id": 2, "name": "La vita"}}
+        assert kernel.registry.current.tables["stock"].definition.key_fields == (
+            "store_id",
+            "filmId",
+        )
+        for answer, said in (
+            (await edit("DELETE", "stock", "film_id"), "is the primary key and cannot be dropped"),
+            (await edit("DELETE", "letter", "to_email"), "holds the relation 'to'; drop"),
+            (
+                await api.post(
+                    "/column_definition", {"table": "film_list", "name": "x", "type": "text"}
+                ),
+                "can only be read: it is a view",
+            ),
+            (
+                await api.post(
+                    "/column_definition", {"table": "film", "name": "title", "type": "text"}
+                ),
+                "has the column 'title' in the database already, as 'name'",
+            ),
+            (
+                await api.patch(f"/table_definition/{tables['letter']}", {"columns": []}),
+                "holds the relation 'to'; drop",
+            ),
+        ):
+            assert (answer.status, said in answer.message) == (422, True), answer.body
+        assert SqliteDatabases(Path(path).parent).schema(sqlite_uri) == before
+        # What says how records are told apart and written is not for clients to change.
+        body = {"description": "What is there", "readOnly": "x", "keyFields": None}
+        assert (await api.patch(f"/table_definition/{tables['stock']}", body)).status == 200
+        described = (await api.get("/metadata/stock")).data
+        assert (described["keyFields"], described["readOnly"]) == (["store_id", "filmId"], None)

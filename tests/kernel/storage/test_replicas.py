@@ -247,9 +247,11 @@ async def test_a_killed_replica_is_left_out_and_comes_back(
     victim, survivor = replication.replicas
     await asyncio.to_thread(victim.kill)
     await until(lambda: api.kernel.replica_states() == ["cannot be reached", "ok"])
+    await caught_up(api)
     assert set(await ports(api)) == {survivor.port}
     await asyncio.to_thread(victim.launch)
     await all_in_use(api.kernel)
+    await caught_up(api)
     assert set(await ports(api)) == replication.ports
     stopped.set()
     await asyncio.gather(*clients)
@@ -285,6 +287,7 @@ async def test_a_read_that_waits_for_a_frozen_replica_is_answered_by_another(
     assert api.kernel.replica_states() == ["cannot be reached", "ok"]
     frozen.thaw()
     await all_in_use(api.kernel)
+    await caught_up(api)
     assert set(await ports(api)) == replication.ports
 
 
@@ -335,6 +338,7 @@ async def test_a_replica_that_is_far_behind_is_left_out(
         assert await titles(api.anonymous) == ["first", "second"]
         await replication.resume()
         await all_in_use(kernel)
+        await caught_up(api)
         assert set(await ports(api.anonymous)) == replication.ports
 
 

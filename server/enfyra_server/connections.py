@@ -69,7 +69,9 @@ class Connections(HTTPServer):
         self, server_conn: object, request_conn: httputil.HTTPConnection
     ) -> SiteDelegate:
         """Give the delegate of the next request on a connection."""
+        before = self._open.get(server_conn)
         delegate = self._open[server_conn] = self._router.start_request(server_conn, request_conn)
+        delegate.connection_task = before.connection_task if before else asyncio.current_task()
         return delegate
 
     def on_close(self, server_conn: object) -> None:

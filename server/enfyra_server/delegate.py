@@ -129,13 +129,14 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
     event loop that come with it, cost as much as a short read.
 
     Attributes:
+        connection_task: The connection's own task, where somebody may want to cut requests off.
         waiting_since: Since when (`time.monotonic`) nothing of the request has come, or None.
     """
 
     __slots__ = (
         "_begin", "_broken", "_chunks", "_connection", "_headers", "_incoming", "_length",
         "_problem", "_request", "_response", "_router", "_size", "_start_line", "_task",
-        "waiting_since",
+        "_working", "connection_task", "waiting_since",
     )  # fmt: skip
 
     def __init__(self, router: SiteRouter, connection: httputil.HTTPConnection) -> None:
@@ -149,7 +150,8 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         self._incoming: Incoming | None = None
         self._task: asyncio.Task[Any] | None = None
         self._response: Response | None = None
-        self._broken = False
+        self._working = self._broken = False
+        self.connection_task: asyncio.Task[Any] | None = None
         self.waiting_since: float | None = time.monotonic()
 
     # -- receiving ------------------------------------------------------------------------------
@@ -224,8 +226,9 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
 
     def cut_off(self) -> None:
         """Break the request off and close its connection."""
-        if self._task is not None:
-            self._task.cancel()
+        task = self.connection_task if self._working else self._task
+        if task is not None:
+            task.cancel()
         self._close()
 
     def _start(self) -> None:
@@ -243,7 +246,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
 
     async def _respond(self) -> None:
         """Make the answer; `finish` writes it."""
-        self._task = asyncio.current_task()
+        self._working = True
         try:
             self._response = await self._made()
         except asyncio.CancelledError:
@@ -252,7 +255,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
             _log.exception("answer failed")
             self._break()
         finally:
-            self._task = None
+            self._working = False
 
     def _break(self) -> None:
         self._broken = True

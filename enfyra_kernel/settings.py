@@ -178,7 +178,7 @@ class Settings(BaseModel):
         description="The most rows a JSON answer holds. Other formats are not capped.",
     )
     db_pool_size: int = Field(
-        default=8,
+        default=16,
         alias="ENFYRA_DB_POOL_SIZE",
         ge=1,
         le=1000,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from ..encoding import decode_json, decode_json_in_pieces
@@ -16,16 +15,14 @@ from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Table
 from ..query.ast import Query
 from ..query.brackets import parse_query_string
+from ..query.forms import parse_text
 from ..query.names import flag
-from ..query.parse import parse, parse_string
+from ..query.parse import parse
 from ..query.plan import PUBLISHED, Access
 from ..records.streams import formats
 from ..records.streams.formats import Format
 from .messages import JSON, Request
 
-_parsed = lru_cache(2048)(parse_string)
-# Parsing the longest query strings over and over is cheaper than keeping them.
-_MOST_KEPT = 1024
 # Decoding so many bytes takes about a millisecond.
 LARGE = 1 << 17
 
@@ -72,7 +69,7 @@ class Context:
         if any(name in text for name in ignoring):
             named = parse_query_string(text)
             return parse({key: value for key, value in named.items() if key not in ignoring})
-        return _parsed(text) if len(text) <= _MOST_KEPT else parse_string(text)
+        return parse_text(text)
 
     def option(self, *names: str) -> str | None:
         """Give a parameter of the query by any of its names."""

@@ -49,6 +49,11 @@ class Request:
     correlation_id: str = ""
 
 
+def _no_headers() -> dict[str, str]:
+    # `dict[str, str]()` takes ten times as long.
+    return {}
+
+
 @dataclass(slots=True)
 class Response:
     """A response; `stream` is given instead of `body` when it may be larger than memory."""
@@ -56,7 +61,7 @@ class Response:
     status: int
     body: bytes = b""
     content_type: str = JSON
-    headers: dict[str, str] = field(default_factory=dict[str, str])
+    headers: dict[str, str] = field(default_factory=_no_headers)
     stream: AsyncIterator[bytes] | None = None
 
 
@@ -71,11 +76,14 @@ def success(
     if head is None:
         envelope = {"statusCode": status, "message": message}
         head = _HEADS[(status, message)] = encode_json(envelope)[:-1]
+    # Joined at once: of a large answer, each copy costs as much as a small request.
+    pieces = [head]
     if data is not None:
-        head += b',"data":' + data
+        pieces += (b',"data":', data)
     if meta is not None:
-        head += b',"meta":' + encode_json(meta)
-    return Response(status, head + b"}")
+        pieces += (b',"meta":', encode_json(meta))
+    pieces.append(b"}")
+    return Response(status, b"".join(pieces))
 
 
 def spread(content: Any, *, status: int = 200, message: str = "Success") -> Response:

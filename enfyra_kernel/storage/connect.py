@@ -18,7 +18,7 @@ from .sql.standing import SqlProbe
 _EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mongodb": "mongodb"}
 
 
-def connect(uri: DatabaseUri, *, pool_size: int = 8, timeout: float = 30.0) -> Database:
+def connect(uri: DatabaseUri, *, pool_size: int = 16, timeout: float = 30.0) -> Database:
     """Give the database at an address; `start` connects.
 
     Raises:

@@ -13,12 +13,12 @@ from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.logs import get_logger
 from enfyra_kernel.settings import Settings
-from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.netutil import bind_sockets
 from tornado.routing import Matcher, Rule
 from tornado.web import Application
 
+from .connections import Connections
 from .delegate import SiteRouter
 from .site import Site
 
@@ -86,7 +86,7 @@ class Server:
     def __init__(self, kernel: Kernel, sockets: Sequence[socket.socket] | None = None) -> None:
         self.kernel = kernel
         self._sockets = sockets
-        self._http: HTTPServer | None = None
+        self._http: Connections | None = None
         self._router: SiteRouter | None = None
         self.port = 0
 
@@ -103,13 +103,9 @@ class Server:
             raise
         # The router of the very same routes, without an application's routing around it.
         self._router = build_routes(self.kernel)[0].target
-        http = HTTPServer(
-            self._router,
-            max_body_size=NO_LIMIT,
-            max_header_size=MAX_HEAD,
-            idle_connection_timeout=3600,
-        )
+        http = Connections(self._router, max_body_size=NO_LIMIT, max_header_size=MAX_HEAD)
         http.add_sockets(sockets)
+        http.watch()
         self._http = http
 
     async def stop(self, grace: float = GRACE, hurry: asyncio.Event | None = None) -> None:
@@ -123,6 +119,7 @@ class Server:
             self._http.stop()
             if not await self._router.drain(grace, hurry):
                 _log.warning("requests were cut off", extra={"running": self._router.running})
+                self._router.cut_off()
             await self._http.close_all_connections()
         await self.kernel.stop()
 

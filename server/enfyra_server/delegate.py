@@ -8,17 +8,30 @@ routing rule, so it works in any `tornado.web.Application`, Jupyter's included.
 from __future__ import annotations
 
 import asyncio
-import http.client
 import logging
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable
+from typing import Any
 
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.lifecycle.messages import Request, Response, failure, identify
 from enfyra_kernel.lifecycle.streams import is_load
 from enfyra_kernel.logs import correlation_id, get_logger
 from tornado import httputil, iostream, routing
+from tornado.http1connection import HTTP1Connection
 
+from .heads import (
+    MAX_TARGET,
+    Headers,
+    ambiguity,
+    body_length,
+    plain_headers,
+    reason,
+    relative_target,
+    rendered_head,
+    too_large,
+    too_long,
+)
 from .incoming import WAITING_CHUNKS as WAITING_CHUNKS
 from .incoming import Incoming
 from .site import Site
@@ -29,9 +42,8 @@ _log = get_logger("server")
 # client gets to read the answer; beyond that the connection is closed.
 PATIENCE = 16
 DEFAULT_MAX_BODY = 32
-# The longest path with its query.
-MAX_TARGET = 1 << 16
-_SCHEMES = frozenset({"http", "https"})
+# Up to this size, copying a body costs less than a second write.
+ONE_PIECE = 1 << 16
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
@@ -40,17 +52,18 @@ class SiteRouter(routing.Router):
 
     It is the target of a routing rule in an application, and the stand-alone server's connection
     delegate itself.
-
-    Attributes:
-        running: How many requests have begun to come in and have not been answered.
     """
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.running = 0
         self.stopping = False
+        self._begun: set[SiteDelegate] = set()
         self._idle = asyncio.Event()
-        self._idle.set()
+
+    @property
+    def running(self) -> int:
+        """How many requests have begun to come in and have not been answered."""
+        return len(self._begun)
 
     def find_handler(
         self, request: httputil.HTTPServerRequest, **_: object
@@ -61,7 +74,7 @@ class SiteRouter(routing.Router):
 
     def start_request(
         self, server_conn: object, request_conn: httputil.HTTPConnection
-    ) -> httputil.HTTPMessageDelegate:
+    ) -> SiteDelegate:
         """Give the delegate of a request on a connection that is all ours."""
         return SiteDelegate(self, request_conn)
 
@@ -71,15 +84,14 @@ class SiteRouter(routing.Router):
         settings = self.site.kernel.registry.current.settings
         return int(settings.get("maxRequestBodySize") or DEFAULT_MAX_BODY) << 20
 
-    def begin(self) -> None:
+    def begin(self, delegate: SiteDelegate) -> None:
         """Note that a request is coming in."""
-        self.running += 1
-        self._idle.clear()
+        self._begun.add(delegate)
 
-    def end(self) -> None:
+    def end(self, delegate: SiteDelegate) -> None:
         """Note that a request has been answered, or its client has gone."""
-        self.running -= 1
-        if not self.running:
+        self._begun.discard(delegate)
+        if self.stopping and not self._begun:
             self._idle.set()
 
     async def drain(self, patience: float, hurry: asyncio.Event | None = None) -> bool:
@@ -93,21 +105,38 @@ class SiteRouter(routing.Router):
             Whether they all have been.
         """
         self.stopping = True
+        if not self._begun:
+            return True
         ends = [asyncio.ensure_future(self._idle.wait())]
         if hurry is not None:
             ends.append(asyncio.ensure_future(hurry.wait()))
         await asyncio.wait(ends, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         for one in ends:
             one.cancel()
-        return not self.running
+        return not self._begun
+
+    def cut_off(self) -> None:
+        """Break off what is still being answered."""
+        for delegate in tuple(self._begun):
+            delegate.cut_off()
 
 
 class SiteDelegate(httputil.HTTPMessageDelegate):
-    """Collects one request, has the site answer it, writes the answer."""
+    """Collects one request, has the site answer it, writes the answer.
+
+    Tornado waits for what `headers_received` and `data_received` give. A request that is complete
+    is worked on there, in the connection's own task: a task for each request, and the turns of the
+    event loop that come with it, cost as much as a short read.
+
+    Attributes:
+        connection_task: The connection's own task, where somebody may want to cut requests off.
+        waiting_since: Since when (`time.monotonic`) nothing of the request has come, or None.
+    """
 
     __slots__ = (
-        "_begin", "_chunks", "_connection", "_headers", "_incoming", "_problem", "_router", "_size",
-        "_start_line", "_task",
+        "_begin", "_broken", "_chunks", "_connection", "_headers", "_incoming", "_length",
+        "_problem", "_request", "_response", "_router", "_size", "_start_line", "_task",
+        "_working", "connection_task", "waiting_since",
     )  # fmt: skip
 
     def __init__(self, router: SiteRouter, connection: httputil.HTTPConnection) -> None:
@@ -115,9 +144,15 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         self._connection = connection
         self._chunks: list[bytes] = []
         self._size = 0
+        # The size of the body, where it is known before it comes.
+        self._length = -1
         self._problem: EnfyraError | None = None
         self._incoming: Incoming | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._response: Response | None = None
+        self._working = self._broken = False
+        self.connection_task: asyncio.Task[Any] | None = None
+        self.waiting_since: float | None = time.monotonic()
 
     # -- receiving ------------------------------------------------------------------------------
 
@@ -125,28 +160,34 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         self,
         start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
         headers: httputil.HTTPHeaders,
-    ) -> None:
+    ) -> Awaitable[None] | None:
         """Begin; records to be loaded are answered while they are still coming in."""
         if not isinstance(start_line, httputil.RequestStartLine):
             raise httputil.HTTPInputError("not a request")
+        self.waiting_since = None
         self._begin = time.perf_counter()
         self._start_line = start_line
         self._headers = headers
-        self._router.begin()
-        if "Content-Length" in headers or "Transfer-Encoding" in headers:
-            self._problem = _ambiguity(headers)
+        self._router.begin(self)
+        has_body = "Content-Length" in headers or "Transfer-Encoding" in headers
+        if has_body:
+            self._problem = ambiguity(headers)
             if self._problem is not None:
                 # Nobody knows where the body ends: it is left unread, and the connection closed.
                 headers.pop("Transfer-Encoding", None)
                 headers["Content-Length"] = "0"
-                return
+                return None
+            self._length = body_length(headers)
         if len(start_line.path) > MAX_TARGET:
-            self._problem = _too_long()
-        elif start_line.method not in _BODILESS and is_load(
+            self._problem = too_long()
+            return None
+        if start_line.method not in _BODILESS and is_load(
             headers.get("Content-Type", ""), start_line.path.partition("?")[2]
         ):
             self._incoming = Incoming(self._router.site.kernel.settings.upload_timeout)
             self._start()
+            return None
+        return None if has_body else self._respond()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Take a piece of the body; a stream's sender has to wait until it is worked off."""
@@ -159,6 +200,8 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         self._size += len(chunk)
         if self._size <= most:
             self._chunks.append(chunk)
+            if self._size == self._length and self._problem is None:
+                return self._respond()
         elif self._size > most * PATIENCE:
             self._close()
         else:
@@ -167,17 +210,26 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
 
     def finish(self) -> None:
         """Answer, now that the request is complete."""
-        if self._incoming is None:
-            self._start()
-        else:
+        if self._incoming is not None:
             self._incoming.end()
+        elif self._broken:
+            self._router.end(self)
+        elif self._response is None or not self._written_at_once(self._response):
+            self._start()
 
     def on_connection_close(self) -> None:
         """Let go of a request whose client has gone; what it writes is rolled back."""
-        if self._task is None:
-            self._router.end()
-        elif self._incoming is not None:
+        if self._incoming is not None and self._task is not None:
             self._task.cancel()
+        elif self._task is None:
+            self._router.end(self)
+
+    def cut_off(self) -> None:
+        """Break the request off and close its connection."""
+        task = self.connection_task if self._working else self._task
+        if task is not None:
+            task.cancel()
+        self._close()
 
     def _start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._answer())
@@ -192,26 +244,54 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
 
     # -- answering ------------------------------------------------------------------------------
 
-    async def _answer(self) -> None:
+    async def _respond(self) -> None:
+        """Make the answer; `finish` writes it."""
+        self._working = True
         try:
-            request = self._made()
-            correlation_id.set(request.correlation_id)
-            response = await self._response(request)
+            self._response = await self._made()
+        except asyncio.CancelledError:
+            self._break()
+        except Exception:
+            _log.exception("answer failed")
+            self._break()
+        finally:
+            self._working = False
+
+    def _break(self) -> None:
+        self._broken = True
+        self._close()
+
+    async def _answer(self) -> None:
+        """Make the answer unless it is made, and write it."""
+        try:
+            response = self._response
+            if response is None:
+                response = await self._made()
             if self._incoming is not None:
                 await self._incoming.skip()
-            await self._write(request, response)
-            self._note(request, response)
+            await self._write(response)
+            self._note(response)
         except iostream.StreamClosedError:
             pass
         except Exception:
             _log.exception("answer failed")
             self._close()
         finally:
-            self._router.end()
+            self._router.end(self)
 
-    def _made(self) -> Request:
+    async def _made(self) -> Response:
+        request = self._request = self._made_request()
+        correlation_id.set(request.correlation_id)
+        problem = self._problem
+        if problem is None and self._incoming is None and self._size > self._router.max_body:
+            problem = too_large(self._router.max_body)
+        if problem is not None:
+            return failure(problem, request)
+        return await self._router.site.handle(request)
+
+    def _made_request(self) -> Request:
         method, target, _ = self._start_line
-        path, _, query = _relative(target).partition("?")
+        path, _, query = relative_target(target).partition("?")
         chunks = self._chunks
         context: object = getattr(self._connection, "context", None)
         request = Request(
@@ -226,17 +306,62 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         identify(request)
         return request
 
-    async def _response(self, request: Request) -> Response:
-        problem = self._problem
-        if problem is None and self._incoming is None and self._size > self._router.max_body:
-            problem = _too_large(self._router.max_body)
-        if problem is not None:
-            return failure(problem, request)
-        return await self._router.site.handle(request)
+    # -- writing --------------------------------------------------------------------------------
 
-    async def _write(self, request: Request, response: Response) -> None:
-        connection = self._connection
-        headers = _Headers()
+    def _written_at_once(self, response: Response) -> bool:
+        """Write the answer if that takes no more than handing it to the system; say whether."""
+        connection, stream = self._connection, self._stream
+        if not self._is_plain(response) or stream is None or stream.closed():
+            return False
+        head = rendered_head(response, self._request.correlation_id)
+        body = response.body
+        # Tornado would look through the headers once more, line by line.
+        try:
+            if len(body) <= ONE_PIECE:
+                stream.write(head + body)
+            else:
+                stream.write(head)
+                stream.write(body)
+        except iostream.StreamClosedError:
+            self._router.end(self)
+            return True
+        if stream.writing():
+            self._task = asyncio.get_running_loop().create_task(self._sent_later(response))
+            return True
+        connection.finish()
+        self._note(response)
+        self._router.end(self)
+        return True
+
+    def _is_plain(self, response: Response) -> bool:
+        """Say whether an answer is like most: with a body, on a connection that stays open."""
+        kept = self._headers.get("Connection")
+        return (
+            type(self._connection) is HTTP1Connection
+            and self._start_line.version == "HTTP/1.1"
+            and self._start_line.method != "HEAD"
+            and (kept is None or kept.lower() == "keep-alive")
+            and not self._connection.no_keep_alive
+            and not response.headers
+            and response.stream is None
+            and response.status != 204
+            and not self._router.stopping
+        )
+
+    async def _sent_later(self, response: Response) -> None:
+        """Wait for a client that takes its time; the next request is not read before."""
+        try:
+            await self._sent()
+            self._connection.finish()
+            self._note(response)
+        except iostream.StreamClosedError:
+            pass
+        finally:
+            self._router.end(self)
+
+    async def _write(self, response: Response) -> None:
+        connection, request = self._connection, self._request
+        headers = Headers()
         headers["Content-Type"] = response.content_type
         headers["X-Content-Type-Options"] = "nosniff"
         headers["X-Correlation-ID"] = request.correlation_id
@@ -247,7 +372,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
             headers["Connection"] = "close"
         if response.status != 204 and response.stream is None:
             headers["Content-Length"] = str(len(response.body))
-        start = httputil.ResponseStartLine("HTTP/1.1", response.status, _reason(response.status))
+        start = httputil.ResponseStartLine("HTTP/1.1", response.status, reason(response.status))
         body = b"" if request.method == "HEAD" else response.body
         connection.write_headers(start, headers, body)  # pyright: ignore[reportArgumentType]
         if response.stream is not None and request.method != "HEAD":
@@ -273,81 +398,15 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         if stream.writing():
             await stream.write(b"")
 
-    def _note(self, request: Request, response: Response) -> None:
+    def _note(self, response: Response) -> None:
         if _log.isEnabledFor(logging.DEBUG):
             took = round((time.perf_counter() - self._begin) * 1000, 1)
             _log.debug(
                 "request",
                 extra={
-                    "method": request.method,
-                    "path": request.path,
+                    "method": self._request.method,
+                    "path": self._request.path,
                     "status": response.status,
                     "milliseconds": took,
                 },
             )
-
-
-class _Headers(dict[str, str]):
-    """Headers of an answer: all of them ours and spelled as they are sent.
-
-    Tornado's HTTPHeaders looks at the spelling of each name each time.
-    """
-
-    def get_all(self) -> Iterable[tuple[str, str]]:
-        """Give names and values."""
-        return self.items()
-
-
-def plain_headers(headers: httputil.HTTPHeaders) -> dict[str, str]:
-    """Give a request's headers by name in lower case; a repeated one as a list with commas."""
-    plain: dict[str, str] = {}
-    for name, value in headers.get_all():
-        name = name.lower()
-        plain[name] = f"{plain[name]}, {value}" if name in plain else value
-    return plain
-
-
-def _reason(status: int) -> str:
-    return http.client.responses.get(status, "Unknown")
-
-
-def _relative(target: str) -> str:
-    """Give a request's target without the scheme and host that proxies put in front of it."""
-    if target.startswith("/"):
-        return target
-    scheme, separator, rest = target.partition("://")
-    return rest[rest.find("/") :] if separator and scheme in _SCHEMES and "/" in rest else target
-
-
-def _too_large(limit: int) -> EnfyraError:
-    return EnfyraError(
-        "PAYLOAD_TOO_LARGE",
-        f"The body is larger than {limit >> 20} MB",
-        hint="Send records in several requests, or as NDJSON, CSV, Arrow or Parquet, "
-        "which have no limit",
-    )
-
-
-def _too_long() -> EnfyraError:
-    return EnfyraError(
-        "URI_TOO_LONG",
-        f"The path with its query is longer than {MAX_TARGET >> 10} kB",
-        hint="Filter by a range or a relation instead of a long list of values",
-    )
-
-
-def _ambiguity(headers: httputil.HTTPHeaders) -> EnfyraError | None:
-    """Say why it cannot be told where a body ends, which is how requests are smuggled."""
-    lengths = [part.strip() for part in headers.get("Content-Length", "").split(",")]
-    coding = headers.get("Transfer-Encoding")
-    if coding is None:
-        if not (lengths[0].isascii() and lengths[0].isdigit()):
-            return EnfyraError("BAD_REQUEST", "Content-Length is not a number")
-        if any(one != lengths[0] for one in lengths):
-            return EnfyraError("BAD_REQUEST", "Content-Length is given twice, with two values")
-        return None
-    if "Content-Length" in headers:
-        return EnfyraError("BAD_REQUEST", "Content-Length and Transfer-Encoding exclude each other")
-    if coding.lower() != "chunked":
-        return EnfyraError("BAD_REQUEST", "Transfer-Encoding can only be chunked")
-    return None

@@ -8,6 +8,7 @@ import re
 import subprocess
 import tempfile
 from statistics import median
+from typing import NamedTuple
 from urllib.parse import quote
 
 from .servers import login
@@ -43,14 +44,21 @@ def rates(url: str, hello_url: str, rounds: int) -> dict[str, float]:
     for _ in range(rounds):
         for name, (method, path, body) in WORKLOADS.items():
             for label, bearer in ((name, None), (f"{name}{TOKEN}", token)):
-                hello = wrk(hello_url, None, 1)
-                rate = wrk(url, lua(method, path, body, bearer), 1)
+                hello = wrk(hello_url, None, 1).rate
+                rate = wrk(url, lua(method, path, body, bearer), 1).rate
                 ratios.setdefault(label, []).append(rate / hello)
     return {label: median(values) for label, values in ratios.items()}
 
 
-def wrk(url: str, script: str | None, seconds: int) -> float:
-    """Give requests a second; any error is one."""
+class Load(NamedTuple):
+    """What came of a load: how many requests there were, and how many a second."""
+
+    requests: int
+    rate: float
+
+
+def wrk(url: str, script: str | None, seconds: int) -> Load:
+    """Put a load on a server; any error is one."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         if script is not None:
@@ -58,10 +66,10 @@ def wrk(url: str, script: str | None, seconds: int) -> float:
             file.flush()
             command[4:4] = ["-s", file.name]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    found = re.search(r"(\d+) requests in .*Requests/sec:\s+([\d.]+)", output, re.DOTALL)
     if found is None or "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(output)
-    return float(found[1])
+    return Load(int(found[1]), float(found[2]))
 
 
 def lua(method: str, path: str, body: object, token: str | None) -> str:

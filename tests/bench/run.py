@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from enfyra_kernel import Kernel, Settings
 
@@ -32,34 +33,62 @@ HERE = Path(__file__).parent
 FRAME_ROUNDS = 3
 
 
+class Server(NamedTuple):
+    """A server under measurement."""
+
+    pid: int
+    url: str
+    cold_start: float
+
+
+@contextmanager
+def running(uri: str) -> Iterator[tuple[Server, Server]]:
+    """Run a server on a database, and the hello-world beside it."""
+    ports = free_port(), free_port()
+    serve = [sys.executable, "-m", "enfyra_server.cli", "serve", "--port", str(ports[0])]
+    hello = [sys.executable, str(HERE / "hello.py"), str(ports[1])]
+    with (
+        _started(hello, ports[1], {}) as second,
+        _started(serve, ports[0], environment(uri)) as one,
+    ):
+        yield one, second
+
+
+@contextmanager
+def _started(command: list[str], port: int, env: dict[str, str]) -> Iterator[Server]:
+    begin = time.perf_counter()
+    with process(command, port, env) as pid:
+        yield Server(pid, f"http://127.0.0.1:{port}", time.perf_counter() - begin)
+
+
 def measure(uri: str, rounds: int) -> dict[str, float]:
     """Fill a database, start a server on it beside the hello-world, and measure."""
-    env = {
+    asyncio.run(fill(uri))
+    with running(uri) as (server, hello):
+        results = {"cold start s": server.cold_start}
+        time.sleep(0.5)
+        results["idle MB"] = memory_mb(server.pid)
+        results |= rates(server.url, hello.url, rounds)
+        results["loaded MB"] = memory_mb(server.pid)
+        results |= frame.compare(server.url, uri, server.pid, min(rounds, FRAME_ROUNDS))
+    return results
+
+
+def environment(uri: str) -> dict[str, str]:
+    """Give what the server under measurement is configured with."""
+    return {
         "DB_URI": uri,
         "SECRET_KEY": "bench" * 8,
         "ADMIN_PASSWORD": "secret",
         "ENFYRA_LOG_LEVEL": "warning",
     }
-    asyncio.run(fill(env))
-    port, hello_port = free_port(), free_port()
-    url, hello_url = (f"http://127.0.0.1:{one}" for one in (port, hello_port))
-    hello = [sys.executable, str(HERE / "hello.py"), str(hello_port)]
-    serve = [sys.executable, "-m", "enfyra_server.cli", "serve", "--port", str(port)]
-    with process(hello, hello_port):
-        begin = time.perf_counter()
-        with process(serve, port, env) as pid:
-            results = {"cold start s": time.perf_counter() - begin}
-            time.sleep(0.5)
-            results["idle MB"] = memory_mb(pid)
-            results |= rates(url, f"{hello_url}/", rounds)
-            results["loaded MB"] = memory_mb(pid)
-            results |= frame.compare(url, uri, pid, min(rounds, FRAME_ROUNDS))
-    return results
 
 
-async def fill(env: dict[str, str]) -> None:
-    async with Kernel(Settings.load(env, dotenv=None)) as kernel:
-        await prepare(kernel)
+async def fill(uri: str) -> None:
+    """Fill a database, unless that has been done."""
+    async with Kernel(Settings.load(environment(uri), dotenv=None)) as kernel:
+        if "post" not in kernel.registry.current.tables:
+            await prepare(kernel)
 
 
 @contextmanager

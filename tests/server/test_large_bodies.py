@@ -135,7 +135,7 @@ async def test_who_sends_slowly_keeps_nobody_waiting(http: httpx.AsyncClient) ->
     await slow[-1].close()
 
 
-@pytest.mark.may_block  # by the threads that read for twelve at once
+@pytest.mark.may_block  # by the threads that read for twenty at once
 @pytest.mark.asyncio
 async def test_readers_that_go_away_leave_connections_to_the_database(server: Server) -> None:
     client = await client_of(server)
@@ -154,7 +154,7 @@ async def test_readers_that_go_away_leave_connections_to_the_database(server: Se
 
     for accept in (ARROW, "application/json"):
         # More of them than the pool has connections.
-        await asyncio.gather(*(read_a_little(accept) for _ in range(12)))
+        await asyncio.gather(*(read_a_little(accept) for _ in range(20)))
         answer = await client.get("/item?limit=1&fields=id")
         assert len(answer.json()["data"]) == 1
     await client.aclose()

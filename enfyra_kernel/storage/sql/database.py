@@ -25,6 +25,7 @@ from .dialect import Dialect
 from .driver import Driver, Outcome, Row, Runner, SchemaConnection
 from .flat_read import FlatRead
 from .inspection import inspect_tables
+from .line_read import LineRead
 from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, rounded_size, sizes_of
 from .render.renderer import Renderer, comes_back, is_new, joined
 from .render.scope import Sizes
@@ -93,8 +94,11 @@ class SqlDatabase:
         """Make a Plan ready to be run."""
         return SqlRead(plan, self._render_read, self._sized(plan.slots))
 
-    def _render_read(self, plan: Plan, sizes: Sizes) -> Any:
+    def _render_read(self, plan: Plan, sizes: Sizes) -> Statement | LineRead | FlatRead:
         if self.dialect.builds_json_of(plan):
+            alone = not (plan.filter_count or plan.total_count or plan.aggregates)
+            if alone and self.dialect.builds_lines:
+                return LineRead(self._renderer.lines(plan, sizes))
             return self._renderer.page(plan, sizes)
         return FlatRead(plan, self._renderer, sizes)
 
@@ -191,7 +195,7 @@ class SqlDatabase:
         """Give a page of records through a runner."""
         bound = limit if limit >= 0 else self._all_rows
         rendered = read.of(values)
-        if not isinstance(rendered, FlatRead):
+        if isinstance(rendered, Statement):
             row = await runner.fetch_row(rendered.text, rendered.arguments(values, bound, offset))
             return _page(read.plan, row)
         return await rendered.page(runner, values, bound, offset)
@@ -200,7 +204,7 @@ class SqlDatabase:
         """Tell how a Plan is answered, without answering it."""
         rendered: Any = read.of(values) if isinstance(read, SqlRead) else None
         bound = limit if limit >= 0 else self._all_rows
-        if not isinstance(rendered, FlatRead):
+        if isinstance(rendered, Statement):
             asked = [(rendered.text, rendered.arguments(values, bound, offset))]
         else:
             asked = rendered.asked(values, bound, offset)

@@ -34,6 +34,7 @@ class Dialect(ABC):
     Attributes:
         name: `sqlite`, `postgresql` or `mysql`.
         builds_json: Whether the database makes the JSON of an answer itself.
+        builds_lines: Whether it is better asked for one JSON text for each record than for all.
         expands_lists: Whether a list in a filter becomes one parameter for each of its items.
         returning: Whether writes give back the rows they wrote.
         rows_at_once: How many records one statement inserts when nothing is to be given back.
@@ -45,6 +46,7 @@ class Dialect(ABC):
 
     name: str
     builds_json: bool = True
+    builds_lines: bool = False
     expands_lists: bool = False
     returning: bool = True
     rows_at_once: int = 5_000

@@ -44,7 +44,9 @@ class Pool(Generic[C]):
         self._patience = patience
         self._open = 0
         self._idle: list[C] = []
-        self._waiting: deque[asyncio.Future[C | None]] = deque()
+        # Who waits, and until when; whoever has waited longest comes first.
+        self._waiting: deque[tuple[asyncio.Future[C | None], float]] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
         self._closing = False
         self._all_back = asyncio.Event()
         self._all_back.set()
@@ -85,26 +87,40 @@ class Pool(Generic[C]):
             raise
 
     async def _wait(self) -> C:
-        waiter: asyncio.Future[C | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[C | None] = loop.create_future()
+        until = loop.time() + self._patience
+        self._waiting.append((waiter, until))
+        if self._alarm is None:
+            self._alarm = loop.call_at(until, self._give_up)
         try:
-            async with asyncio.timeout(self._patience):
-                connection = await waiter
-        except BaseException as error:
-            waiter.cancel()
-            if waiter.done() and not waiter.cancelled():
+            connection = await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 handed = waiter.result()
                 if handed is not None:
                     self.release(handed)
                 else:
                     self._wake()
-            if isinstance(error, TimeoutError):
-                raise EnfyraError(
-                    "DATABASE_BUSY", f"All {self._size} connections to the database are in use"
-                ) from None
             raise
         # None: a place is free, but the connection that had it is gone.
         return connection if connection is not None else await self.acquire()
+
+    def _give_up(self) -> None:
+        """Send those away who have waited too long: one alarm for all makes waiting cheap."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        while self._waiting and (self._waiting[0][1] <= now or self._waiting[0][0].done()):
+            waiter, _ = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(
+                    EnfyraError(
+                        "DATABASE_BUSY", f"All {self._size} connections to the database are in use"
+                    )
+                )
+        self._alarm = None
+        if self._waiting:
+            self._alarm = loop.call_at(self._waiting[0][1], self._give_up)
 
     def release(self, connection: C) -> None:
         """Give a connection back."""
@@ -115,7 +131,7 @@ class Pool(Generic[C]):
                 task.add_done_callback(_ignore)
             return
         while self._waiting:
-            waiter = self._waiting.popleft()
+            waiter, _ = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(connection)
                 return
@@ -129,7 +145,7 @@ class Pool(Generic[C]):
 
     def _wake(self) -> None:
         while self._waiting:
-            waiter = self._waiting.popleft()
+            waiter, _ = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 return

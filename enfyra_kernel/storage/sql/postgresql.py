@@ -50,6 +50,7 @@ class PostgresqlDialect(Dialect):
     """PostgreSQL through asyncpg."""
 
     name = "postgresql"
+    builds_lines = True
     explain = "EXPLAIN (FORMAT JSON) "
 
     def __init__(self) -> None:

@@ -22,14 +22,22 @@ class Source(NamedTuple):
     encode: Encoder | None = None
 
 
-class Statement(NamedTuple):
+class Statement:
     """A statement's text and, in the order of its parameters, where their values come from."""
 
-    text: str
-    sources: tuple[Source, ...]
+    __slots__ = ("_direct", "sources", "text")
+
+    def __init__(self, text: str, sources: tuple[Source, ...]) -> None:
+        self.text = text
+        self.sources = sources
+        # Most statements take all values as they are, and then the limit and the offset.
+        given = len(sources) - 2
+        self._direct = given if sources == _in_order(given) else -1
 
     def arguments(self, values: Sequence[Any], limit: Any = None, offset: int = 0) -> list[Any]:
         """Give the driver's arguments."""
+        if self._direct == len(values):
+            return [*values, limit, offset]
         arguments: list[Any] = []
         for of, encode in self.sources:
             if of == LIMIT:
@@ -55,6 +63,10 @@ class Statement(NamedTuple):
                 if values[number] is not None:
                     values[number] = encode(values[number])
         return made
+
+
+def _in_order(number: int) -> tuple[Source, ...]:
+    return (*map(Source, range(number)), Source(LIMIT), Source(OFFSET))
 
 
 def compile_statement(statement: Any, dialect: Dialect, sources: Mapping[str, Source]) -> Statement:

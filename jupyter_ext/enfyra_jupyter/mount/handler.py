@@ -20,7 +20,7 @@ from tornado import web
 from tornado.httputil import url_concat
 from tornado.iostream import StreamClosedError
 
-from enfyra_server.delegate import plain_headers
+from enfyra_server.heads import plain_headers
 
 from .body import Body, StreamedBody
 from .embedded import lift_limit

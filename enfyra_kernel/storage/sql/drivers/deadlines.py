@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-# Seconds of computing.
-SHORT = 0.001
+# Seconds that are over before computing is looked at, and seconds of computing after that.
+SHORT = 0.0005
 # Waiting for the disk holds the loop up without computing.
 SHORT_WAIT = 0.02
 # Seconds that a statement which was broken off goes to the threads; doubled each time.
@@ -24,15 +24,15 @@ class Deadline:
 
 
 class ShortDeadline:
-    """Breaks a statement off that is not as short as it should be.
+    """Breaks a statement off that takes a millisecond of computing.
 
-    What counts is computing time: that the process had to wait for a processor says nothing about
-    the statement.
+    That the process had to wait for a processor says nothing about the statement. How much it has
+    computed is asked of the system, and so only once a statement is not over by itself.
     """
 
     def __init__(self) -> None:
         self._begin = 0.0
-        self._computed = 0.0
+        self._computed: float | None = None
         self._until: dict[str, float] = {}
         self._penance: dict[str, float] = {}
 
@@ -41,17 +41,24 @@ class ShortDeadline:
         waited = time.perf_counter() - self._begin
         if waited < SHORT:
             return 0
+        if self._computed is None:
+            self._computed = time.thread_time()
         return 1 if waited > SHORT_WAIT or time.thread_time() - self._computed > SHORT else 0
 
     def begin(self) -> None:
         """Note that a statement begins."""
         self._begin = time.perf_counter()
-        self._computed = time.thread_time()
+        self._computed = None
 
     def allows(self, text: str) -> bool:
         """Say whether a statement may be tried on the loop."""
         until = self._until.get(text)
         return until is None or time.perf_counter() > until
+
+    def was_short(self, text: str) -> None:
+        """Forgive a statement that was broken off before: the machine may have been busy."""
+        if text in self._penance:
+            del self._penance[text], self._until[text]
 
     def was_broken_off(self, text: str) -> None:
         """Send a statement to the threads for a while."""

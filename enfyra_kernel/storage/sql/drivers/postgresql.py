@@ -166,9 +166,9 @@ class PostgresqlDriver:
         connection = self._pool.take() or await self._acquire()
         try:
             return await connection.fetchrow(text, *arguments)
-        except _LOST:
+        except _LOST as error:
             if not connection.is_closed():
-                raise
+                raise _explained(error) from error
         except Exception as error:
             raise _explained(error) from error
         finally:
@@ -176,12 +176,28 @@ class PostgresqlDriver:
         return await self._once(lambda runner: runner.fetch_row(text, arguments))
 
     async def fetch_rows(self, text: str, arguments: Arguments) -> Sequence[Row]:
-        """Give all rows of a read."""
+        """Give all rows of a read; once more if the connection turns out to be dead."""
+        connection = self._pool.take() or await self._acquire()
+        try:
+            return await connection.fetch(text, *arguments)
+        except _LOST as error:
+            if not connection.is_closed():
+                raise _explained(error) from error
+        except Exception as error:
+            raise _explained(error) from error
+        finally:
+            self._pool.release(connection)
         return await self._once(lambda runner: runner.fetch_rows(text, arguments))
 
     async def run(self, text: str, arguments: Arguments, *, returning: bool = False) -> Outcome:
         """Run a write."""
-        return await self._once(lambda runner: runner.run(text, arguments, returning=returning))
+        connection = self._pool.take() or await self._acquire()
+        try:
+            return await _run(connection, text, arguments, returning)
+        except Exception as error:
+            raise _explained(error) from error
+        finally:
+            self._pool.release(connection)
 
     async def run_many(
         self, text: str, rows: Sequence[Arguments], *, returning: bool = False

@@ -30,8 +30,10 @@ from .deadlines import Deadline, ShortDeadline
 
 T = TypeVar("T")
 
-# Instructions of SQLite's machine between two looks at the clock: some 20 microseconds.
-STEP = 1000
+# Instructions of SQLite's machine between two looks at the clock: some 20 microseconds on the event
+# loop, some milliseconds on threads, which have to wait for the interpreter before they can look.
+SHORT_STEP = 1_000
+STEP = 200_000
 BUSY_TIMEOUT = 5000
 READERS = 4
 SAVEPOINT = "enfyra_write"
@@ -118,7 +120,7 @@ class SqliteDriver:
         """Open the file."""
         with explained(explain_sqlite):
             self._writer = await self._in_writer(self._open_writer)
-            self._short = self._open_reader(self._short_deadline)
+            self._short = self._open_reader(self._short_deadline, SHORT_STEP)
         return {"version": sqlite3.sqlite_version}
 
     def _open_writer(self) -> sqlite3.Connection:
@@ -128,10 +130,10 @@ class SqliteDriver:
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
-    def _open_reader(self, deadline: Callable[[], int]) -> sqlite3.Connection:
+    def _open_reader(self, deadline: Callable[[], int], step: int = STEP) -> sqlite3.Connection:
         connection = self._open()
         connection.execute("PRAGMA query_only=ON")
-        connection.set_progress_handler(deadline, STEP)
+        connection.set_progress_handler(deadline, step)
         return connection
 
     def _open(self) -> sqlite3.Connection:
@@ -170,15 +172,17 @@ class SqliteDriver:
 
     async def fetch_row(self, text: str, arguments: Arguments) -> Row | None:
         """Give the first row of a short read."""
-        short = self._short
-        if short is not None and self._short_deadline.allows(text):
-            self._short_deadline.begin()
+        short, deadline = self._short, self._short_deadline
+        if short is not None and deadline.allows(text):
+            deadline.begin()
             try:
-                return short.execute(text, arguments).fetchone()
+                row = short.execute(text, arguments).fetchone()
+                deadline.was_short(text)
+                return row
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                     raise explanation(error, explain_sqlite) from error
-                self._short_deadline.was_broken_off(text)
+                deadline.was_broken_off(text)
             except Exception as error:
                 raise explanation(error, explain_sqlite) from error
         rows = await self._in_reader(text, arguments, 1)

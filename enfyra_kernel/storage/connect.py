@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from ..errors import EnfyraError
@@ -24,14 +25,26 @@ def connect(uri: DatabaseUri, *, pool_size: int = 16, timeout: float = 30.0) -> 
     Raises:
         EnfyraError: CONFIGURATION_ERROR when the driver is not installed.
     """
-    try:
+    if uri.engine != "mongodb":
+        return connect_sql(uri, pool_size=pool_size, timeout=timeout)
+    with _driver_of(uri):
+        return _mongodb(uri, pool_size, timeout)
+
+
+def connect_sql(uri: DatabaseUri, *, pool_size: int = 8, timeout: float = 30.0) -> SqlDatabase:
+    """Give the SQL database at an address; see `connect`."""
+    with _driver_of(uri):
         if uri.engine == "sqlite":
             return _sqlite(uri, timeout)
         if uri.engine == "postgresql":
             return _postgresql(uri, pool_size, timeout)
-        if uri.engine == "mongodb":
-            return _mongodb(uri, pool_size, timeout)
         return _mysql(uri, pool_size, timeout)
+
+
+@contextmanager
+def _driver_of(uri: DatabaseUri) -> Generator[None, None, None]:
+    try:
+        yield
     except ImportError as error:
         raise EnfyraError(
             "CONFIGURATION_ERROR",
@@ -66,13 +79,13 @@ def connect_replicated(
 
     def probe(server: DatabaseUri, *, replica: bool) -> SqlProbe:
         return SqlProbe(
-            partial(connect, server, pool_size=1, timeout=PATIENCE), retired, replica=replica
+            partial(connect_sql, server, pool_size=1, timeout=PATIENCE), retired, replica=replica
         )
 
     primary = Primary(
         uri.redacted,
         probe(uri, replica=False),
-        connect(uri, pool_size=for_primary, timeout=timeout),
+        connect_sql(uri, pool_size=for_primary, timeout=timeout),
         timeline,
         monotonic,
     )
@@ -80,7 +93,7 @@ def connect_replicated(
         Replica(
             one.redacted,
             probe(one, replica=True),
-            partial(connect, one, pool_size=for_each, timeout=timeout),
+            partial(connect_sql, one, pool_size=for_each, timeout=timeout),
             timeline,
             monotonic,
             retired,

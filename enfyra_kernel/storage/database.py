@@ -83,7 +83,7 @@ class Database(Session, Protocol):
     """One database with its connections.
 
     Attributes:
-        engine: `sqlite`, `postgresql` or `mysql`.
+        engine: `sqlite`, `postgresql`, `mysql` or `mongodb`.
         one_writer: Whether a transaction that writes keeps everybody else from writing.
         transactional_schema: Whether changes of the schema can be rolled back with a transaction.
     """

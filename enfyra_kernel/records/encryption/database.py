@@ -125,7 +125,7 @@ class EncryptedDatabase(EncryptedSession):
     What has nothing to do with encrypted columns goes straight to the database below.
 
     Attributes:
-        engine: `sqlite`, `postgresql` or `mysql`.
+        engine: `sqlite`, `postgresql`, `mysql` or `mongodb`.
         one_writer: Whether a transaction that writes keeps everybody else from writing.
         transactional_schema: Whether changes of the schema can be rolled back with a transaction.
     """

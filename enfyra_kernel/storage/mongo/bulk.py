@@ -8,9 +8,11 @@ from typing import Any
 
 from bson import ObjectId
 
+from ...query.commands import Update
 from ..database import Page, Read, Values, Write
 from .catalog import Catalog
 from .client import Client
+from .prepared import MongoWrite
 from .session import MongoSession
 from .undo import Part, UndoLog
 
@@ -50,7 +52,9 @@ class MongoBulk:
     async def write_many(
         self, write: Write, rows: Sequence[Values]
     ) -> tuple[int, list[bytes] | None]:
-        """Run an Insert for many rows."""
+        """Run an Insert, or an Update by the key, for many rows."""
+        if isinstance(write, MongoWrite) and isinstance(write.command, Update):
+            self._whole = True
         count = 0
         returned: list[bytes] = []
         for start in range(0, len(rows), ROWS):

@@ -6,7 +6,9 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from contextvars import ContextVar
+from enum import Enum
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -30,6 +32,17 @@ OLDEST = (5, 0)
 _SELECTION = 5.0
 
 
+class Meeting(Enum):
+    """Whether what goes on has met another transaction, and has its turn after that."""
+
+    NONE = 0
+    MET = 1
+    TURN = 2
+
+
+_meeting = ContextVar("meeting", default=Meeting.NONE)
+
+
 class Client:
     """One database of a replica set.
 
@@ -43,6 +56,7 @@ class Client:
         self._size = size
         self._timeout = timeout
         self._client: AsyncMongoClient[Document] | None = None
+        self._turns = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect.
@@ -126,14 +140,23 @@ class Client:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncClientSession, None]:
-        """Run everything in the block in one transaction."""
-        session = await self.begin()
-        try:
-            yield session
-            await self.commit(session)
-        except BaseException:
-            await self.abort(session)
-            raise
+        """Run everything in the block in one transaction.
+
+        What met another transaction, and is tried again, waits for its turn: of those that are
+        tried again, one goes on at a time, so that they do not meet each other for ever.
+        """
+        async with self._turns if _meeting.get() is Meeting.MET else nullcontext():
+            if _meeting.get() is Meeting.MET:
+                _meeting.set(Meeting.TURN)
+            session = await self.begin()
+            try:
+                yield session
+                await self.commit(session)
+                _meeting.set(Meeting.NONE)
+            except BaseException as error:
+                await self.abort(session)
+                _meeting.set(Meeting.MET if isinstance(error, DeadlockError) else Meeting.NONE)
+                raise
 
     async def in_transaction(self, work: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
         """Do some work in a transaction of its own, again while others come in between."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
-from ...errors import EnfyraError
 from ...query.commands import Delete, Insert, Update
 from ...query.plan import Plan
 from ...uri import DatabaseUri
@@ -22,6 +22,7 @@ from .records import records
 from .schema import MongoSchemaSession
 from .session import MongoSession
 from .undo import UndoLog
+from .values import encode_lines
 
 
 class MongoDatabase:
@@ -110,22 +111,29 @@ class MongoDatabase:
         async with MongoBulk(self._client, self._catalog).all_or_nothing() as session:
             yield session
 
-    async def stream(
+    # -- streaming ------------------------------------------------------------------------------
+
+    async def batches(
+        self, plan: Plan, values: Values, limit: int | None = None
+    ) -> AsyncGenerator[Any, None]:
+        """Give all records as record batches."""
+        # Only where pyarrow is installed.
+        from ..batches import batches_of
+
+        async with (
+            aclosing(records(self._client, plan, values, limit)) as rows,
+            aclosing(batches_of(plan, rows)) as batches,
+        ):
+            async for batch in batches:
+                yield batch
+
+    async def lines(
         self, plan: Plan, values: Values, limit: int | None = None
     ) -> AsyncGenerator[bytes, None]:
-        """Give all records as chunks of an Arrow IPC stream."""
-        try:
-            from .arrow import arrow_stream
-        except ImportError:
-            raise EnfyraError(
-                "NOT_ACCEPTABLE",
-                "Arrow streams need pyarrow on the server",
-                hint="pip install 'enfyra-kernel[arrow]'",
-            ) from None
-        batches = records(self._client, plan, values, limit)
-        async with aclosing(arrow_stream(plan.selection, batches)) as pieces:
-            async for piece in pieces:
-                yield piece
+        """Give all records as lines of JSON."""
+        async with aclosing(records(self._client, plan, values, limit)) as rows:
+            async for some in rows:
+                yield await asyncio.to_thread(encode_lines, some)
 
     # -- schema ---------------------------------------------------------------------------------
 
@@ -133,6 +141,10 @@ class MongoDatabase:
         """Describe the collections that are there."""
         await self._catalog.refresh()
         return await inspect_tables(self._client, self._catalog, names)
+
+    async def survey(self) -> list[PhysicalTable]:
+        """Describe all collections that are there."""
+        return await self.inspect()
 
     @asynccontextmanager
     async def schema_change(

@@ -8,13 +8,15 @@ from typing import Any
 
 import msgspec
 
-from ...query.commands import Delete, Insert
+from ...encoding import decode_json
+from ...query.commands import Delete, Insert, Update
 from ...query.plan import Plan
 from ..database import Page, Read, Values, Write
 from .catalog import Catalog
 from .client import Client, Document
 from .faults import explained
 from .inserts import Inserts
+from .integrity import chunks
 from .pipeline.aggregates import Beside
 from .pipeline.pages import Reading, page, rows_of
 from .pipeline.scope import Scope
@@ -22,10 +24,11 @@ from .pipeline.selections import shape
 from .prepared import MongoRead, MongoWrite
 from .undo import Part
 from .updates import Updates
-from .values import encode_rows, encoded
+from .values import KEY, encode_rows, encoded
 
 # More documents are made into rows on a thread.
 FEW = 200
+LOCK = "_lock"
 # So many documents are decoded before somebody else gets a turn.
 BATCH = 1000
 
@@ -64,6 +67,8 @@ class MongoSession:
         else:
             await self._refresh()
             found = await self._all(plan, reading.pipeline)
+            if plan.locked:
+                await self._lock(plan, [one[KEY] for one in found])
         if isinstance(read, MongoRead):
             self._catalog.check(read)
         rows = await _encoded(reading, found)
@@ -84,6 +89,18 @@ class MongoSession:
             total,
             encode_rows(beside.figures(figures)) if plan.aggregates else None,
         )
+
+    async def _lock(self, plan: Plan, keys: list[Any]) -> None:
+        """Keep others from changing records until the transaction ends.
+
+        What is written, though it is taken away at once, nobody else can write.
+        """
+        collection = self._client.database[plan.table.definition.physical]
+        for some in chunks(keys):
+            which = {KEY: {"$in": some}}
+            with explained():
+                await collection.update_many(which, {"$set": {LOCK: 1}}, session=self._session)
+                await collection.update_many(which, {"$unset": {LOCK: ""}}, session=self._session)
 
     async def _all(self, plan: Plan, pipeline: list[Document]) -> list[Document]:
         collection = self._client.database[plan.table.definition.physical]
@@ -110,13 +127,15 @@ class MongoSession:
     async def write_many(
         self, write: Write, rows: Sequence[Values]
     ) -> tuple[int, list[bytes] | None]:
-        """Run an Insert for many rows: how many it met, and each one's JSON if asked back."""
+        """Run an Insert, or an Update by the key, for many rows."""
         await self._refresh()
         if not rows:
             return 0, None
         command = _made(write).command
+        if isinstance(command, Update):
+            return await self._updates.update_many(command, rows), None
         if not isinstance(command, Insert):
-            raise TypeError("only inserts are run for many rows")
+            raise TypeError("no delete is run for many rows")
         documents = await self._inserts.run(command, rows)
         return len(rows), await self._rows(write, documents)
 
@@ -140,7 +159,7 @@ class MongoSession:
         found = await self.find(write.then_read, [keys], -1)
         listed = msgspec.json.decode(found.rows, type=list[msgspec.Raw])
         by_key = {
-            encoded(msgspec.json.decode(one)[command.table.primary.name], key.type): bytes(one)
+            encoded(decode_json(bytes(one))[command.table.primary.name], key.type): bytes(one)
             for one in listed
         }
         return [by_key[one["_id"]] for one in documents]

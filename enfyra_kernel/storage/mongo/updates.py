@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any, TypeVar
 
-from ...metadata.tables import Table
+from pymongo import UpdateOne
+
+from ...metadata.tables import StoredColumn, Table
 from ...metadata.types import INTEGERS, ColumnType
+from ...metadata.values import precision_of
 from ...query.ast import Operator
 from ...query.commands import Delete, Update
 from ...query.plan import All, Comparison, Predicate
@@ -14,14 +21,16 @@ from ..database import ConstraintViolation, Values
 from .catalog import Catalog
 from .client import Client, Document
 from .faults import explained
-from .inserts import operators
+from .inserts import batches, operators
 from .integrity import Integrity, chunks
 from .pipeline.conditions import where
 from .pipeline.scope import Scope
-from .values import KEY, encoded, field_of
+from .values import EXACT, KEY, encode_decimal, encoded, field_of
 from .writer import Changes, Writer
 
-_LARGEST = {ColumnType.INT: 2**31 - 1, ColumnType.BIGINT: 2**63 - 1}
+T = TypeVar("T")
+
+_INTEGERS = {ColumnType.INT: 31, ColumnType.BIGINT: 63}
 
 
 class Updates:
@@ -36,22 +45,10 @@ class Updates:
     async def update(self, update: Update, values: Values) -> tuple[int, list[Document]]:
         """Update records: how many there were, and their documents where they are asked for."""
         writer = self._catalog.writer(update.table.definition.physical)
-        count = len(update.columns)
-        plain = [
-            number for number in range(count) if update.columns[number].name not in update.added
-        ]
-        changes = writer.changes(
-            [update.columns[number] for number in plain], [values[number] for number in plain]
-        )
+        made, changes = self._made(writer, update, values)
         await self._integrity.check(writer.table, [changes.set])
-        keys = await self._keys(update.table, update.where, Scope(values, count))
-        sums = {
-            field_of(column.name): encoded(value, column.type)
-            for column, value in zip(update.columns, values, strict=False)
-            if column.name in update.added
-        }
+        keys = await self._keys(update.table, update.where, Scope(values, len(update.columns)))
         await self._refuse_overflow(writer, update, values, keys)
-        made: Any = _with_sums(changes, sums) if sums else operators(changes.set, changes.unset)
         collection = self._client.database[writer.table.name]
         matched, documents = 0, list[Document]()
         for some in chunks(keys):
@@ -66,19 +63,61 @@ class Updates:
                     documents += await collection.find(which, session=self._session).to_list()
         return matched, documents
 
+    async def update_many(self, update: Update, rows: Sequence[Values]) -> int:
+        """Update records by their keys, each with values of its own."""
+        if update.added or not update.columns:
+            return sum([(await self.update(update, values))[0] for values in rows])
+        writer = self._catalog.writer(update.table.definition.physical)
+        collection = self._client.database[writer.table.name]
+        count = len(update.columns)
+        make = partial(self._made, writer, update)
+        matched = 0
+        for some in batches(rows):
+            made = await asyncio.to_thread(_each, make, some)
+            await self._integrity.check(writer.table, [changes.set for _, changes in made])
+            operations: list[UpdateOne] = []
+            for values, (operators_, _) in zip(some, made, strict=True):
+                (key,) = await self._keys(update.table, update.where, Scope(values, count))
+                operations.append(UpdateOne({KEY: key}, operators_))
+            with explained():
+                done = await collection.bulk_write(operations, session=self._session)
+            matched += done.matched_count
+        return matched
+
+    def _made(self, writer: Writer, update: Update, values: Values) -> tuple[Any, Changes]:
+        """Give what an update does, as the driver wants it and by fields."""
+        given = list(zip(update.columns, values, strict=False))
+        plain = [(column, value) for column, value in given if column.name not in update.added]
+        changes = writer.changes([one for one, _ in plain], [value for _, value in plain])
+        sums = {
+            writer.field(column.name).name: encoded(value, column.type)
+            for column, value in given
+            if column.name in update.added
+        }
+        if sums:
+            return _with_sums(changes, sums), changes
+        return operators(changes.set, changes.unset), changes
+
     async def _refuse_overflow(
         self, writer: Writer, update: Update, values: Values, keys: Sequence[Any]
     ) -> None:
+        """Refuse sums that their columns cannot hold."""
         collection = self._client.database[writer.table.name]
         for column, value in zip(update.columns, values, strict=False):
-            if column.name not in update.added or column.type not in INTEGERS:
+            if column.name not in update.added:
                 continue
-            largest = _LARGEST[column.type]
-            beyond = {"$gt": largest - value} if value > 0 else {"$lt": -largest - 1 - value}
-            which = {KEY: {"$in": list(keys)}, field_of(column.name): beyond}
-            with explained():
-                if await collection.find_one(which, {KEY: 1}, session=self._session):
-                    raise ConstraintViolation("range", (column.name,))
+            amount = encoded(value, column.type)
+            there: Document = {"$ifNull": [f"${field_of(column.name)}", 0]}
+            if column.type in INTEGERS:
+                there, amount = {"$toDecimal": there}, encode_decimal(value)
+            total = {"$add": [there, amount]}
+            low, high = _bounds(column)
+            beyond = {"$or": [{"$lt": [total, low]}, {"$gt": [total, high]}]}
+            for some in chunks(keys):
+                which = {KEY: {"$in": some}, "$expr": beyond}
+                with explained():
+                    if await collection.find_one(which, {KEY: 1}, session=self._session):
+                        raise ConstraintViolation("range", (column.name,))
 
     async def delete(self, delete: Delete, values: Values) -> int:
         """Delete records; give how many there were."""
@@ -116,17 +155,32 @@ class Updates:
             return [one[KEY] for one in await found.to_list()]
 
 
+def _each(make: Callable[[Values], T], rows: Sequence[Values]) -> list[T]:
+    return [make(row) for row in rows]
+
+
+def _bounds(column: StoredColumn) -> tuple[Any, Any]:
+    """Give the least and the greatest number that a column holds."""
+    bits = _INTEGERS.get(column.type)
+    if bits is not None:
+        return encode_decimal(-(2**bits)), encode_decimal(2**bits - 1)
+    if column.type is ColumnType.DECIMAL:
+        precision, scale = precision_of(column.options)
+        most = Decimal(10**precision - 1).scaleb(-scale, EXACT)
+        return encode_decimal(-most), encode_decimal(most)
+    return -sys.float_info.max, sys.float_info.max
+
+
 def _names(table: Table) -> set[str]:
     return {column.physical for column in table.columns.values()}
 
 
 def _with_sums(changes: Changes, sums: Document) -> list[Document]:
-    """Give an update that also adds to what is there; null and something is null."""
+    """Give an update that also adds to what is there; null counts as 0."""
     stages: list[Document] = []
     set_: Document = {name: {"$literal": value} for name, value in changes.set.items()}
     for name, value in sums.items():
-        there = f"${name}"
-        set_[name] = {"$cond": [{"$gt": [there, None]}, {"$add": [there, value]}, "$$REMOVE"]}
+        set_[name] = {"$add": [{"$ifNull": [f"${name}", 0]}, value]}
     stages.append({"$set": set_})
     if changes.unset:
         stages.append({"$unset": list(changes.unset)})

@@ -17,7 +17,7 @@ from typing import Any, cast
 import msgspec
 from bson import Decimal128, Int64, ObjectId
 
-from ...encoding import encode_json, format_instant
+from ...encoding import decode_json, encode_json, format_instant
 from ...metadata.tables import StoredColumn
 from ...metadata.types import INSTANTS, INTEGERS, TEXTS, ColumnType
 from ...metadata.values import precision_of
@@ -34,7 +34,7 @@ FOLDED = "_fold"
 """The part of a record that holds what text searches compare, where `$toLower` will not do."""
 KEY = "_id"
 JSON_TEXT = "enfyra:json"
-_EXACT = Context(prec=2000)
+EXACT = Context(prec=2000)
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -121,7 +121,7 @@ def on_grid(value: Decimal, scale: int) -> tuple[Decimal128, bool]:
         return Decimal128(beyond), False
     if value < -beyond:
         return Decimal128(-beyond * 10), False
-    floor = value.quantize(Decimal(1).scaleb(-scale), ROUND_FLOOR, _EXACT)
+    floor = value.quantize(Decimal(1).scaleb(-scale), ROUND_FLOOR, EXACT)
     if len(floor.as_tuple().digits) > MAX_PRECISION:
         # More digits than the column has room for: only the side it is on matters.
         shorter = Context(prec=MAX_PRECISION, rounding=ROUND_FLOOR).plus(floor)
@@ -169,8 +169,13 @@ def _hook(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} is no JSON")
 
 
-encode_rows = msgspec.json.Encoder(enc_hook=_hook).encode
+_encoder = msgspec.json.Encoder(enc_hook=_hook)
+
+encode_rows = _encoder.encode
 """Encodes rows as JSON; 64-bit integers come out of pymongo as a type of their own."""
+
+encode_lines = _encoder.encode_lines
+"""Encodes rows as JSON, each with a line feed at its end."""
 
 
 def decoder(column: StoredColumn) -> Convert | None:
@@ -178,7 +183,7 @@ def decoder(column: StoredColumn) -> Convert | None:
     if column.type is ColumnType.DECIMAL:
         _, scale = precision_of(column.options)
         unit = Decimal(1).scaleb(-scale)
-        return lambda value: format(_number(value).quantize(unit, context=_EXACT), "f")
+        return lambda value: format(_number(value).quantize(unit, context=EXACT), "f")
     if column.type in INTEGERS:
         return _integer
     return _DECODERS.get(column.type)
@@ -195,10 +200,14 @@ def _integer(value: Any) -> int:
 
 def _decode_json(value: Any) -> Any:
     if isinstance(value, dict):
-        text = cast("dict[str, Any]", value).get(JSON_TEXT)
+        named = cast("dict[str, Any]", value)
+        text = named.get(JSON_TEXT)
         if text is not None:
-            return msgspec.Raw(text.encode())
-    return cast("Any", value)
+            return decode_json(text)
+        return {key: _decode_json(one) for key, one in named.items()}
+    if isinstance(value, list):
+        return [_decode_json(one) for one in cast("list[Any]", value)]
+    return int(value) if isinstance(value, Int64) else value
 
 
 def _finite(value: Any) -> float:

@@ -19,7 +19,7 @@ from enfyra_kernel.records.encryption import rotation
 
 from tests.api import Api
 from tests.arrow import load, read
-from tests.databases import ENCRYPTION_KEY, Databases, settings
+from tests.databases import ENCRYPTION_KEY, SQL_ENGINES, Databases, settings
 
 pytestmark = pytest.mark.asyncio
 
@@ -325,6 +325,7 @@ def failure(answer: Any, reason: str) -> None:
     assert "enc:" not in json.dumps(answer.body)
 
 
+@pytest.mark.parametrize("engine", SQL_ENGINES, indirect=True)
 async def test_ciphertext_that_was_moved_or_changed_is_refused(
     api: Api, databases: Databases, database_uri: str
 ) -> None:
@@ -353,6 +354,7 @@ async def test_ciphertext_that_was_moved_or_changed_is_refused(
     assert (await api.rows("/person", fields="note"))[0]["note"] == "2"
 
 
+@pytest.mark.parametrize("engine", SQL_ENGINES, indirect=True)
 async def test_a_stream_is_answered_with_the_reason(
     api: Api, databases: Databases, database_uri: str
 ) -> None:

@@ -9,6 +9,7 @@ import pytest_asyncio
 from enfyra_kernel.kernel import Kernel
 
 from tests.api import Api
+from tests.databases import SQL_ENGINES
 
 pytestmark = pytest.mark.asyncio
 
@@ -90,6 +91,7 @@ async def test_relations_nest_several_levels(blog: Api) -> None:
     assert sorted(titles) == ["p", "q"]
 
 
+@pytest.mark.parametrize("engine", SQL_ENGINES, indirect=True)
 async def test_many_records_nest_as_one_does(blog: Api, kernel: Kernel) -> None:
     bodies: list[Any] = [
         {

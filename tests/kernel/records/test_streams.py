@@ -21,7 +21,7 @@ from pyarrow import parquet
 
 from tests.api import Api
 from tests.arrow import load, stream_of
-from tests.databases import Databases
+from tests.databases import SQL_ENGINES, Databases
 
 pytestmark = pytest.mark.asyncio
 
@@ -145,6 +145,7 @@ async def test_lines_are_the_records_of_a_json_answer(api: Api) -> None:
     assert lines_of(some) == [{"id": 1, "author": {"id": 2, "name": "Bob"}}]
 
 
+@pytest.mark.parametrize("engine", SQL_ENGINES, indirect=True)
 async def test_a_document_over_several_lines_is_one_line(
     api: Api, databases: Databases, database_uri: str, engine: str
 ) -> None:

@@ -28,7 +28,6 @@ class Records:
         self._registry = registry
         self._clock = clock
         self._max_limit = max_limit
-        self._version = -1
         self._workbench: Workbench | None = None
         self._repositories: dict[str, Repository] = {}
 
@@ -43,15 +42,14 @@ class Records:
 
     def of_table(self, table: Table, snapshot: Snapshot) -> Repository:
         """Give the repository of a table as a Snapshot has it."""
-        if snapshot.version != self._version:
+        bench = self._workbench
+        if bench is None or bench.snapshot is not snapshot:
             # Plans reach into other tables, so all of them go when anything changed.
             self._repositories.clear()
-            self._workbench = None
-            self._version = snapshot.version
+            bench = Workbench(snapshot, self.database, max_limit=self._max_limit)
+            self._workbench = bench
         repository = self._repositories.get(table.name)
         if repository is None or repository.table is not table:
-            if self._workbench is None:
-                self._workbench = Workbench(snapshot, self.database, max_limit=self._max_limit)
-            repository = Repository(table, self._workbench, self._clock)
+            repository = Repository(table, bench, self._clock)
             self._repositories[table.name] = repository
         return repository

@@ -44,6 +44,8 @@ PATIENCE = 16
 DEFAULT_MAX_BODY = 32
 # Up to this size, copying a body costs less than a second write.
 ONE_PIECE = 1 << 16
+# Answers that have no body, whose length would be that of another one.
+_EMPTY = frozenset({204, 304})
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
@@ -370,7 +372,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         last = self._problem is not None or self._gave_up
         if self._router.stopping or last:
             headers["Connection"] = "close"
-        if response.status != 204 and response.stream is None:
+        if response.status not in _EMPTY and response.stream is None:
             headers["Content-Length"] = str(len(response.body))
         start = httputil.ResponseStartLine("HTTP/1.1", response.status, reason(response.status))
         body = b"" if request.method == "HEAD" else response.body

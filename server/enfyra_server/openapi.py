@@ -7,15 +7,25 @@ from typing import Any, cast
 
 from enfyra_kernel import __version__
 from enfyra_kernel.encoding import encode_json
+from enfyra_kernel.lifecycle.writes import JSON_PATCH
 from enfyra_kernel.metadata.definitions import ColumnDefinition
-from enfyra_kernel.metadata.routes import ITEM_METHODS, Route
+from enfyra_kernel.metadata.routes import ITEM_METHODS, Route, methods_on_many
 from enfyra_kernel.metadata.snapshot import Snapshot
+from enfyra_kernel.metadata.system import SYSTEM_NAMES
 from enfyra_kernel.metadata.tables import Relation, Table
 from enfyra_kernel.metadata.types import ColumnType, RelationKind
 from enfyra_kernel.metadata.values import enum_values, length_of
-from enfyra_kernel.query.ast import Operator
-from enfyra_kernel.records.streams.formats import FORMATS, JSON
 
+from .openapi_parameters import (
+    FILTER,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    JSON_PATCH_SCHEMA,
+    LOAD_PARAMETERS,
+    MANY_PARAMETERS,
+    PARAMETERS,
+    STREAMS,
+)
 from .openapi_rules import add_rules
 
 Json = dict[str, Any]
@@ -32,70 +42,6 @@ _TYPES: dict[ColumnType, Json] = {
     ColumnType.TIMESTAMP: {"type": "string", "format": "date-time"},
     ColumnType.SIMPLE_JSON: {},
 }
-_OPERATORS = ", ".join(one.value for one in Operator)
-_PARAMETERS: list[Json] = [
-    {"name": name, "in": "query", "description": description, "schema": schema}
-    for name, description, schema in (
-        (
-            "filter",
-            f"Conditions as JSON, such as `{{\"status\":{{\"_eq\":\"draft\"}}}}`. Operators: "
-            f"{_OPERATORS}, _is_null, _is_not_null, _and, _or, _not. Relations nest, and those to "
-            "many have _count, _sum, _avg, _min and _max.",
-            {"type": "string"},
-        ),
-        (
-            "sort",
-            "Fields, separated by commas; `-` in front for descending. Also `_count(posts)`, "
-            "`_min(posts.views)`, `_max(posts.views)`.",
-            {"type": "string"},
-        ),
-        ("fields", "Fields to show; `*`, `author.name`, `-content`.", {"type": "string"}),
-        ("include", "Relations to show with all of their fields.", {"type": "string"}),
-        (
-            "deep",
-            "What to load of relations, as JSON: fields, filter, sort, limit, page, deep of each.",
-            {"type": "string"},
-        ),
-        (
-            "aggregate",
-            "Figures over all records that meet the filter, as JSON, such as "
-            "`{\"views\":{\"sum\":true}}`.",
-            {"type": "string"},
-        ),
-        ("dimensions", "Fields to group by, in the place of records.", {"type": "string"}),
-        ("measures", "Figures of each group: `count`, `sum(views)`.", {"type": "string"}),
-        ("meta", "`filterCount`, `totalCount` or `*`.", {"type": "string"}),
-        (
-            "cursor",
-            "Empty for the first page, then `meta.cursor` of the page before.",
-            {"type": "string"},
-        ),
-        ("limit", "Rows in a page; 0 for all.", {"type": "integer", "minimum": 0, "default": 10}),
-        ("page", "The page, from 1.", {"type": "integer", "minimum": 1, "default": 1}),
-        ("format", "All records as a download.", {"type": "string", "enum": [*FORMATS]}),
-        ("safe", "In CSV, make formulas harmless.", {"type": "boolean", "default": False}),
-    )
-]  # fmt: skip
-_LOAD_PARAMETERS: list[Json] = [
-    {"name": name, "in": "query", "description": description, "schema": schema}
-    for name, description, schema in (
-        ("format", "What the body is.", {"type": "string", "enum": [*FORMATS]}),
-        (
-            "mode",
-            "Of a load: add, update those that are there, or replace all.",
-            {"type": "string", "enum": ["append", "upsert", "replace"], "default": "append"},
-        ),
-        ("key", "Of a load, for upsert: the fields that tell records apart.", {"type": "string"}),
-        (
-            "missing",
-            "Of a load: what becomes of a relation to a record that is not there.",
-            {"type": "string", "enum": ["error", "null"], "default": "error"},
-        ),
-        ("dryRun", "Of a load: take it back.", {"type": "boolean", "default": False}),
-    )
-]
-# What they hold is for the tools that read them to say.
-_STREAMS: Json = {one.media_type: {"schema": {}} for one in FORMATS.values() if one is not JSON}
 _PUNCTUATION = re.compile(r"\W+")
 
 
@@ -142,6 +88,10 @@ def _paths(route: Route) -> Json:
     collection = {
         method.lower(): _operation(route, route.table, method)
         for method in sorted(route.available - ITEM_METHODS)
+    }
+    collection |= {
+        method.lower(): _operation_on_many(route, route.table, method)
+        for method in sorted(route.available & methods_on_many(route.table))
     }
     paths: Json = {path: {**shared, **collection}}
     item = {
@@ -223,17 +173,45 @@ def _operation(route: Route, table: Table, method: str) -> Json:
     if table.definition.description and method == "GET":
         operation["description"] = table.definition.description
     if method == "GET":
-        operation["parameters"] = _PARAMETERS
-        operation["responses"][status]["content"] |= _STREAMS
+        operation["parameters"] = PARAMETERS
+        operation["responses"][status]["content"] |= STREAMS
     elif method in {"POST", "PUT"}:
         operation["requestBody"] = _body({"$ref": f"#/components/schemas/{table.name}.create"})
     elif method == "PATCH":
         operation["requestBody"] = _body({"$ref": f"#/components/schemas/{table.name}.update"})
+    if method in ITEM_METHODS:
+        operation["parameters"] = [IF_MATCH]
+    if method == "PATCH" and not table.definition.is_system:
+        operation["parameters"] = [IF_MATCH, IDEMPOTENCY_KEY]
+        operation["requestBody"]["content"][JSON_PATCH] = {"schema": JSON_PATCH_SCHEMA}
     if method == "POST" and not table.definition.is_system:
-        operation["parameters"] = _LOAD_PARAMETERS
-        operation["requestBody"]["content"] |= _STREAMS
+        operation["parameters"] = [*LOAD_PARAMETERS, IDEMPOTENCY_KEY]
+        one = {"$ref": f"#/components/schemas/{table.name}.create"}
+        operation["requestBody"] = _body({"oneOf": [one, {"type": "array", "items": one}]})
+        operation["requestBody"]["content"] |= STREAMS
     if method in route.public:
         operation["security"] = []
+    return operation
+
+
+def _operation_on_many(route: Route, table: Table, method: str) -> Json:
+    """Describe a method on all records that meet a filter, or on a list of them."""
+    operation = _operation(route, table, method)
+    operation["operationId"] += "_many"
+    verb = "Change" if method == "PATCH" else "Delete"
+    operation["summary"] = f"{verb} many {table.name}, by a filter"
+    operation["parameters"] = MANY_PARAMETERS
+    schema = _envelope(table, "DELETE")
+    rows = {"type": "array", "items": {"$ref": f"#/components/schemas/{table.name}"}}
+    count = {"type": "object", "properties": {"affectedCount": {"type": "integer"}}}
+    schema["properties"] |= {"data": rows, "meta": count}
+    operation["responses"]["200"]["content"]["application/json"]["schema"] = schema
+    if method == "PATCH":
+        one = {"$ref": f"#/components/schemas/{table.name}.update"}
+        operation["summary"] += ", or a list of them by their keys"
+        # A list has no filter.
+        operation["parameters"] = [FILTER, *MANY_PARAMETERS[1:], IDEMPOTENCY_KEY]
+        operation["requestBody"] = _body({"oneOf": [one, {"type": "array", "items": one}]})
     return operation
 
 
@@ -351,10 +329,13 @@ def _relation_schema(relation: Relation) -> Json:
 
 def _relation_input(relation: Relation) -> Json:
     key: Json = {"type": ["integer", "string"]}
-    one: Json = {"oneOf": [key, {"type": "object", "properties": {"id": key}, "required": ["id"]}]}
+    named: Json = {"type": "object", "properties": {"id": key}, "required": ["id"]}
+    one: Json = {"anyOf": [key, named]}
+    if relation.target not in SYSTEM_NAMES:
+        one["anyOf"].append({"$ref": f"#/components/schemas/{relation.target}.create"})
     if relation.kind in {RelationKind.MANY_TO_ONE, RelationKind.ONE_TO_ONE}:
         if relation.nullable:
-            one["oneOf"] = [*one["oneOf"], {"type": "null"}]
+            one["anyOf"].append({"type": "null"})
         return one
     many: Json = {"type": "array", "items": one}
     add_rules(many, relation.definition)

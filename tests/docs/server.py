@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +38,20 @@ class LiveServer:
     log: Path
 
     def request(
-        self, method: str, path: str, body: bytes | None = None, *, anonymous: bool = False
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        more: Mapping[str, str] | None = None,
+        *,
+        anonymous: bool = False,
     ) -> tuple[int, bytes]:
         """Send a request; give the status and the body."""
         target = self.url + quote(path, safe="/?&=%:,[]-_.~*")
         headers = {} if anonymous else {"Authorization": f"Bearer {self.token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        headers |= more or {}
         request = urllib.request.Request(target, body, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:

@@ -21,6 +21,7 @@ from .compare import json_problem, text_problem
 from .kernel import Cells
 from .server import SAID, LiveServer
 
+_HEADER = re.compile(r"([A-Z][A-Za-z-]*): (.+)")
 _REQUEST = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/\S.*)")
 _STATUS = re.compile(r"^STATUS (\d{3})$", re.MULTILINE)
 
@@ -135,10 +136,10 @@ class Session:
     # -- bare requests --------------------------------------------------------------------------
 
     def _http(self, block: Block) -> None:
-        for method, path, body in _requests(block.text):
+        for method, path, body, headers in _requests(block.text):
             content = body.encode() if body else None
             status, answer = self._server.request(
-                method, path, content, anonymous="anonymous" in block.words
+                method, path, content, headers, anonymous="anonymous" in block.words
             )
             self.last = answer.decode(errors="replace")
             self._check_status(block, [status], self.last)
@@ -174,16 +175,20 @@ class Session:
             raise Failed(problem)
 
 
-def _requests(text: str) -> list[tuple[str, str, str]]:
-    """Give method, path and body of each request in a text."""
-    requests: list[tuple[str, str, str]] = []
+def _requests(text: str) -> list[tuple[str, str, str, dict[str, str]]]:
+    """Give method, path, body and headers of each request in a text."""
+    requests: list[tuple[str, str, str, dict[str, str]]] = []
     for line in text.splitlines():
         found = _REQUEST.fullmatch(line)
         if found is not None:
-            requests.append((found[1], found[2], ""))
+            requests.append((found[1], found[2], "", {}))
         elif line.strip() and requests:
-            method, path, body = requests[-1]
-            requests[-1] = (method, path, f"{body}{line}\n")
+            method, path, body, headers = requests[-1]
+            header = _HEADER.fullmatch(line)
+            if header is not None and not body:
+                headers[header[1]] = header[2]
+            else:
+                requests[-1] = (method, path, f"{body}{line}\n", headers)
     if not requests:
         raise Failed("there is no request in the block")
     return requests

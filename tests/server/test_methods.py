@@ -53,21 +53,39 @@ async def test_head_of_an_arrow_stream_leaves_the_connection_usable(
     await connection.close()
 
 
+async def test_an_answer_that_the_client_has_already_is_empty(
+    shared_server: Server, client: httpx.AsyncClient
+) -> None:
+    connection = await Connection.open(shared_server.port)
+    token = client.headers["Authorization"]
+    common = f"HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n"
+    await connection.send(f"GET /post?filter[id]=1 {common}\r\n".encode())
+    first = await connection.answer()
+    etag = first.headers["etag"]
+    await connection.send(f"GET /post?filter[id]=1 {common}If-None-Match: {etag}\r\n\r\n".encode())
+    again = await connection.answer(bodiless=True)
+    assert (again.status, again.headers["etag"]) == (304, etag)
+    assert "content-length" not in again.headers
+    await connection.send(f"GET /post?filter[id]=1 {common}\r\n".encode())
+    assert (await connection.answer()).body == first.body
+    await connection.close()
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("FOO", "/post", "GET, HEAD, POST"),
-        ("PUT", "/post", "GET, HEAD, POST"),
+        ("FOO", "/post", "DELETE, GET, HEAD, PATCH, POST"),
+        ("PUT", "/post", "DELETE, GET, HEAD, PATCH, POST"),
         ("POST", "/post/1", "DELETE, PATCH, PUT"),
         ("GET", "/post/1", "DELETE, PATCH, PUT"),
         ("TRACE", "/post/1", "DELETE, PATCH, PUT"),
-        ("CONNECT", "/post", "GET, HEAD, POST"),
+        ("CONNECT", "/post", "DELETE, GET, HEAD, PATCH, POST"),
         ("PUT", "/me", "GET, HEAD, PATCH"),
         ("GET", "/auth/login", "POST"),
         ("POST", "/health", "GET, HEAD"),
         ("DELETE", "/docs", "GET, HEAD"),
         ("PUT", "/table_definition/1", "DELETE, PATCH"),
-        ("X" * 3000, "/post", "GET, HEAD, POST"),
+        ("X" * 3000, "/post", "DELETE, GET, HEAD, PATCH, POST"),
     ],
 )
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -85,11 +103,11 @@ async def test_another_method_is_405_with_those_that_are_allowed(
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/post", "GET, HEAD, OPTIONS, POST"),
+        ("/post", "DELETE, GET, HEAD, OPTIONS, PATCH, POST"),
         ("/post/1", "DELETE, OPTIONS, PATCH, PUT"),
         ("/me", "GET, HEAD, OPTIONS, PATCH"),
         ("/health", "GET, HEAD, OPTIONS"),
-        ("/api/post", "GET, HEAD, OPTIONS, POST"),
+        ("/api/post", "DELETE, GET, HEAD, OPTIONS, PATCH, POST"),
     ],
 )
 async def test_options_tells_what_a_path_takes(

@@ -61,7 +61,8 @@ async def test_the_document_is_valid_and_follows_every_change(
     assert (author.status_code, book.status_code) == (201, 201), book.text
     after = await document(shared_http)
     assert problems(after) == []
-    assert set(after["paths"]["/book"]) == {"get", "post"}
+    assert set(after["paths"]["/book"]) == {"get", "post", "patch", "delete"}
+    assert set(after["paths"]["/table_definition"]) == {"get", "post"}
     assert set(after["paths"]["/book/{id}"]) == {"parameters", "patch", "put", "delete"}
     kinds = {one.media_type for one in FORMATS.values()}
     assert set(after["paths"]["/book"]["get"]["responses"]["200"]["content"]) == kinds
@@ -83,6 +84,36 @@ async def test_the_document_is_valid_and_follows_every_change(
     assert renamed.status_code == 200, renamed.text
     described = await document(shared_http)
     assert described["paths"]["/book"]["get"]["description"] == "Books of the house"
+
+
+@pytest.mark.may_block
+async def test_writes_are_described(shared_http: httpx.AsyncClient) -> None:
+    await shared_http.post(
+        "/table_definition",
+        json={
+            "name": "song",
+            "columns": [{"name": "name", "type": "varchar", "isNullable": False}],
+            "relations": [
+                {"propertyName": "first", "type": "many-to-one", "targetTable": "song"},
+                {"propertyName": "owner", "type": "many-to-one", "targetTable": "user_definition"},
+            ],
+        },
+    )
+    found = await document(shared_http)
+    assert problems(found) == []
+    one, many = found["paths"]["/song/{id}"], found["paths"]["/song"]
+    assert "application/json-patch+json" in one["patch"]["requestBody"]["content"]
+    for operation, names in (
+        (one["patch"], {"If-Match", "Idempotency-Key"}),
+        (one["delete"], {"If-Match"}),
+        (many["patch"], {"filter", "fields", "maxAffected", "Idempotency-Key"}),
+        (many["delete"], {"filter", "fields", "maxAffected"}),
+    ):
+        assert {parameter["name"] for parameter in operation["parameters"]} == names
+    create = found["components"]["schemas"]["song.create"]["properties"]
+    whole = {"$ref": "#/components/schemas/song.create"}
+    assert whole in create["first"]["anyOf"]
+    assert all("$ref" not in kind for kind in create["owner"]["anyOf"])
 
 
 RULED = [

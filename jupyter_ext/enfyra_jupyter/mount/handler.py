@@ -46,7 +46,10 @@ _KINDS = {
     413: "PAYLOAD_TOO_LARGE",
 }
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_CORS_HEADERS = "accept, authorization, content-type, x-correlation-id, x-xsrftoken"
+_CORS_HEADERS = (
+    "accept, authorization, content-type, idempotency-key, if-match, if-none-match, "
+    "x-correlation-id, x-xsrftoken"
+)
 
 
 class Refusal(web.HTTPError):
@@ -238,7 +241,7 @@ class EnfyraHandler(JupyterHandler):
             await self._send_stream(response, response.stream)
             return
         self._set_head(response)
-        self.finish(response.body if response.status != 204 else None)
+        self.finish(response.body if response.status not in {204, 304} else None)
 
     def _set_head(self, response: Response) -> None:
         self.set_status(response.status)
@@ -279,7 +282,7 @@ class EnfyraHandler(JupyterHandler):
             super()._log()
 
     def compute_etag(self) -> str | None:
-        """Give none: rows are not asked for by what they were."""
+        """Give none: records have ETags of their own."""
         return None
 
     # -- errors ---------------------------------------------------------------------------------

@@ -346,7 +346,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
             and not self._connection.no_keep_alive
             and not response.headers
             and response.stream is None
-            and response.status != 204
+            and response.status not in _EMPTY
             and not self._router.stopping
         )
 

@@ -64,10 +64,10 @@ def connect_replicated(
     retired = Retired()
     timeline = Timeline(most_behind)
 
+    opened = _postgresql if uri.engine == "postgresql" else _mysql
+
     def probe(server: DatabaseUri, *, replica: bool) -> SqlProbe:
-        return SqlProbe(
-            partial(connect, server, pool_size=1, timeout=PATIENCE), retired, replica=replica
-        )
+        return SqlProbe(partial(opened, server, 1, PATIENCE), retired, replica=replica)
 
     primary = Primary(
         uri.redacted,

@@ -143,6 +143,10 @@ def test_settings_cannot_be_changed() -> None:
             {"DB_REPLICA_URIS": "sqlite:///b.db"},
             "DB_REPLICA_URIS: has no meaning for sqlite; read replicas are for PostgreSQL",
         ),
+        (
+            {"DB_URI": "mongodb://h/d", "DB_REPLICA_URIS": "mongodb://r/d"},
+            "DB_REPLICA_URIS: has no meaning for mongodb; read replicas are for PostgreSQL",
+        ),
         ({"DB_REPLICA_MAX_LAG": "0"}, "DB_REPLICA_MAX_LAG: "),
         ({"DB_READ_FROM_MASTER": "maybe"}, "DB_READ_FROM_MASTER: "),
         ({"REDIS_URI": "http://cache"}, "REDIS_URI: must start with redis://"),

@@ -27,8 +27,7 @@ class SystemClock:
 
         Milliseconds are what every supported database and JavaScript keep alike.
         """
-        instant = datetime.now(UTC)
-        return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+        return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)
 
     def monotonic(self) -> float:
         """Give seconds that only grow, for measuring spans."""

@@ -55,11 +55,12 @@ class Tagger:
     def tag(self, rows: bytes, access: Access) -> str:
         """Give the ETag of the one record in a JSON array, which shows all its fields."""
         (row,) = self._decoder(access).decode(rows)
-        digest = hashlib.blake2b(digest_size=12)
-        for value in msgspec.structs.astuple(row):
-            digest.update(b"\n")
-            # How databases put spaces into objects differs; a key is all that these hold.
-            digest.update(_key_of(value) if type(value) is dict else value or b"null")
+        # How databases put spaces into objects differs; a key is all that these hold.
+        parts = [
+            _key_of(value) if type(value) is dict else value or b"null"
+            for value in msgspec.structs.astuple(row)
+        ]
+        digest = hashlib.blake2b(b"\n".join(parts), digest_size=12)
         return f'"{digest.hexdigest()}"'
 
 

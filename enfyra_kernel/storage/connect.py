@@ -31,7 +31,7 @@ def connect(uri: DatabaseUri, *, pool_size: int = 16, timeout: float = 30.0) -> 
         return _mongodb(uri, pool_size, timeout)
 
 
-def connect_sql(uri: DatabaseUri, *, pool_size: int = 8, timeout: float = 30.0) -> SqlDatabase:
+def connect_sql(uri: DatabaseUri, *, pool_size: int = 16, timeout: float = 30.0) -> SqlDatabase:
     """Give the SQL database at an address; see `connect`."""
     with _driver_of(uri):
         if uri.engine == "sqlite":
@@ -60,7 +60,7 @@ def connect_replicated(
     read_from_primary: bool,
     most_behind: float,
     monotonic: Callable[[], float],
-    pool_size: int = 8,
+    pool_size: int = 16,
     timeout: float = 30.0,
 ) -> ReplicatedDatabase:
     """Give a primary and its replicas as one database; `start` connects.

@@ -136,7 +136,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
     """
 
     __slots__ = (
-        "_begin", "_broken", "_chunks", "_connection", "_headers", "_incoming", "_length",
+        "_begin", "_broken", "_chunks", "_connection", "_incoming", "_length", "_plain",
         "_problem", "_request", "_response", "_router", "_size", "_start_line", "_task",
         "_working", "connection_task", "waiting_since",
     )  # fmt: skip
@@ -169,9 +169,9 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         self.waiting_since = None
         self._begin = time.perf_counter()
         self._start_line = start_line
-        self._headers = headers
+        plain = self._plain = plain_headers(headers)
         self._router.begin(self)
-        has_body = "Content-Length" in headers or "Transfer-Encoding" in headers
+        has_body = "content-length" in plain or "transfer-encoding" in plain
         if has_body:
             self._problem = ambiguity(headers)
             if self._problem is not None:
@@ -184,7 +184,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
             self._problem = too_long()
             return None
         if start_line.method not in _BODILESS and is_load(
-            headers.get("Content-Type", ""), start_line.path.partition("?")[2]
+            plain.get("content-type", ""), start_line.path.partition("?")[2]
         ):
             self._incoming = Incoming(self._router.site.kernel.settings.upload_timeout)
             self._start()
@@ -285,8 +285,9 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         request = self._request = self._made_request()
         correlation_id.set(request.correlation_id)
         problem = self._problem
-        if problem is None and self._incoming is None and self._size > self._router.max_body:
-            problem = too_large(self._router.max_body)
+        if self._size and problem is None and self._incoming is None:
+            most = self._router.max_body
+            problem = too_large(most) if self._size > most else None
         if problem is not None:
             return failure(problem, request)
         return await self._router.site.handle(request)
@@ -300,7 +301,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
             method=method,
             path=path[len(self._router.site.prefix) :] or "/",
             query=query,
-            headers=plain_headers(self._headers),
+            headers=self._plain,
             body=chunks[0] if len(chunks) == 1 else b"".join(chunks),
             stream=self._incoming.pieces() if self._incoming is not None else None,
             remote_ip=getattr(context, "remote_ip", ""),
@@ -337,14 +338,13 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
 
     def _is_plain(self, response: Response) -> bool:
         """Say whether an answer is like most: with a body, on a connection that stays open."""
-        kept = self._headers.get("Connection")
+        kept = self._plain.get("connection")
         return (
             type(self._connection) is HTTP1Connection
             and self._start_line.version == "HTTP/1.1"
             and self._start_line.method != "HEAD"
             and (kept is None or kept.lower() == "keep-alive")
             and not self._connection.no_keep_alive
-            and not response.headers
             and response.stream is None
             and response.status not in _EMPTY
             and not self._router.stopping

@@ -93,15 +93,22 @@ class Headers(dict[str, str]):
 
 
 def rendered_head(response: Response, correlation_id: str) -> bytes:
-    """Give the head of an answer that has no headers of its own.
+    """Give the head of an answer that has a body.
+
+    Raises:
+        ValueError: A header has a line break in it.
 
     Example:
         >>> rendered_head(Response(200, b"{}"), "req_1").split(b"\\r\\n")[0]
         b'HTTP/1.1 200 OK'
     """
     beginning = _beginning(response.status, response.content_type)
-    length = len(response.body)
-    return f"{beginning}{correlation_id}\r\nContent-Length: {length}\r\n\r\n".encode("latin1")
+    head = f"{beginning}{correlation_id}\r\nContent-Length: {len(response.body)}\r\n"
+    for name, value in response.headers.items():
+        if "\r" in value or "\n" in value or "\r" in name or "\n" in name:
+            raise ValueError(f"the header {name!r} has a line break in it")
+        head += f"{name}: {value}\r\n"
+    return f"{head}\r\n".encode("latin1")
 
 
 @lru_cache(256)

@@ -12,8 +12,9 @@ import argparse
 import asyncio
 from statistics import median
 
+from .engines import ENGINES, database
 from .load import TOKEN, WORKLOADS, lua, wrk
-from .run import databases, fill, running
+from .run import fill, running
 from .servers import login, processor_seconds
 
 Costs = dict[str, tuple[float, float]]
@@ -47,7 +48,9 @@ def _cost(pid: int, url: str, script: str | None, seconds: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("uris", nargs="*", metavar="engine=uri", help="databases; default private")
+    parser.add_argument(
+        "engines", nargs="*", default=list(ENGINES), metavar="engine[=uri]", help=", ".join(ENGINES)
+    )
     parser.add_argument("--only", default=",".join(WORKLOADS), help="workloads, by comma")
     parser.add_argument("--token", action="store_true", help="also with a bearer token")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each, default 3")
@@ -56,8 +59,8 @@ def main() -> None:
     names: list[str] = options.only.split(",")
     if options.token:
         names = [each for name in names for each in (name, f"{name}{TOKEN}")]
-    with databases(options.uris) as uris:
-        for engine, uri in uris.items():
+    for asked in options.engines:
+        with database(asked) as (engine, uri):
             asyncio.run(fill(uri))
             for name, (ours, hello) in costs(uri, names, options.rounds, options.seconds).items():
                 print(

@@ -14,9 +14,12 @@ STATUSES = ("draft", "published", "archived")
 LOREM = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor. " * 6
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
+# MongoDB's own keys are no numbers, which the load counts through.
+KEY = {"name": "id", "type": "int", "isPrimary": True, "isGenerated": True}
 USER = {
     "name": "person",
     "columns": [
+        KEY,
         {"name": "name", "type": "varchar", "isNullable": False},
         {"name": "email", "type": "varchar"},
     ],
@@ -24,6 +27,7 @@ USER = {
 POST = {
     "name": "post",
     "columns": [
+        KEY,
         {"name": "title", "type": "varchar", "isNullable": False},
         {"name": "content", "type": "text"},
         {"name": "status", "type": "varchar", "options": {"length": 20}},

@@ -1,7 +1,7 @@
 """W8: 100,000 records into a data frame, as Arrow through the API or by pandas.read_sql.
 
     python -m tests.bench.frame arrow http://127.0.0.1:1105
-    python -m tests.bench.frame sql sqlite:////tmp/bench.db
+    python -m tests.bench.frame sqlite sqlite:////tmp/bench.db
 
 Each runs in a process of its own, and prints how long it took and how much more memory it held.
 """
@@ -26,10 +26,10 @@ from .servers import forget_peak, memory_mb, peak_mb
 
 COLUMNS = ("id", "title", "content", "status", "views", "publishedAt")
 ARROW = "application/vnd.apache.arrow.stream"
-SQL = 'SELECT "id", "title", "content", "status", "views", "publishedAt" FROM "post" LIMIT '
+SQL = f'SELECT "id", "title", "content", "status", "views", "publishedAt" FROM "post" LIMIT {POSTS}'
 
 
-def compare(url: str, uri: str, pid: int, rounds: int) -> dict[str, float]:
+def compare(url: str, engine: str, uri: str, pid: int, rounds: int) -> dict[str, float]:
     """Give time and peak memory of the API as parts of pandas.read_sql's, and the server's growth.
 
     Args:
@@ -42,7 +42,7 @@ def compare(url: str, uri: str, pid: int, rounds: int) -> dict[str, float]:
     forget_peak(pid)
     for _ in range(rounds):
         ours.append(_measured("arrow", url))
-        theirs.append(_measured("sql", uri))
+        theirs.append(_measured(engine, uri))
     return {
         f"W8 {what}": median(one[what] for one in ours) / median(one[what] for one in theirs)
         for what in ("time", "memory")
@@ -66,36 +66,59 @@ def over_arrow(url: str) -> pd.DataFrame:
     return table.to_pandas(self_destruct=True)
 
 
-def over_sql(uri: str) -> pd.DataFrame:
+def over_sqlite(uri: str) -> pd.DataFrame:
+    """Read from the file itself."""
+    with sqlite3.connect(uri.removeprefix("sqlite:///")) as connection:
+        return _read_sql(connection, SQL)
+
+
+def over_postgresql(uri: str) -> pd.DataFrame:
     """Read from the database itself."""
-    if uri.startswith("sqlite"):
-        with sqlite3.connect(uri.removeprefix("sqlite:///")) as connection:
-            return _read_sql(connection)
-    return asyncio.run(_over_asyncpg(uri))
+    return asyncio.run(_over_sqlalchemy(uri.replace("://", "+asyncpg://"), SQL))
 
 
-async def _over_asyncpg(uri: str) -> pd.DataFrame:
+def over_mysql(uri: str) -> pd.DataFrame:
+    """Read from the database itself."""
+    return asyncio.run(_over_sqlalchemy(uri.replace("://", "+asyncmy://"), SQL.replace('"', "`")))
+
+
+async def _over_sqlalchemy(uri: str, query: str) -> pd.DataFrame:
+    from sqlalchemy import text
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    engine = create_async_engine(uri.replace("postgresql://", "postgresql+asyncpg://"))
+    engine = create_async_engine(uri)
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(_read_sql)
+            return await connection.run_sync(_read_sql, text(query))
     finally:
         await engine.dispose()
 
 
-def _read_sql(connection: Any) -> pd.DataFrame:
-    from sqlalchemy import text
-
-    query: Any = f"{SQL}{POSTS}"
-    if not isinstance(connection, sqlite3.Connection):
-        query = text(query)
+def _read_sql(connection: Any, query: Any) -> pd.DataFrame:
     return pd.read_sql(query, connection, parse_dates=["publishedAt"])
 
 
+def over_mongodb(uri: str) -> pd.DataFrame:
+    """Read from the database itself."""
+    import pymongo
+
+    fields = {"_id": 1, **dict.fromkeys(COLUMNS[1:], 1)}
+    with pymongo.MongoClient[dict[str, Any]](uri) as client:
+        found = client.get_default_database()["post"].find({}, fields).limit(POSTS)
+        return pd.DataFrame(list(found))
+
+
+READERS = {
+    "arrow": over_arrow,
+    "sqlite": over_sqlite,
+    "postgresql": over_postgresql,
+    "mysql": over_mysql,
+    "mongodb": over_mongodb,
+}
+
+
 def main(how: str, where: str) -> None:
-    read = {"arrow": over_arrow, "sql": over_sql}[how]
+    read = READERS[how]
     before = memory_mb()
     forget_peak()
     begin = time.perf_counter()

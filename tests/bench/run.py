@@ -1,10 +1,10 @@
 """Measures the request path as ratios to a bare Tornado hello-world of the same run.
 
     python -m tests.bench.run
-    python -m tests.bench.run sqlite=sqlite:////tmp/b.db postgresql=postgresql://localhost/b
+    python -m tests.bench.run mysql postgresql=postgresql://localhost/b
 
-Without engines, SQLite and a private PostgreSQL are measured. Databases must be empty. Needs wrk.
-Only ratios carry over to another machine.
+Without engines, all are measured. Those without an address get a private database; others must be
+empty, or have been filled here before. Needs wrk. Only ratios carry over to another machine.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from enfyra_kernel import Kernel, Settings
 
-from tests.services import PostgreSQL
 from tests.services.base import free_port
 
 from . import frame, report
 from .data import prepare
+from .engines import ENGINES, database
+from .floor import floors
 from .load import rates
-from .servers import memory_mb, process
+from .servers import environment, memory_mb, process
 
 HERE = Path(__file__).parent
 FRAME_ROUNDS = 3
@@ -61,7 +61,7 @@ def _started(command: list[str], port: int, env: dict[str, str]) -> Iterator[Ser
         yield Server(pid, f"http://127.0.0.1:{port}", time.perf_counter() - begin)
 
 
-def measure(uri: str, rounds: int) -> dict[str, float]:
+def measure(engine: str, uri: str, rounds: int) -> dict[str, float]:
     """Fill a database, start a server on it beside the hello-world, and measure."""
     asyncio.run(fill(uri))
     with running(uri) as (server, hello):
@@ -70,18 +70,9 @@ def measure(uri: str, rounds: int) -> dict[str, float]:
         results["idle MB"] = memory_mb(server.pid)
         results |= rates(server.url, hello.url, rounds)
         results["loaded MB"] = memory_mb(server.pid)
-        results |= frame.compare(server.url, uri, server.pid, min(rounds, FRAME_ROUNDS))
+        results |= floors(engine, uri, f"{hello.url}/", rounds)
+        results |= frame.compare(server.url, engine, uri, server.pid, min(rounds, FRAME_ROUNDS))
     return results
-
-
-def environment(uri: str) -> dict[str, str]:
-    """Give what the server under measurement is configured with."""
-    return {
-        "DB_URI": uri,
-        "SECRET_KEY": "bench" * 8,
-        "ADMIN_PASSWORD": "secret",
-        "ENFYRA_LOG_LEVEL": "warning",
-    }
 
 
 async def fill(uri: str) -> None:
@@ -91,30 +82,20 @@ async def fill(uri: str) -> None:
             await prepare(kernel)
 
 
-@contextmanager
-def databases(given: list[str]) -> Iterator[dict[str, str]]:
-    """Give the databases to measure on by their engine: those given, or private ones."""
-    if given:
-        yield {engine: uri for engine, _, uri in (one.partition("=") for one in given)}
-        return
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        postgresql = PostgreSQL()
-        stack.callback(postgresql.stop)
-        postgresql.start()
-        yield {"sqlite": f"sqlite:///{folder}/bench.db", "postgresql": postgresql.url}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("uris", nargs="*", metavar="engine=uri", help="databases, empty")
+    parser.add_argument(
+        "engines", nargs="*", default=list(ENGINES), metavar="engine[=uri]", help=", ".join(ENGINES)
+    )
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each, default 5")
     parser.add_argument(
         "--write", type=Path, metavar="PAGE", help="keep the table in this page, between its marks"
     )
     options = parser.parse_args()
-    with databases(options.uris) as uris:
-        results = {engine: measure(uri, options.rounds) for engine, uri in uris.items()}
+    results: dict[str, dict[str, float]] = {}
+    for asked in options.engines:
+        with database(asked) as (engine, uri):
+            results[engine] = measure(engine, uri, options.rounds)
     text = report.table(results, options.rounds)
     print(text)
     if options.write is not None:

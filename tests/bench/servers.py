@@ -47,6 +47,16 @@ def login(url: str) -> str:
         return json.load(answer)["accessToken"]
 
 
+def environment(uri: str) -> dict[str, str]:
+    """Give what the server under measurement is configured with."""
+    return {
+        "DB_URI": uri,
+        "SECRET_KEY": "bench" * 8,
+        "ADMIN_PASSWORD": "secret",
+        "ENFYRA_LOG_LEVEL": "warning",
+    }
+
+
 def processor_seconds(pid: int) -> float:
     """Give the processor time that a process has used so far, for itself and in the system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

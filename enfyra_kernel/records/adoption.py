@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from ..errors import EnfyraError
 from ..metadata.system import SYSTEM_TABLES
 from ..schema.adopting import Adopter, Report, Selection, report_of
 from ..schema.catalog import Catalog
 from ..schema.edit import Editor
 from ..storage.database import Database
-from ..storage.physical import PhysicalTable
 from .definitions import Definitions, Edited
 
 
@@ -32,7 +30,7 @@ class Adoption:
             EnfyraError: RESOURCE_NOT_FOUND for a name that is no table's, VALIDATION_ERROR for a
                 key that cannot be one or a database that cannot be adopted.
         """
-        physical = await _survey(self._database)
+        physical = await self._database.survey()
         adopters: list[Adopter] = []
 
         def edit(editor: Editor) -> Edited:
@@ -53,19 +51,9 @@ class Adoption:
 async def look(database: Database, selection: Selection) -> Report:
     """Say what would be adopted in a database that Enfyra has never been in."""
     system = Catalog({table.id: table for table in SYSTEM_TABLES})
-    adopter = Adopter(system, await _survey(database))
+    adopter = Adopter(system, await database.survey())
     await asyncio.to_thread(adopter.adopt_all, selection)
     return report_of(adopter, dry_run=True)
-
-
-async def _survey(database: Database) -> list[PhysicalTable]:
-    if database.engine == "mongodb":
-        raise EnfyraError(
-            "VALIDATION_ERROR",
-            "Collections of MongoDB cannot be adopted: it does not say what they hold",
-            hint="Define the tables by POST /table_definition",
-        )
-    return await database.survey()
 
 
 class _NothingNew(Exception):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import Databases, SqliteDatabases
+from tests.databases import SQL_ENGINES, Databases, SqliteDatabases
 from tests.processes import run
 
 SECRETS = {"ADMIN_PASSWORD": "secret", "SECRET_KEY": "x" * 16}
@@ -97,6 +97,7 @@ def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("engine", SQL_ENGINES, indirect=True)
 def test_a_database_of_a_server(databases: Databases, empty_uri: str, engine: str) -> None:
     databases.execute(empty_uri, "CREATE TABLE thing (id INTEGER NOT NULL PRIMARY KEY)")
     before = databases.schema(empty_uri)

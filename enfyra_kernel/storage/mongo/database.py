@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
+from ...errors import EnfyraError
 from ...query.commands import Delete, Insert, Update
 from ...query.plan import Plan
 from ...uri import DatabaseUri
@@ -143,8 +144,12 @@ class MongoDatabase:
         return await inspect_tables(self._client, self._catalog, names)
 
     async def survey(self) -> list[PhysicalTable]:
-        """Describe all collections that are there."""
-        return await self.inspect()
+        """Refuse to describe collections that somebody else made."""
+        raise EnfyraError(
+            "VALIDATION_ERROR",
+            "Collections of MongoDB cannot be adopted: it does not say what they hold",
+            hint="Define the tables by POST /table_definition",
+        )
 
     @asynccontextmanager
     async def schema_change(

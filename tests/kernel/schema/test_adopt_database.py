@@ -16,9 +16,10 @@ from enfyra_kernel.lifecycle.messages import ARROW
 
 from tests.api import Api
 from tests.arrow import load, read, values
-from tests.databases import Databases, SqliteDatabases, settings
+from tests.databases import SQL_ENGINES, Databases, SqliteDatabases, settings
 
 pytestmark = pytest.mark.asyncio
+on_sql = pytest.mark.parametrize("engine", SQL_ENGINES, indirect=True)
 
 TABLES = {
     "actor": "actor", "category": "category", "country": "country", "film": "film",
@@ -139,6 +140,7 @@ async def adopt(api: Api, **body: Any) -> Any:
 # -- the report -----------------------------------------------------------------------------------
 
 
+@on_sql
 async def test_everything_is_defined_or_listed_and_nothing_physical_changes(
     clerk: Api, rental: Kernel, databases: Databases, rental_uri: str, engine: str
 ) -> None:
@@ -212,6 +214,7 @@ def check_the_rest(report: Any, engine: str) -> None:
     assert refused == NOT_ADOPTED[engine]
 
 
+@on_sql
 async def test_a_part_is_adopted_and_the_rest_joins_it_later(
     clerk: Api, rental: Kernel, engine: str
 ) -> None:
@@ -270,6 +273,7 @@ FILTERS: tuple[tuple[str, Any, list[Any]], ...] = (
 )
 
 
+@on_sql
 async def test_records_are_read_and_found(api: Api, engine: str) -> None:
     for path, where, wanted in FILTERS:
         rows = await api.rows(path, filter=where)
@@ -367,6 +371,7 @@ async def check_oddities(api: Api, engine: str) -> None:
 # -- writing --------------------------------------------------------------------------------------
 
 
+@on_sql
 async def test_records_are_written_where_that_is_right(api: Api, engine: str) -> None:
     film = await api.create(
         "/film", {"film_id": 9, "title": "Nine", "language": 2, "actors": [1, 2]}
@@ -438,8 +443,8 @@ REFUSED: tuple[tuple[str, str, Any, int, str, str], ...] = (
     ("PATCH", "/letter/1", {"to_email": "x"}, 409, "RELATION_NOT_FOUND",
      "to_email refers to a record"),
     ("DELETE", "/film/1", None, 409, "RELATION_IN_USE", "still referred to by"),
-    ("POST", "/film", {"film_id": 10, "title": "x", "language": 1, "rental_duration": 40000}, 400,
-     "INVALID_BODY", "does not fit"),
+    ("POST", "/film", {"film_id": 10, "title": "x", "language": 1, "rental_duration": 40000}, 409,
+     "CONSTRAINT_VIOLATION", "does not fit"),
 )  # fmt: skip
 
 
@@ -612,3 +617,15 @@ async def test_adopted_definitions_are_edited_where_that_is_right(
         assert (await api.patch(f"/table_definition/{tables['stock']}", body)).status == 200
         described = (await api.get("/metadata/stock")).data
         assert (described["keyFields"], described["readOnly"]) == (["store_id", "filmId"], None)
+
+
+@pytest.mark.parametrize("engine", ["mongodb"], indirect=True)
+async def test_collections_are_not_adopted(kernel: Kernel) -> None:
+    api = await Api(kernel).login()
+    for path, body in (
+        ("/admin/adopt", {"dryRun": True}),
+        ("/table_definition", {"name": "thing", "adopt": True}),
+    ):
+        answer = await api.post(path, body)
+        assert (answer.status, answer.code) == (422, "VALIDATION_ERROR"), answer.body
+        assert "Collections of MongoDB cannot be adopted" in answer.message

@@ -140,7 +140,7 @@ class MysqlDialect(Dialect):
         if column.type in INSTANTS:
             return _instant
         # The sum of integers comes as a decimal.
-        return _integer if column.type in INTEGERS else None
+        return int if column.type in INTEGERS else None
 
     def json_object(self, pairs: Sequence[tuple[str, Expression]]) -> Expression:
         """Not used: `builds_json` is False."""
@@ -234,10 +234,6 @@ _JSON_TABLE = {
 def _instant(value: str) -> str:
     """Finish what the statement formatted: no trailing zeros, and the zone."""
     return value.rstrip("0").rstrip(".") + "+00:00" if "." in value else value + "+00:00"
-
-
-def _integer(value: Any) -> int:
-    return value if type(value) is int else int(value)
 
 
 def _json_item(value: Any) -> Any:

@@ -70,7 +70,7 @@ async def nested(
     build: Builder,
     reads: Sequence[RelatedRead],
     values: Values,
-) -> list[dict[str, Any]]:
+) -> list[Any]:
     """Make the records of flat rows, with those of their relations to many in them."""
     waiting: list[dict[Any, list[list[Any]]]] = [{} for _ in reads]
     made = [build(row, waiting) for row in rows]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from ...metadata.tables import StoredColumn
 from .render.layout import Branch, Layout, Leaf, Listed, Many, Part, leaves
@@ -13,69 +14,80 @@ Row = Sequence[Any]
 Convert = Callable[[Any], Any]
 ConverterOf = Callable[[StoredColumn], Convert | None]
 
-
 # Where records of relations to many wait to be filled in: for each relation, by key.
 Waiting = Sequence[dict[Any, list[list[Any]]]]
-Builder = Callable[[Row, Waiting], dict[str, Any]]
-Step = Callable[[Row, Waiting], Any]
+Builder = Callable[[Row, Waiting], Any]
 
 
 def builder(layout: Layout, converter: ConverterOf, first: int = 0) -> Builder:
-    """Give the function from a flat row to a record.
+    """Give the function from a flat row to a record, which is to be encoded as JSON.
 
     Args:
         converter: Gives the function from the driver's value of a column to what is encoded.
         first: The number of values in front of those of the layout.
     """
-    positions = {leaf.label: number for number, leaf in enumerate(leaves(layout), first)}
-    steps = [(part.name, step) for part, step in _steps(layout, positions, converter)]
-
-    def build(row: Row, waiting: Waiting) -> dict[str, Any]:
-        return {name: value(row, waiting) for name, value in steps}
-
-    return build
+    return _Source(layout, converter, first).compiled(layout)
 
 
-def _steps(
-    layout: Layout, positions: Mapping[str, int], converter: ConverterOf
-) -> Iterable[tuple[Part, Step]]:
-    relations = itertools.count()
+class _Source:
+    """The source text of a function that makes records of rows.
 
-    def step_of(part: Part) -> Step:
+    A record has a type of its own, whose names msgspec writes without looking at them, and the
+    function is one expression: a quarter of the time that dictionaries take which are made step by
+    step. Nothing but numbers gets into the text; names and functions are handed to it.
+    """
+
+    def __init__(self, layout: Layout, converter: ConverterOf, first: int) -> None:
+        self._converter = converter
+        self._relations = 0
+        self._given: dict[str, Any] = {"wait": _wait}
+        labels = [leaf.label for leaf in leaves(layout)]
+        self._variables = {label: f"c{number}" for number, label in enumerate(labels)}
+        self._skipped = [f"_{number}" for number in range(first)]
+
+    def compiled(self, layout: Layout) -> Builder:
+        """Give the function."""
+        made = self._record(layout)
+        variables = [*self._skipped, *self._variables.values()]
+        text = f"def build(row, waiting):\n [{', '.join(variables)}] = row\n return {made}\n"
+        exec(text, self._given)  # noqa: S102 - of numbers only, as `namedtuple` does it
+        return self._given["build"]
+
+    def _record(self, parts: Sequence[Part]) -> str:
+        values = [self._value(part) for part in parts]
+        names = {f"f{number}": part.name for number, part in enumerate(parts)}
+        kind = self._give(_kind(names))
+        return f"{kind}({', '.join(values)})"
+
+    def _value(self, part: Part) -> str:
         match part:
             case Leaf(label=label, column=column):
-                return _value(positions[label], converter(column))
+                variable, convert = self._variables[label], self._converter(column)
+                if convert is None:
+                    return variable
+                return f"None if {variable} is None else {self._give(convert)}({variable})"
             case Many(key=key):
-                return _waiting(positions[key.label], next(relations))
+                relation, self._relations = self._relations, self._relations + 1
+                return f"wait({self._variables[key.label]}, waiting[{relation}])"
             case Listed(parts=parts):
-                values = [step_of(leaf) for leaf in parts]
-                return lambda row, waiting: [value(row, waiting) for value in values]
+                return f"[{', '.join([self._value(leaf) for leaf in parts])}]"
             case Branch(presence=presence, parts=parts):
-                return _branch(positions[presence], [(one.name, step_of(one)) for one in parts])
+                made = self._record(parts)
+                return f"None if {self._variables[presence]} is None else {made}"
 
-    return [(part, step_of(part)) for part in layout]
-
-
-def _branch(presence: int, steps: Sequence[tuple[str, Step]]) -> Step:
-    def related(row: Row, waiting: Waiting) -> dict[str, Any] | None:
-        if row[presence] is None:
-            return None
-        return {name: value(row, waiting) for name, value in steps}
-
-    return related
+    def _give(self, value: Any) -> str:
+        name = f"g{len(self._given)}"
+        self._given[name] = value
+        return name
 
 
-def _waiting(position: int, relation: int) -> Step:
-    def wait(row: Row, waiting: Waiting) -> list[Any]:
-        listed: list[Any] = []
-        if row[position] is not None:
-            waiting[relation].setdefault(row[position], []).append(listed)
-        return listed
-
-    return wait
+def _kind(names: Mapping[str, str]) -> type[msgspec.Struct]:
+    """Make the type of a record: its fields, and what they are called in JSON."""
+    return msgspec.defstruct("Record", list(names), rename=dict(names), gc=False)
 
 
-def _value(position: int, convert: Convert | None) -> Step:
-    if convert is None:
-        return lambda row, _: row[position]
-    return lambda row, _: None if (value := row[position]) is None else convert(value)
+def _wait(key: Any, waiting: dict[Any, list[list[Any]]]) -> list[Any]:
+    listed: list[Any] = []
+    if key is not None:
+        waiting.setdefault(key, []).append(listed)
+    return listed

@@ -25,6 +25,7 @@ from .heads import (
     Headers,
     ambiguity,
     body_length,
+    is_plain,
     plain_headers,
     reason,
     relative_target,
@@ -344,7 +345,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
             and self._start_line.method != "HEAD"
             and (kept is None or kept.lower() == "keep-alive")
             and not self._connection.no_keep_alive
-            and not response.headers
+            and is_plain(response.headers)
             and response.stream is None
             and response.status not in _EMPTY
             and not self._router.stopping

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from enfyra_kernel.errors import EnfyraError
@@ -93,7 +93,7 @@ class Headers(dict[str, str]):
 
 
 def rendered_head(response: Response, correlation_id: str) -> bytes:
-    """Give the head of an answer that has no headers of its own.
+    """Give the head of an answer that has no headers of its own but, perhaps, an ETag.
 
     Example:
         >>> rendered_head(Response(200, b"{}"), "req_1").split(b"\\r\\n")[0]
@@ -101,7 +101,20 @@ def rendered_head(response: Response, correlation_id: str) -> bytes:
     """
     beginning = _beginning(response.status, response.content_type)
     length = len(response.body)
-    return f"{beginning}{correlation_id}\r\nContent-Length: {length}\r\n\r\n".encode("latin1")
+    tag = response.headers.get("ETag")
+    more = "" if tag is None else f"ETag: {tag}\r\n"
+    head = f"{beginning}{correlation_id}\r\n{more}Content-Length: {length}\r\n\r\n"
+    return head.encode("latin1")
+
+
+def is_plain(headers: Mapping[str, str]) -> bool:
+    """Say whether an answer with these headers of its own has a head that `rendered_head` gives.
+
+    Example:
+        >>> is_plain({}), is_plain({"ETag": '"1f"'}), is_plain({"Allow": "GET"})
+        (True, True, False)
+    """
+    return not headers or (len(headers) == 1 and "ETag" in headers)
 
 
 @lru_cache(256)

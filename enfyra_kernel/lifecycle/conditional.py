@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import EnfyraError
 from ..metadata.system import PLANNED_TABLES
-from ..query.ast import Compare, Operator, Query, Shape
+from ..query.ast import Compare, Operator, Query
 from ..query.plan import Access
 from ..records.etags import Preconditions, read_preconditions
 from ..records.repository import Repository
@@ -48,7 +48,7 @@ def is_for_one(query: Query, repository: Repository) -> bool:
         and where.operator is Operator.EQ
         and where.field == repository.table.primary.name
         and repository.table.addressable
-        and query.shape == Shape(where=where)
+        and query.shape.grouping is None
     )
 
 

@@ -41,8 +41,11 @@ class Tagger:
             if name not in relations or relations[name].holds_key
         )
 
-    def _make_decoder(self, access: Access) -> _Decoder:
-        """Make a decoder of just those fields, which leaves columns as they are written."""
+    def _make_decoder(self, access: Access) -> tuple[_Decoder, tuple[int, ...]]:
+        """Make a decoder of just those fields, which leaves columns as they are written.
+
+        Beside it stand the places of the relations among them.
+        """
         names = self.fields(access)
         labels = {f"f{number}": name for number, name in enumerate(names)}
         kinds = [
@@ -50,22 +53,23 @@ class Tagger:
             for label, name in labels.items()
         ]
         row = msgspec.defstruct("Row", kinds, rename=labels, gc=False)
-        return msgspec.json.Decoder(tuple[row])
+        places = (number for number, name in enumerate(names) if name in self._table.relations)
+        return msgspec.json.Decoder(tuple[row]), tuple(places)
 
     def tag(self, rows: bytes, access: Access) -> str:
         """Give the ETag of the one record in a JSON array, which shows all its fields."""
-        (row,) = self._decoder(access).decode(rows)
-        # How databases put spaces into objects differs; a key is all that these hold.
-        parts = [
-            _key_of(value) if type(value) is dict else value or b"null"
-            for value in msgspec.structs.astuple(row)
-        ]
-        digest = hashlib.blake2b(b"\n".join(parts), digest_size=12)
-        return f'"{digest.hexdigest()}"'
+        decoder, relations = self._decoder(access)
+        (row,) = decoder.decode(rows)
+        parts: list[Any] = list(msgspec.structs.astuple(row))
+        for place in relations:
+            # How databases put spaces into objects differs; a key is all that these hold.
+            related = parts[place]
+            parts[place] = b"null" if related is None else b"".join(related.values())
+        return f'"{hashlib.blake2b(_joined(parts), digest_size=12).hexdigest()}"'
 
 
-def _key_of(value: Any) -> bytes:
-    return b"".join(bytes(one) for one in value.values())
+# No JSON of a database has a line feed in it.
+_joined = b"\n".join
 
 
 class Preconditions(NamedTuple):

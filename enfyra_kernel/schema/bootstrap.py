@@ -15,7 +15,7 @@ from ..logs import get_logger
 from ..metadata.definitions import METHODS, RelationDefinition, TableDefinition
 from ..metadata.snapshot import Snapshot
 from ..metadata.system import LOCK_TABLE, PLANNED_TABLES, READ_ONLY_TABLES, SYSTEM_TABLES
-from ..storage.changes import CreateTable
+from ..storage.changes import AddColumn, CreateTable
 from ..storage.database import ConstraintViolation, Database
 from .catalog import Catalog
 from .diff import diff
@@ -102,6 +102,8 @@ class Bootstrap:
 
     async def _install(self, lease: Lease, wanted: str, *, first: bool) -> None:
         _log.info("preparing the system tables", extra={"first": first})
+        if not first:
+            await self._add_columns()
         old = Catalog({}) if first else await self._load()
         new = merged(old, SYSTEM_TABLES)
         before = [one for table in old.values() for one in layout(table, old)]
@@ -121,6 +123,29 @@ class Bootstrap:
             await _Seeds(rows, writer, new).write(first=first)
             await lease.commit_version(session, system=wanted)
             await session.commit_writes()
+
+    async def _add_columns(self) -> None:
+        """Give the system tables of an earlier version the columns of this one.
+
+        What is stored in them is loaded by this version's declarations, which name all of them.
+        """
+        declared = Catalog({table.id: table for table in SYSTEM_TABLES})
+        wanted = [one for table in SYSTEM_TABLES for one in layout(table, declared)]
+        there = {
+            one.name: one for one in await self._database.inspect([one.name for one in wanted])
+        }
+        missing = [
+            AddColumn(table.name, column)
+            for table in wanted
+            if (found := there.get(table.name)) is not None
+            for column in table.columns
+            if all(one.name != column.name for one in found.columns)
+        ]
+        if not missing:
+            return
+        async with self._database.schema_change(there) as session:
+            for change in missing:
+                await session.ensure(change)
 
 
 def merged(stored: Catalog, declared: tuple[TableDefinition, ...]) -> Catalog:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import pytest
 import pytest_asyncio
-from enfyra_kernel.errors import EnfyraError
+from enfyra_kernel.errors import DeadlockError, EnfyraError
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.query.commands import Delete, Insert, Update, key_equals
 from enfyra_kernel.query.parse import parse
@@ -110,6 +111,68 @@ async def test_writes_say_how_many_records_they_met(shelf: Shelf) -> None:
     assert await shelf.delete(1) == 1
     assert await shelf.delete(1) == 0
     assert await shelf.titles() == ["Ulysses", None]
+
+
+async def test_many_records_are_updated_each_by_its_key(shelf: Shelf) -> None:
+    await shelf.insert(*BOOKS)
+    update = Update(shelf.table, shelf.columns, key_equals(shelf.table), (shelf._key_slot,))
+    write = shelf.database.update(update)
+    rows = [("2", None, 7, 2), ("1", "Emma", None, 1), ("9", "Nobody", 1, 99)]
+    assert await shelf.database.write_many(write, rows) == (2, None)
+    found = json.loads((await shelf.find(sort="id")).rows)
+    changed = [("Emma", None), (None, 7), (None, 0)]
+    assert [(row["title"], row["copies"]) for row in found] == changed
+    with pytest.raises(ConstraintViolation) as caught:
+        await shelf.database.write_many(write, [("3", "x", 1, 1), ("2", "Emma", 8, 2)])
+    assert caught.value.kind == "unique"
+    assert await shelf.titles() == ["Emma", None, None]
+
+
+async def test_amounts_are_added_to_what_is_there(shelf: Shelf) -> None:
+    await shelf.insert(*BOOKS)
+    copies = shelf.columns[2]
+    update = Update(
+        shelf.table,
+        (copies,),
+        key_equals(shelf.table),
+        (shelf._key_slot,),
+        added=frozenset({copies.name}),
+    )
+    write = shelf.database.update(update)
+    assert await shelf.database.write(write, (4, 1)) == (1, None)
+    assert await shelf.database.write_many(write, [(-1, 1), (5, 2)]) == (2, None)
+    with pytest.raises(ConstraintViolation) as caught:
+        await shelf.database.write(write, (2**31 - 1, 1))
+    assert caught.value.kind == "range"
+    rows = json.loads((await shelf.find(sort="id")).rows)
+    assert [row["copies"] for row in rows] == [6, 5, 0]
+
+
+async def test_a_locked_record_waits_for_the_transaction_that_locked_it(shelf: Shelf) -> None:
+    await shelf.insert(*BOOKS)
+    made, values = shelf.plan(filter={"id": {"_eq": 1}}, fields="id")
+    locking = shelf.database.read(replace(made, locked=True))
+    async with shelf.database.transaction() as session:
+        page = await session.find(locking, values, 1)
+        assert json.loads(page.rows) == [{"id": 1}]
+        other = asyncio.create_task(_changed(shelf))
+        # Long enough for the other one to have finished, if nothing kept it.
+        await asyncio.sleep(0.3)
+        assert not other.done()
+        await shelf.change(1, "1", "mine", 1, session=session)
+    await other
+    assert await shelf.titles(filter={"id": {"_eq": 1}}) == ["theirs"]
+
+
+async def _changed(shelf: Shelf) -> None:
+    """Change a record; try again where the database would rather have that than wait."""
+    while True:
+        try:
+            assert await shelf.change(1, "1", "theirs", 2) == 1
+        except DeadlockError:
+            await asyncio.sleep(0.05)
+        else:
+            return
 
 
 async def test_a_statement_that_is_ready_is_run_with_other_values(shelf: Shelf) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from enum import Enum
 from typing import Any, TypeVar
@@ -145,18 +145,34 @@ class Client:
         What met another transaction, and is tried again, waits for its turn: of those that are
         tried again, one goes on at a time, so that they do not meet each other for ever.
         """
-        async with self._turns if _meeting.get() is Meeting.MET else nullcontext():
-            if _meeting.get() is Meeting.MET:
-                _meeting.set(Meeting.TURN)
-            session = await self.begin()
-            try:
+        if _meeting.get() is not Meeting.MET:
+            async with self._one() as session:
                 yield session
-                await self.commit(session)
-                _meeting.set(Meeting.NONE)
-            except BaseException as error:
-                await self.abort(session)
-                _meeting.set(Meeting.MET if isinstance(error, DeadlockError) else Meeting.NONE)
+            return
+        async with self._turns:
+            _meeting.set(Meeting.TURN)
+            try:
+                async with self._one() as session:
+                    yield session
+            except DeadlockError:
+                _meeting.set(Meeting.MET)
                 raise
+            except BaseException:
+                _meeting.set(Meeting.NONE)
+                raise
+            _meeting.set(Meeting.NONE)
+
+    @asynccontextmanager
+    async def _one(self) -> AsyncGenerator[AsyncClientSession, None]:
+        session = await self.begin()
+        try:
+            yield session
+            await self.commit(session)
+        except BaseException as error:
+            await self.abort(session)
+            if isinstance(error, DeadlockError) and _meeting.get() is Meeting.NONE:
+                _meeting.set(Meeting.MET)
+            raise
 
     async def in_transaction(self, work: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
         """Do some work in a transaction of its own, again while others come in between."""

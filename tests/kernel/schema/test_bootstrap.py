@@ -18,14 +18,14 @@ from enfyra_kernel.records.source import SystemSource
 from enfyra_kernel.schema import bootstrap
 
 from tests.api import Api
-from tests.databases import settings
+from tests.databases import Databases, settings
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.may_block]
 
 KILLED = """
 import asyncio, os, signal, sys
 from enfyra_kernel.kernel import Kernel
-from tests.databases import settings
+from tests.databases import Databases, settings
 from tests.kernel.schema.crash import session_class
 Session = session_class(sys.argv[1])
 made, apply = 0, Session.apply
@@ -138,3 +138,23 @@ async def test_a_newer_version_adds_what_it_declares_and_keeps_everything(
         await api.define("part", relations=[many | {"rules": [rule]}])
         assert (await api.post("/part", {"parts": []})).status == 400
         assert len(await _administrators(kernel)) == 1
+
+
+async def test_columns_that_definitions_are_read_from_are_added_first(
+    database_uri: str, databases: Databases, engine: str
+) -> None:
+    if engine == "mongodb":
+        pytest.skip("documents have no columns to miss")
+    await asyncio.to_thread(
+        databases.execute,
+        database_uri,
+        'ALTER TABLE "table_definition" DROP COLUMN "readOnly";'
+        'ALTER TABLE "column_definition" DROP COLUMN "readOnly";'
+        "DELETE FROM \"column_definition\" WHERE name = 'readOnly';"
+        'UPDATE "schema_lock" SET "system" = \'of an earlier version\';',
+    )
+    async with Kernel(settings(database_uri)) as kernel:
+        api = await Api(kernel).login()
+        await api.define("post", "title varchar")
+        (shown,) = await api.rows("/table_definition", filter={"name": "post"}, fields="readOnly")
+        assert shown["readOnly"] is None

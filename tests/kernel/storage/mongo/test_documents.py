@@ -100,3 +100,13 @@ async def test_decimals_are_compared_exactly_with_any_number(api: Api) -> None:
     assert await found(_neq=between) == amounts
     assert (await found(_gt="1e300"), await found(_lt="1e300")) == ([], amounts)
     assert await found(_between=["-1e300", "-1.005"]) == ["-1.01"]
+
+
+@pytest.mark.may_block
+async def test_collections_of_others_are_left_alone(api: Api, database: Any) -> None:
+    database.old.insert_one({"x": 1})
+    answer = await api.post("/table_definition", {"name": "old"})
+    assert (answer.status, answer.code) == (409, "TABLE_EXISTS")
+    answer = await api.post("/table_definition", {"name": "old", "adopt": True})
+    assert (answer.status, answer.code) == (422, "VALIDATION_ERROR")
+    assert database.old.count_documents({}) == 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from ...errors import EnfyraError
@@ -48,6 +49,7 @@ class Pool(Generic[C]):
         self._waiting: deque[tuple[asyncio.Future[C | None], float]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         self._closing = False
+        self._ending: set[asyncio.Future[None]] = set()
         self._all_back = asyncio.Event()
         self._all_back.set()
 
@@ -124,11 +126,14 @@ class Pool(Generic[C]):
 
     def release(self, connection: C) -> None:
         """Give a connection back."""
-        if self._closing or not self._usable(connection):
+        if self._closing:
+            # It counts until it is closed, for `stop` waits for that.
+            task = asyncio.ensure_future(self._end(connection))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+            return
+        if not self._usable(connection):
             self._forget()
-            if self._closing:
-                task = asyncio.ensure_future(self._close(connection))
-                task.add_done_callback(_ignore)
             return
         while self._waiting:
             waiter, _ = self._waiting.popleft()
@@ -136,6 +141,14 @@ class Pool(Generic[C]):
                 waiter.set_result(connection)
                 return
         self._idle.append(connection)
+
+    async def _end(self, connection: C) -> None:
+        try:
+            # One that cannot be closed as it should is gone all the same.
+            with suppress(Exception):
+                await self._close(connection)
+        finally:
+            self._forget()
 
     def _forget(self) -> None:
         self._open -= 1
@@ -155,15 +168,9 @@ class Pool(Generic[C]):
         self._closing = True
         idle, self._idle = self._idle, []
         for connection in idle:
-            await self._close(connection)
-            self._forget()
+            await self._end(connection)
         try:
             async with asyncio.timeout(patience):
                 await self._all_back.wait()
         except TimeoutError:
             pass
-
-
-def _ignore(task: asyncio.Future[None]) -> None:
-    if not task.cancelled():
-        task.exception()

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from enfyra_kernel.clock import SystemClock
 from enfyra_kernel.kernel import Kernel
+from enfyra_kernel.records.repository import Repository
 
 from tests.api import Answer, Api
 from tests.databases import settings
@@ -98,13 +99,16 @@ async def test_what_was_answered_is_nobodys_to_read(posts: Api) -> None:
 async def test_a_failure_leaves_neither_record_nor_key(
     posts: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repository = posts.kernel.records.of("idempotency_key_definition")
+    update = Repository.update
 
-    async def fails(*_: Any, **__: Any) -> bytes:
-        raise RuntimeError("the power went out")
+    async def fails(repository: Repository, *values: Any, **more: Any) -> bytes:
+        if repository.table.name == "idempotency_key_definition":
+            raise RuntimeError("the power went out")
+        return await update(repository, *values, **more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(repository, "update", fails)
+        # Of the class: definitions that are loaded anew bring new repositories.
+        patched.setattr(Repository, "update", fails)
         assert (await post(posts, {"title": "a"})).status == 500
     assert await posts.rows("/post") == []
     assert await posts.rows(KEYS) == []

@@ -23,8 +23,10 @@ pytestmark = pytest.mark.asyncio
 class LaterClock(SystemClock):
     """A minute later: whoever held the schema lock when it died has lost it."""
 
+    by = timedelta(minutes=1)
+
     def now(self) -> datetime:
-        return super().now() + timedelta(minutes=1)
+        return super().now() + self.by
 
 
 async def _prepare(uri: str) -> None:
@@ -113,8 +115,12 @@ async def test_a_change_whose_definitions_are_committed_is_finished(database_uri
 @pytest.mark.parametrize("engine", ["mysql", "mongodb"], indirect=True)
 async def test_another_instance_heals_what_a_killed_one_left(database_uri: str) -> None:
     await _prepare(database_uri)
-    async with Kernel(settings(database_uri), clock=LaterClock()) as survivor:
+    clock = LaterClock()
+    # Whoever holds the lock is alive until the kill, and nobody may heal its change before that.
+    clock.by = timedelta()
+    async with Kernel(settings(database_uri), clock=clock) as survivor:
         await _crash(database_uri, "3")
+        clock.by = timedelta(minutes=1)
         async with asyncio.timeout(20):
             while await survivor.migrator.interrupted():  # noqa: ASYNC110 - done elsewhere
                 await asyncio.sleep(0.05)

@@ -10,6 +10,7 @@ from tornado import httputil, iostream
 from tornado.httpserver import HTTPServer
 
 from .delegate import SiteDelegate, SiteRouter
+from .heads import parse_head
 
 # Seconds after which a connection is closed that sends no (whole) request, and between two looks.
 IDLE = 3600.0
@@ -19,9 +20,9 @@ LOOK = 60.0
 class Connections(HTTPServer):
     """Takes connections for a site.
 
-    Tornado sets an alarm for each request, in case the next one does not come, and has the system
-    hold back small packets between two answers. Here one task looks at all connections now and
-    then, and small packets are never held back.
+    Tornado sets an alarm for each request, in case the next one does not come, has the system hold
+    back small packets between two answers, and reads all headers anew. Here one task looks at all
+    connections now and then, small packets are never held back, and headers are remembered.
     """
 
     def initialize(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -69,6 +70,7 @@ class Connections(HTTPServer):
         self, server_conn: object, request_conn: httputil.HTTPConnection
     ) -> SiteDelegate:
         """Give the delegate of the next request on a connection."""
+        request_conn._parse_headers = parse_head  # pyright: ignore[reportAttributeAccessIssue]
         before = self._open.get(server_conn)
         delegate = self._open[server_conn] = self._router.start_request(server_conn, request_conn)
         delegate.connection_task = before.connection_task if before else asyncio.current_task()

@@ -23,9 +23,7 @@ from tornado.http1connection import HTTP1Connection
 from .heads import (
     MAX_TARGET,
     Headers,
-    ambiguity,
-    body_length,
-    plain_headers,
+    head_of,
     reason,
     relative_target,
     rendered_head,
@@ -146,8 +144,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         self._connection = connection
         self._chunks: list[bytes] = []
         self._size = 0
-        # The size of the body, where it is known before it comes.
-        self._length = -1
+        self._length = 0
         self._problem: EnfyraError | None = None
         self._incoming: Incoming | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -169,17 +166,14 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         self.waiting_since = None
         self._begin = time.perf_counter()
         self._start_line = start_line
-        plain = self._plain = plain_headers(headers)
+        plain, self._problem, self._length = head_of(headers)
+        self._plain = plain
         self._router.begin(self)
-        has_body = "content-length" in plain or "transfer-encoding" in plain
-        if has_body:
-            self._problem = ambiguity(headers)
-            if self._problem is not None:
-                # Nobody knows where the body ends: it is left unread, and the connection closed.
-                headers.pop("Transfer-Encoding", None)
-                headers["Content-Length"] = "0"
-                return None
-            self._length = body_length(headers)
+        if self._problem is not None:
+            # Nobody knows where the body ends: it is left unread, and the connection closed.
+            headers.pop("Transfer-Encoding", None)
+            headers["Content-Length"] = "0"
+            return None
         if len(start_line.path) > MAX_TARGET:
             self._problem = too_long()
             return None
@@ -189,7 +183,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
             self._incoming = Incoming(self._router.site.kernel.settings.upload_timeout)
             self._start()
             return None
-        return None if has_body else self._respond()
+        return None if self._length else self._respond()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Take a piece of the body; a stream's sender has to wait until it is worked off."""

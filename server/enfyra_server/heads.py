@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import NamedTuple, cast
 
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.lifecycle.messages import Response
@@ -13,8 +14,75 @@ from tornado import httputil
 # The longest path with its query.
 MAX_TARGET = 1 << 16
 _SCHEMES = frozenset({"http", "https"})
+# Of so many clients, the headers are kept, unless they are longer.
+_CLIENTS = 512
+_MAX_KEPT = 2048
 
 # -- requests -------------------------------------------------------------------------------------
+
+
+class Head(NamedTuple):
+    """What the headers of a request say.
+
+    Attributes:
+        headers: By name in lower case; a repeated one as a list with commas.
+        problem: Why nobody knows where the body ends.
+        length: The size of the body that will be handed over; -1 if that is not known before, 0 if
+            there is none.
+    """
+
+    headers: Mapping[str, str]
+    problem: EnfyraError | None = None
+    length: int = 0
+
+
+class SharedHeaders(httputil.HTTPHeaders):
+    """Headers that many requests have in common, so that nobody may change them."""
+
+    head: Head
+
+
+def parse_head(data: bytes) -> tuple[str, httputil.HTTPHeaders]:
+    """Give the first line of a request, and its headers: Tornado's own way, but remembered.
+
+    A client sends the same headers again and again, and reading them is a tenth of a small request.
+
+    Raises:
+        HTTPInputError: They are no headers.
+
+    Example:
+        >>> line, headers = parse_head(b"GET / HTTP/1.1\\r\\nHost: here\\r\\n\\r\\n")
+        >>> line, headers["Host"]
+        ('GET / HTTP/1.1', 'here')
+    """
+    data = data.lstrip(b"\r\n")
+    end = data.find(b"\n")
+    line, block = data[:end].rstrip(b"\r").decode("latin1"), data[end:]
+    if len(block) <= _MAX_KEPT:
+        shared = _shared(block)
+        if shared.head.problem is None:
+            return line, shared
+    return line, httputil.HTTPHeaders.parse(block.decode("latin1"))
+
+
+@lru_cache(_CLIENTS)
+def _shared(block: bytes) -> SharedHeaders:
+    headers = cast("SharedHeaders", SharedHeaders.parse(block.decode("latin1")))
+    headers.head = _read(headers)
+    return headers
+
+
+def head_of(headers: httputil.HTTPHeaders) -> Head:
+    """Give what headers say."""
+    return headers.head if type(headers) is SharedHeaders else _read(headers)
+
+
+def _read(headers: httputil.HTTPHeaders) -> Head:
+    plain = plain_headers(headers)
+    if "content-length" not in plain and "transfer-encoding" not in plain:
+        return Head(plain)
+    problem = _ambiguity(headers)
+    return Head(plain, problem) if problem is not None else Head(plain, None, _length(headers))
 
 
 def plain_headers(headers: httputil.HTTPHeaders) -> dict[str, str]:
@@ -53,15 +121,14 @@ def too_long() -> EnfyraError:
     )
 
 
-def body_length(headers: httputil.HTTPHeaders) -> int:
-    """Give the size of the body that will be handed over, -1 if that is not known before."""
+def _length(headers: httputil.HTTPHeaders) -> int:
     # Tornado can be told to decompress bodies; the length is that of the compressed one.
     if "Transfer-Encoding" in headers or "X-Consumed-Content-Encoding" in headers:
         return -1
     return int(headers["Content-Length"].partition(",")[0])
 
 
-def ambiguity(headers: httputil.HTTPHeaders) -> EnfyraError | None:
+def _ambiguity(headers: httputil.HTTPHeaders) -> EnfyraError | None:
     """Say why it cannot be told where a body ends, which is how requests are smuggled."""
     lengths = [part.strip() for part in headers.get("Content-Length", "").split(",")]
     coding = headers.get("Transfer-Encoding")

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.lifecycle.messages import Request, Response
+from tornado import httputil
 
 from enfyra_server import connections
 from enfyra_server.app import Server
@@ -18,6 +19,29 @@ from tests.databases import settings
 from .raw import Connection
 
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.asyncio
+async def test_headers_of_a_client_are_read_once(
+    sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    parse = httputil.HTTPHeaders.parse
+
+    def noted(_: object, text: str) -> httputil.HTTPHeaders:
+        read.append(text)
+        return parse(text)
+
+    server = Server(Kernel(settings(sqlite_uri)))
+    await server.start()
+    monkeypatch.setattr(httputil.HTTPHeaders, "parse", classmethod(noted))
+    connection = await Connection.open(server.port)
+    for path in (b"/health", b"/nowhere", b"/health"):
+        await connection.send(GET.replace(b"/health", path).replace(b": x", b": y"))
+        await connection.answer()
+    assert len(read) == 1
+    await connection.close()
+    await server.stop(grace=2)
 
 
 class Held:

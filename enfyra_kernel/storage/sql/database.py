@@ -92,14 +92,18 @@ class SqlDatabase:
 
     def read(self, plan: Plan) -> SqlRead:
         """Make a Plan ready to be run."""
-        return SqlRead(plan, self._render_read, self._sized(plan.slots))
+        # A page of records that are locked must not lock more than are given.
+        pages = self.dialect.page_sizes if not plan.locked else ()
+        return SqlRead(plan, self._render_read, self._sized(plan.slots), pages)
 
-    def _render_read(self, plan: Plan, sizes: Sizes) -> Statement | LineRead | FlatRead:
+    def _render_read(
+        self, plan: Plan, sizes: Sizes, page: int | None
+    ) -> Statement | LineRead | FlatRead:
         if self.dialect.builds_json_of(plan):
             alone = not (plan.filter_count or plan.total_count or plan.aggregates)
             if alone and self.dialect.builds_lines:
-                return LineRead(self._renderer.lines(plan, sizes))
-            return self._renderer.page(plan, sizes)
+                return LineRead(self._renderer.lines(plan, sizes, page))
+            return self._renderer.page(plan, sizes, page)
         return FlatRead(plan, self._renderer, sizes)
 
     def _sized(self, slots: Sequence[Slot]) -> tuple[int, ...]:
@@ -194,7 +198,7 @@ class SqlDatabase:
     ) -> Page:
         """Give a page of records through a runner."""
         bound = limit if limit >= 0 else self._all_rows
-        rendered = read.of(values)
+        rendered = read.of(values, limit + offset if limit >= 0 else -1)
         if isinstance(rendered, Statement):
             row = await runner.fetch_row(rendered.text, rendered.arguments(values, bound, offset))
             return _page(read.plan, row)
@@ -202,8 +206,9 @@ class SqlDatabase:
 
     async def explain(self, read: Read, values: Values, limit: int, offset: int = 0) -> Explanation:
         """Tell how a Plan is answered, without answering it."""
-        rendered: Any = read.of(values) if isinstance(read, SqlRead) else None
         bound = limit if limit >= 0 else self._all_rows
+        last = limit + offset if limit >= 0 else -1
+        rendered: Any = read.of(values, last) if isinstance(read, SqlRead) else None
         if isinstance(rendered, Statement):
             asked = [(rendered.text, rendered.arguments(values, bound, offset))]
         else:

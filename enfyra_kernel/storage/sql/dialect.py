@@ -40,6 +40,9 @@ class Dialect(ABC):
         rows_at_once: How many records one statement inserts when nothing is to be given back.
         explain: What stands in front of a statement to get the database's plan of it.
         every: The limit that lets all rows through.
+        page_sizes: Sizes of pages of which the database is told in the text of a statement. Where a
+            statement is planned before its parameters are known, one with a limit among them is
+            not planned well, or planned each time.
         updates_at_once: How many records one statement updates, each with values of its own.
         updates_by_case: Whether such a statement has a case for each record.
     """
@@ -52,6 +55,7 @@ class Dialect(ABC):
     rows_at_once: int = 5_000
     explain: str = "EXPLAIN FORMAT=JSON "
     every: int | None = None
+    page_sizes: tuple[int, ...] = ()
     updates_at_once: int = 5_000
     updates_by_case: bool = False
     sa: SaDialect

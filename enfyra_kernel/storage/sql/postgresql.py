@@ -51,6 +51,7 @@ class PostgresqlDialect(Dialect):
 
     name = "postgresql"
     builds_lines = True
+    page_sizes = (1, 20, 100, 1000)
     explain = "EXPLAIN (FORMAT JSON) "
 
     def __init__(self) -> None:

@@ -20,19 +20,32 @@ NO_SIZES: Sizes = ()
 
 @dataclass(slots=True)
 class SqlRead:
-    """A Plan with its statements, one for each combination of list sizes."""
+    """A Plan with its statements.
+
+    There is one for each combination of list sizes and each of the dialect's page sizes.
+    """
 
     plan: Plan
-    render: Callable[[Plan, Sizes], Any] = field(repr=False)
+    render: Callable[[Plan, Sizes, int | None], Any] = field(repr=False)
     sized: tuple[int, ...]
-    rendered: dict[Sizes, Any] = field(default_factory=dict[Sizes, Any], repr=False)
+    pages: tuple[int, ...] = ()
+    rendered: dict[tuple[Sizes, int | None], Any] = field(
+        default_factory=dict[tuple[Sizes, int | None], Any], repr=False
+    )
 
-    def of(self, values: Values) -> Any:
-        """Give what was rendered for values of these sizes."""
+    def of(self, values: Values, last: int = -1) -> Any:
+        """Give what was rendered for values of these sizes.
+
+        Args:
+            last: How many records there are up to the end of the page; negative for all.
+        """
         sizes = sizes_of(self.sized, values, len(self.plan.slots)) if self.sized else NO_SIZES
-        rendered = self.rendered.get(sizes)
+        page = None
+        if self.pages and last >= 0:
+            page = next((size for size in self.pages if size >= last), None)
+        rendered = self.rendered.get((sizes, page))
         if rendered is None:
-            rendered = self.rendered[sizes] = self.render(self.plan, sizes)
+            rendered = self.rendered[sizes, page] = self.render(self.plan, sizes, page)
         return rendered
 
 

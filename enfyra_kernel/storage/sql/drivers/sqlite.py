@@ -132,18 +132,20 @@ class SqliteDriver:
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
-    def _open_reader(self, deadline: Callable[[], int], step: int = STEP) -> sqlite3.Connection:
-        connection = self._open()
+    def _open_reader(
+        self, deadline: Callable[[], int], step: int = STEP, *, mapped: int = MAPPED
+    ) -> sqlite3.Connection:
+        connection = self._open(mapped)
         connection.execute("PRAGMA query_only=ON")
         connection.set_progress_handler(deadline, step)
         return connection
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, mapped: int = MAPPED) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False, cached_statements=512
         )
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
-        connection.execute(f"PRAGMA mmap_size={MAPPED}")
+        connection.execute(f"PRAGMA mmap_size={mapped}")
         connection.create_function("enfyra_fold", 1, _fold, deterministic=True)
         connection.create_function("enfyra_overflow", 0, _overflow)
         connection.create_aggregate("enfyra_sum", 1, _ExactSum)  # pyright: ignore[reportArgumentType]
@@ -219,7 +221,8 @@ class SqliteDriver:
     ) -> AsyncGenerator[Sequence[Row], None]:
         """Give the rows of a read, some at a time, on a connection of its own."""
         with explained(explain_sqlite):
-            connection = await asyncio.to_thread(self._open_reader, Deadline())
+            # Pages that are read once are not worth keeping.
+            connection = await asyncio.to_thread(self._open_reader, Deadline(), mapped=0)
             try:
                 cursor = await asyncio.to_thread(connection.execute, text, arguments)
                 while rows := await asyncio.to_thread(cursor.fetchmany, size):

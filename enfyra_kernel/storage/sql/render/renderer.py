@@ -36,10 +36,14 @@ class Renderer:
 
     # -- reading --------------------------------------------------------------------------------
 
-    def page(self, plan: Plan, sizes: Sizes) -> Statement:
-        """Render a Plan as one statement that gives one row: the JSON array, and the figures."""
+    def page(self, plan: Plan, sizes: Sizes, most: int | None = None) -> Statement:
+        """Render a Plan as one statement that gives one row: the JSON array, and the figures.
+
+        Args:
+            most: How many rows there are at most up to the end of the page, if the text tells.
+        """
         scope = Scope(self.dialect, sizes)
-        rows, pairs = self._records(scope, plan)
+        rows, pairs = self._records(scope, plan, most)
         data = self.dialect.json_text(self.dialect.json_rows(rows, pairs)).label("data")
         columns = [data, *_counts(scope, plan)]
         if plan.aggregates:
@@ -47,15 +51,15 @@ class Renderer:
         return scope.statement(sa.select(*columns))
 
     def _records(
-        self, scope: Scope, plan: Plan
+        self, scope: Scope, plan: Plan, most: int | None = None
     ) -> tuple[sa.Subquery, list[tuple[str, Expression]]]:
         """Give a page of rows, and the names and JSON values that are made of them."""
         if plan.groups is not None:
             statement, layout = groups(scope, plan, plan.groups)
-            rows = _paged(scope, statement).subquery("r")
+            rows = _paged(scope, statement, most).subquery("r")
             return rows, leaf_pairs(self.dialect, layout, rows)
         flat, statement = _rows(scope, plan)
-        rows = _paged(scope, statement).subquery("r")
+        rows = _paged(scope, statement, most).subquery("r")
         return rows, flat.pairs_over(rows)
 
     def _aggregates(self, scope: Scope, plan: Plan) -> Expression:
@@ -120,10 +124,10 @@ class Renderer:
             statement = statement.limit(scope.limit()).offset(number_literal(0))
         return scope.statement(statement), flat.layout
 
-    def lines(self, plan: Plan, sizes: Sizes) -> Statement:
-        """Render a Plan as a statement that gives each record as JSON."""
+    def lines(self, plan: Plan, sizes: Sizes, most: int | None = None) -> Statement:
+        """Render a Plan as a statement that gives each record as JSON; `most` as for `page`."""
         scope = Scope(self.dialect, sizes)
-        return scope.statement(self.dialect.json_lines(*self._records(scope, plan)))
+        return scope.statement(self.dialect.json_lines(*self._records(scope, plan, most)))
 
     def figures(self, plan: Plan, sizes: Sizes) -> tuple[Statement, Layout]:
         """Render the counts and the figures that a Plan asks for, as one row."""
@@ -311,7 +315,10 @@ def _rows(
     return rows, statement
 
 
-def _paged(scope: Scope, statement: sa.Select[Any]) -> sa.Select[Any]:
+def _paged(scope: Scope, statement: sa.Select[Any], most: int | None = None) -> sa.Select[Any]:
+    if most is not None:
+        first = statement.limit(number_literal(most)).subquery("p")
+        statement = sa.select(*first.c)
     return statement.limit(scope.limit()).offset(scope.offset())
 
 

@@ -38,11 +38,13 @@ class ResultFrame:
     Args:
         client: The connection.
         path: The table's route.
-        query: `filter`, `sort`, `fields`, `deep`, and `limit` for all of the result.
+        query: `filter`, `sort`, `fields`, `deep`, `aggregate`, `dimensions`, `measures`, and
+            `limit` for all of the result.
         page: Which page is shown, from 1.
         related: Says whether a path of names is a related record, rather than a JSON column.
 
     Attributes:
+        aggregate: The figures that were asked for beside the rows: by field, and by what it is.
         progress: Whether a bar tells how far a download is; None for one of many rows.
 
     Raises:
@@ -68,6 +70,7 @@ class ResultFrame:
         self.page = page
         self._client = client
         self._related = related
+        self.total = 0
         self._limit = int(self.query.get("limit") or 0)
         self._begin()
 
@@ -77,14 +80,28 @@ class ResultFrame:
             **self.query,
             "limit": min(self._limit or PAGE, PAGE),
             "page": self.page,
-            "meta": "filterCount",
         }
+        if not self._grouped:
+            asked["meta"] = "filterCount"
         answer = self._client.get(self.path, **asked)
-        found = int(answer["meta"]["filterCount"])
+        found = self._number(answer)
+        self.aggregate: dict[str, dict[str, Any]] = answer.get("meta", {}).get("aggregate", {})
         self.milliseconds = (time.perf_counter() - begin) * 1000
         self.total = min(found, self._limit) if self._limit else found
         left = max(self.total - (self.page - 1) * PAGE, 0)
         self.rows: list[dict[str, Any]] = answer["data"][:left]
+
+    @property
+    def _grouped(self) -> bool:
+        return "dimensions" in self.query or "measures" in self.query
+
+    def _number(self, answer: Mapping[str, Any]) -> int:
+        """Give how many rows there are."""
+        if not self._grouped:
+            return int(answer["meta"]["filterCount"])
+        # Nothing but the groups says how many there are.
+        shown = len(answer["data"])
+        return shown if self.page == 1 and shown < PAGE else self.arrow().num_rows
 
     # -- looking at it --------------------------------------------------------------------------
 
@@ -118,7 +135,12 @@ class ResultFrame:
         rows = f"{self.total:,} row{'' if self.total == 1 else 's'}"
         if len(self.rows) < self.total:
             rows += f", {first + 1:,} to {first + len(self.rows):,} shown"
-        return f"{rows} · {self.milliseconds:.0f} ms · GET {self.path}"
+        figures = [
+            f"{field}.{name} {'none' if value is None else value}"
+            for field, figures in self.aggregate.items()
+            for name, value in figures.items()
+        ]
+        return " · ".join([rows, *figures, f"{self.milliseconds:.0f} ms", f"GET {self.path}"])
 
     @property
     def url(self) -> str:
@@ -165,7 +187,7 @@ class ResultFrame:
             ...     for batch in batches:
             ...         print(batch.num_rows)
         """
-        query = {name: value for name, value in self.query.items() if name != "page"}
+        query = {name: value for name, value in self.query.items() if name != "aggregate"}
         with self._client.stream(self.path, {**query, "limit": self._limit}) as answer:
             pieces = answer.iter_raw(_READ)
             source = io.BufferedReader(PieceFile(lambda: next(pieces, None)), _READ)

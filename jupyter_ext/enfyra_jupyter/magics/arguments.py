@@ -112,6 +112,10 @@ def _names(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _measures(text: str) -> dict[str, Any] | list[str]:
+    return _object(text) if text.startswith("{") else _names(text)
+
+
 def _renames(text: str) -> list[tuple[str, str]]:
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(old.strip() and sign and new.strip() for old, sign, new in pairs):
@@ -259,12 +263,32 @@ _COMMANDS = (
                 help="which fields, as in title,author.name",
             ),
             _argument("--deep", type=_object, metavar="OBJECT", help="related records to expand"),
+            _argument(
+                "--aggregate",
+                type=_object,
+                metavar="OBJECT",
+                help="figures over all of the rows, as in {views: {sum: true}}",
+            ),
+            _argument(
+                "--dimensions",
+                type=_names,
+                metavar="FIELDS",
+                help="a row for each group of rows that have these in common",
+            ),
+            _argument(
+                "--measures",
+                type=_measures,
+                metavar="FIGURES",
+                help="figures of each group, as in count,sum(views) or {reads: {sum: views}}",
+            ),
             _argument("--limit", type=_count, metavar="N", help="so many rows at most"),
             _argument("--out", metavar="VARIABLE", help="put the result into a variable, too"),
         ),
-        body="table, filter, sort, fields, deep and limit, in YAML or JSON",
+        body="table, filter, sort, fields, deep, aggregate, dimensions, measures and limit, in "
+        "YAML or JSON",
         example="posts = %enfyra query post --filter {author: {name: Ann}} --sort -createdAt "
-        "--limit 10",
+        "--limit 10\n"
+        "%enfyra query post --dimensions author.name --measures count --sort -count",
     ),
     Command(
         name="push",

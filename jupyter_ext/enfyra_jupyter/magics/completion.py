@@ -42,6 +42,8 @@ OPERATORS = (
     "_starts_with", "_ends_with", "_is_null", "_is_not_null",
 )  # fmt: skip
 LOGIC = ("_and", "_or", "_not")
+DEEP_KEYS = ("fields", "filter", "sort", "limit", "page", "deep")
+FIGURES = ("count", "sum", "avg", "min", "max", "countRecords")
 
 _LINE = re.compile(r"(?:^|=\s*|^\s+)%enfyra(?:\s+(?P<rest>.*))?$")
 _HEAD = re.compile(r"^\s*%%enfyra(?:\s+(?P<rest>.*))?$")
@@ -130,11 +132,11 @@ class Completer:
         if flag == "--missing":
             return fragment, _starting(("error", "null"), fragment)
         table = schema.tables.get(_table_of(arguments))
-        if flag in {"--fields", "--sort", "--key", "--rename"}:
+        if flag in {"--fields", "--sort", "--key", "--rename", "--dimensions", "--measures"}:
             sign = "-" if fragment.startswith("-") else ""
             paths = _paths(schema, table, fragment.removeprefix("-"))
             return fragment, [sign + one for one in paths]
-        if flag in {"--filter", "--deep"}:
+        if flag in {"--filter", "--deep", "--aggregate"}:
             return self._in_object(flag.removeprefix("--"), place_in_flow(value), table, schema)
         return "", []
 
@@ -159,11 +161,11 @@ class Completer:
         if head == "table":
             return fragment, _table_names(schema, fragment)
         table = schema.tables.get(name)
-        if head in {"fields", "sort"}:
+        if head in {"fields", "sort", "dimensions", "measures"}:
             sign = "-" if fragment.startswith("-") else ""
             paths = _paths(schema, table, fragment.removeprefix("-"))
             return fragment, [sign + one for one in paths]
-        if head in {"filter", "deep"}:
+        if head in {"filter", "deep", "aggregate"}:
             inner = Place(place.path[1:], fragment, is_key=place.is_key)
             return self._in_object(head, inner, table, schema)
         return "", []
@@ -174,13 +176,18 @@ class Completer:
         """Complete a key within a filter or `deep`."""
         if not place.is_key:
             return "", []
+        if kind == "aggregate":
+            names: Iterable[str] = FIGURES
+            if not place.path:
+                names = table.fields if table is not None else ()
+            return place.fragment, _starting(names, place.fragment)
         ignored = {*LOGIC, "deep"}
         path = [one for one in place.path if one not in ignored]
         target = schema.follow(table, path)
         if kind == "deep":
             if place.path and place.path[-1] != "deep":
-                return place.fragment, _starting(("fields", "deep"), place.fragment)
-            names: Iterable[str] = target.relations if target is not None else ()
+                return place.fragment, _starting(DEEP_KEYS, place.fragment)
+            names = target.relations if target is not None else ()
         elif target is not None:
             names = [*target.fields, *LOGIC]
         else:

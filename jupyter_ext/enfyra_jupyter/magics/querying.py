@@ -13,8 +13,8 @@ from ..frames import ResultFrame
 from ..yamls import NotYamlError, read_yaml
 from .session import QUERY_KEYS, Session
 
-_OBJECTS = ("filter", "deep")
-_NAMES = ("sort", "fields")
+_OBJECTS = ("filter", "deep", "aggregate")
+_NAMES = ("sort", "fields", "dimensions")
 
 
 def query(
@@ -64,10 +64,15 @@ def _check(key: str, value: Any) -> None:
         return
     if key in _OBJECTS and not isinstance(value, Mapping):
         raise UsageError(f"{key} must be an object")
-    if key in _NAMES and not (
-        isinstance(value, str)
-        or (isinstance(value, list) and all(isinstance(one, str) for one in value))
-    ):
+    if key in _NAMES and not _lists_names(value):
         raise UsageError(f"{key} must list fields")
+    if key == "measures" and not (isinstance(value, Mapping) or _lists_names(value)):
+        raise UsageError("measures must list figures, as in count, sum(views)")
     if key == "limit" and (type(value) is not int or value < 0):
         raise UsageError(f"limit must be a whole number, not {value!r}")
+
+
+def _lists_names(value: Any) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(one, str) for one in value)
+    )

@@ -14,7 +14,9 @@ from ..connection import connect
 from ..frames import ResultFrame
 from ..schema import EMPTY, Schema, SchemaCache, TableInfo
 
-QUERY_KEYS = ("table", "filter", "sort", "fields", "deep", "limit")
+QUERY_KEYS = (
+    "table", "filter", "sort", "fields", "deep", "aggregate", "dimensions", "measures", "limit",
+)  # fmt: skip
 
 
 class Session:

@@ -196,6 +196,37 @@ class TestQuery:
         cell = '%%enfyra query post --limit 1\n{"limit": 3, "sort": "title", "fields": ["title"]}'
         assert [row["title"] for row in posts.run(cell).rows] == ["x"]
 
+    def test_groups(self, posts):
+        found = posts.run(
+            "%enfyra query post --dimensions author.name --measures count,sum(views) --sort -count"
+        )
+        assert found.rows == [
+            {"author.name": "Ann", "count": 2, "sum_views": 3},
+            {"author.name": None, "count": 1, "sum_views": 3},
+        ]
+        assert len(found) == 2
+        assert list(found.DataFrame()["sum_views"]) == [3, 3]
+        cell = "%%enfyra query post\nmeasures: {reads: {sum: views}}\nfilter: {views: {_gt: 1}}"
+        assert posts.run(cell).rows == [{"reads": 5}]
+
+    def test_many_groups(self, posts):
+        posts["more"] = [{"title": f"t{number:02}"} for number in range(30)]
+        posts.run("%enfyra push more --table post --no-progress")
+        found = posts.run("%enfyra query post --dimensions title --sort title")
+        assert len(found) == 33
+        assert len(found.rows) == 20
+        assert [row["title"] for row in found.next().rows][-1] == "z"
+        assert len(found.arrow()) == 33
+
+    def test_figures_beside_the_rows(self, posts):
+        found = posts.run(
+            "%enfyra query post --aggregate {views: {sum: true, max: true}} --limit 1"
+        )
+        assert found.aggregate == {"views": {"sum": 6, "max": 3}}
+        assert "views.sum 6 · views.max 3" in repr(found)
+        assert "views.sum 6" in found._repr_html_()
+        assert len(found.DataFrame()) == 1
+
     def test_nothing_is_expanded(self, posts):
         posts["x"] = "y"
         line = "%enfyra query post --filter {title: {_in: ['{x}', $x]}}"
@@ -213,6 +244,8 @@ class TestQuery:
             ("%%enfyra query post\nfitler: {}", "A query has no 'fitler'. Did you mean 'filter'?"),
             ("%%enfyra query post\nlimit: many", "limit must be a whole number"),
             ("%%enfyra query post\nfilter: x", "filter must be an object"),
+            ("%%enfyra query post\nmeasures: 5", "measures must list figures"),
+            ("%enfyra query post --measures smu(views)", "Did you mean 'sum'?"),
             ("%%enfyra query post\n- x", "The cell must hold table, filter"),
             ("%%enfyra query post\n[", "neither YAML nor JSON"),
         ],

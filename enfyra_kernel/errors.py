@@ -121,6 +121,25 @@ _KINDS = (
         "A stored value cannot be decrypted",
         "ENFYRA_ENCRYPTION_KEYS has to hold every key that values were encrypted with",
     ),
+    # Scripts
+    ErrorKind("INVALID_ARGUMENT", 400, "A script has asked for something that there is not"),
+    ErrorKind("TRANSACTION_ENDED", 400, "A script has used a transaction that has ended"),
+    ErrorKind("TOO_MANY_TRANSACTIONS", 400, "A script has too many transactions open at once"),
+    ErrorKind("HTTP_ERROR", 400, "A script has refused the request"),
+    ErrorKind(
+        "SCRIPT_SYNTAX_ERROR",
+        422,
+        "The script is not valid",
+        "error.details names line and column; POST /admin/script/validate checks without saving",
+    ),
+    ErrorKind(
+        "SCRIPT_EXECUTION_ERROR",
+        500,
+        "A script of this route has failed",
+        "Administrators see the place; the log has it under the correlationId",
+    ),
+    ErrorKind("SCRIPT_TIMEOUT_ERROR", 504, "A script of this route took too long"),
+    ErrorKind("SCRIPT_UNAVAILABLE", 503, "Scripts cannot be run at the moment", "Try again"),
     ErrorKind("DATABASE_FULL", 507, "The database's disk is full; nothing was changed"),
     ErrorKind("SERVICE_UNAVAILABLE", 503, "The server is not ready yet", "Try again shortly"),
     ErrorKind("UPSTREAM_ERROR", 502, "The central Enfyra server cannot be reached"),
@@ -160,8 +179,10 @@ class EnfyraError(Exception):
         details: Any = None,
         hint: str | None = None,
         problems: Iterable[str] | None = None,
+        status: int | None = None,
     ) -> None:
         self.kind = CATALOGUE[code]
+        self.status = self.kind.status if status is None else status
         self.problems = tuple(problems) if problems is not None else None
         if message is None:
             message = "; ".join(self.problems) if self.problems else self.kind.message
@@ -174,11 +195,6 @@ class EnfyraError(Exception):
     def code(self) -> str:
         """The stable code, such as `UNKNOWN_FIELD`."""
         return self.kind.code
-
-    @property
-    def status(self) -> int:
-        """The HTTP status that the catalogue gives to the code."""
-        return self.kind.status
 
     def __repr__(self) -> str:
         return f"EnfyraError({self.code!r}, {self.message!r})"

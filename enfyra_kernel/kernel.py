@@ -14,16 +14,27 @@ import msgspec
 from .background import end
 from .clock import Clock, SystemClock
 from .cluster.bus import DEFINITIONS, SESSIONS, WRITES, Bus, LocalBus, RedisBus
+from .encoding import encode_json
 from .errors import EnfyraError
 from .identity.passwords import Passwords
 from .identity.sessions import Sessions
 from .identity.tokens import Tokens
 from .lifecycle.accounts import Accounts
 from .lifecycle.adopting import Adopting
+from .lifecycle.context import Context
 from .lifecycle.crud import Crud
 from .lifecycle.describe import Describe
 from .lifecycle.lifecycle import Lifecycle
 from .lifecycle.messages import Request, Response
+from .lifecycle.operations import Operations
+from .lifecycle.rehearsal import Rehearsals
+from .lifecycle.script_rows import ScriptRows
+from .lifecycle.script_tools import ScriptTools
+from .lifecycle.scripted import Scripted
+from .lifecycle.scripted.effects import RecordedEffects
+from .lifecycle.scripted.host import Helping
+from .lifecycle.scripted.hosts import RequestHosts
+from .lifecycle.scripted.system_rows import SystemRows
 from .lifecycle.system import DefinitionCrud, SystemCrud
 from .logs import get_logger
 from .metadata.definitions import has_encrypted
@@ -40,6 +51,8 @@ from .schema.bootstrap import Bootstrap
 from .schema.catalog import Catalog
 from .schema.lock import SchemaLock
 from .schema.migrator import Migrator
+from .scripts.pool import WorkerPool
+from .scripts.script import ScriptRunner
 from .settings import Settings
 from .storage.connect import connect, connect_replicated
 from .storage.database import Database
@@ -114,18 +127,15 @@ class Kernel:
             self.database, system, self.lock, self.migrator, self.clock, self._load_catalog
         )
         self.keyring = Keyring(settings.keys_for_encryption)
-        self.records = Records(
-            EncryptedDatabase(self.database, self.keyring),
-            self.registry,
-            self.clock,
-            max_limit=settings.max_limit,
-        )
+        self.records = self._records_on(self.database)
+        self.effects = RecordedEffects(self.records)
+        self.runner: ScriptRunner = WorkerPool()
         self.definitions = Definitions(
             self.database, self.registry, self.lock, self.migrator, self.keyring, self._announce
         )
         self.adoption = Adoption(self.database, self.definitions)
         self.idempotency = Idempotency(self.records, self.clock, hours=settings.idempotency_hours)
-        self.passwords = Passwords()
+        self.passwords = Passwords(settings.password_memory, settings.password_passes)
 
     def _compose(self) -> None:
         """Make the parts that need the signing key, which may be made at the first start."""
@@ -133,17 +143,78 @@ class Kernel:
         self.sessions = Sessions(
             self.database, self.records, self.passwords, tokens, self.clock, self.settings
         )
-        self.lifecycle = Lifecycle(
-            self.registry,
-            self.sessions,
-            Crud(self.records, self.idempotency),
-            SystemCrud(self.records, self.definitions, self.passwords, self._forget_callers),
-            DefinitionCrud(self.records, self.definitions),
-            Accounts(self.sessions, self.records, self.passwords, self._forget_callers),
-            Describe(self.database.engine),
-            Adopting(self.adoption),
-            self.migrator.interrupted,
+        operations = self._operations()
+        hosts = RequestHosts(
+            self.records, SystemRows(operations.of).write, self._helping, self.effects
         )
+        scripted = Scripted(
+            self.runner,
+            hosts,
+            self.sessions,
+            self.clock,
+            env=self._script_env(),
+            debug=self.settings.debug,
+        )
+        self.lifecycle = Lifecycle(
+            self.registry, self.sessions, operations, scripted, self.migrator.interrupted
+        )
+
+    def _operations(self) -> Operations:
+        """Give what routes do by themselves."""
+        accounts = Accounts(self.sessions, self.records, self.passwords, self._forget_callers)
+        describe = Describe(self.database.engine)
+        tools = self._script_tools()
+        return Operations(
+            {
+                ("POST", "/auth/login"): accounts.login,
+                ("POST", "/auth/refresh-token"): accounts.refresh,
+                ("POST", "/auth/logout"): accounts.logout,
+                ("GET", "/me"): accounts.me,
+                ("PATCH", "/me"): accounts.change_me,
+                ("GET", "/metadata"): describe.all,
+                ("GET", "/metadata/:name"): describe.one,
+                ("POST", "/admin/adopt"): Adopting(self.adoption).adopt,
+                ("POST", "/admin/script/validate"): tools.validate,
+                ("POST", "/admin/test/run"): tools.test,
+            },
+            Crud(self.records, self.idempotency),
+            SystemCrud(
+                self.records,
+                self.definitions,
+                self.passwords,
+                self._forget_callers,
+                ScriptRows(self.runner, self.records),
+            ),
+            DefinitionCrud(self.records, self.definitions),
+        )
+
+    def _script_tools(self) -> ScriptTools:
+        rehearsals = Rehearsals(
+            self.database,
+            self._records_on,
+            self.runner,
+            self.sessions,
+            self._helping,
+            self.clock,
+            self._script_env(),
+        )
+        return ScriptTools(self.runner, rehearsals, self.records, self.sessions)
+
+    def _records_on(self, database: Database) -> Records:
+        return Records(
+            EncryptedDatabase(database, self.keyring),
+            self.registry,
+            self.clock,
+            max_limit=self.settings.max_limit,
+        )
+
+    def _helping(self, context: Context) -> Helping:
+        return _NoHelp()
+
+    def _script_env(self) -> bytes:
+        """Give what the operator lets scripts know of the environment."""
+        names = self.settings.script_env
+        return encode_json({name: os.environ[name] for name in names if name in os.environ})
 
     # -- starting and stopping ------------------------------------------------------------------
 
@@ -287,6 +358,11 @@ class Kernel:
                 _log.debug("no look at the definitions", extra={"reason": error.message})
             except Exception:
                 _log.exception("the definitions could not be loaded")
+
+
+class _NoHelp:
+    async def call(self, name: str, arguments: list[Any]) -> Any:
+        raise EnfyraError("INVALID_ARGUMENT", "none")
 
 
 def _replicated(settings: Settings, clock: Clock) -> ReplicatedDatabase | None:

@@ -42,6 +42,12 @@ def _database_uris(value: Any) -> Any:
     return tuple(DatabaseUri.parse(part.strip()) for part in value.split(",") if part.strip())
 
 
+def _names(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
 def _redis_uri(value: Any) -> Any:
     if isinstance(value, str):
         parts = split_address(value)
@@ -171,6 +177,17 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", alias="ENFYRA_LOG_LEVEL", description="What is logged; debug logs requests."
     )
+    debug: bool = Field(
+        default=False,
+        alias="ENFYRA_DEBUG",
+        description="Show everybody the logs and errors of scripts, not administrators alone.",
+    )
+    script_env: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        default=(),
+        alias="SCRIPT_ENV",
+        description="Names of environment variables that scripts may know as @ENV, separated by "
+        "commas.",
+    )
     max_limit: int = Field(
         default=10_000,
         alias="ENFYRA_MAX_LIMIT",
@@ -203,6 +220,20 @@ class Settings(BaseModel):
         alias="ENFYRA_ACCESS_TOKEN_TTL",
         ge=1,
         description="Seconds that an access token is valid.",
+    )
+    password_memory: int = Field(
+        default=65_536,
+        alias="ENFYRA_PASSWORD_MEMORY",
+        ge=32,
+        le=1 << 22,
+        description="KiB of memory that hashing a password takes (Argon2id).",
+    )
+    password_passes: int = Field(
+        default=3,
+        alias="ENFYRA_PASSWORD_PASSES",
+        ge=1,
+        le=100,
+        description="How often hashing a password goes through that memory.",
     )
     refresh_token_ttl: int = Field(
         default=86_400,

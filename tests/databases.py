@@ -35,7 +35,15 @@ def settings(uri: str, **more: Any) -> Settings:
         secret_key=SECRET_KEY,
         admin_email=ADMIN_EMAIL,
         admin_password=ADMIN_PASSWORD,
-        **{"encryption_keys": ENCRYPTION_KEY, "port": 0, "refresh_interval": 0.1, **more},
+        **{
+            "encryption_keys": ENCRYPTION_KEY,
+            "port": 0,
+            "refresh_interval": 0.1,
+            # Thousands of logins are not to be the tests' main work.
+            "password_memory": 32,
+            "password_passes": 1,
+            **more,
+        },
     )
 
 

@@ -65,6 +65,8 @@ class Process:
             "SECRET_KEY": SECRET_KEY,
             "ADMIN_EMAIL": ADMIN_EMAIL,
             "ADMIN_PASSWORD": ADMIN_PASSWORD,
+            "ENFYRA_PASSWORD_MEMORY": "32",
+            "ENFYRA_PASSWORD_PASSES": "1",
             "PORT": str(port),
             "ENFYRA_REFRESH_INTERVAL": "0.1",
         }

@@ -8,16 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+# What RFC 9106 recommends where memory is scarce: KiB, and how often it is gone through.
+DEFAULT_MEMORY = 65_536
+DEFAULT_PASSES = 3
 # Each hash takes 64 MB for a moment: two at a time is enough for a login form.
 AT_ONCE = 2
 MAX_LENGTH = 1024
 
 
 class Passwords:
-    """Hashes and verifies passwords."""
+    """Hashes and verifies passwords.
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    Args:
+        memory: KiB that a hash takes.
+        passes: How often it goes through them.
+    """
+
+    def __init__(self, memory: int = DEFAULT_MEMORY, passes: int = DEFAULT_PASSES) -> None:
+        self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="enfyra-password")
         self._nobody: str | None = None
 

@@ -15,7 +15,8 @@ from ..metadata.tables import stored
 from ..metadata.uuid7 import new_uuid
 from ..query.ast import Compare, Every, Operator, Query, Shape
 from ..query.commands import Update
-from ..query.plan import INTERNAL, All, Comparison, Slot
+from ..query.parse import parse
+from ..query.plan import ADMINISTRATOR, INTERNAL, All, Comparison, Slot
 from ..records.records import Records
 from ..settings import Settings
 from ..storage.database import Database
@@ -80,6 +81,7 @@ class Sessions:
         self._clock = clock
         self._settings = settings
         self._known: dict[str, tuple[Caller, float]] = {}
+        self._profiles: dict[str, bytes] = {}
 
     # -- who a token belongs to -----------------------------------------------------------------
 
@@ -112,6 +114,7 @@ class Sessions:
     def forget(self) -> None:
         """Look everybody up anew: a user, role or login has changed."""
         self._known.clear()
+        self._profiles.clear()
 
     async def _session(self, id_: str) -> _SessionRow | None:
         fields = (
@@ -226,6 +229,33 @@ class Sessions:
         page = await self._records.of(USER).find(Query(shape=shape, values=values), INTERNAL)
         rows = msgspec.json.decode(page.rows, type=list[_UserRow])
         return rows[0] if rows else None
+
+    async def caller_of(self, user: str) -> Caller:
+        """Give a user as a caller, by id or e-mail address.
+
+        Raises:
+            EnfyraError: RESOURCE_NOT_FOUND.
+        """
+        by_email = "@" in user
+        field, value = ("email", user.strip().lower()) if by_email else ("id", user)
+        found = await self._user(Compare(field, Operator.EQ, 0), value)
+        if found is None:
+            raise EnfyraError("RESOURCE_NOT_FOUND", f"There is no user '{user[:80]}'")
+        return _caller(found, None)
+
+    async def profile(self, caller: Caller) -> bytes:
+        """Give a caller's row as JSON, without what is secret; kept until somebody changes."""
+        known = self._profiles.get(caller.id)
+        if known is None:
+            shape = parse({"fields": "*,role.*"}).shape
+            where = Compare("id", Operator.EQ, 0)
+            query = Query(shape=msgspec.structs.replace(shape, where=where), values=(caller.id,))
+            page = await self._records.of(USER).find(query, ADMINISTRATOR)
+            known = page.rows[1:-1] or b"null"
+            if len(self._profiles) >= _MOST_CACHED:
+                self._profiles.clear()
+            self._profiles[caller.id] = known
+        return known
 
     async def owner(self) -> Caller:
         """Give the first administrator, whom the owner of a Jupyter server acts as.

@@ -29,17 +29,28 @@ LARGE = 1 << 17
 
 @dataclass(slots=True)
 class Context:
-    """A request on its way: the Snapshot it sees, where it leads, who sent it."""
+    """A request on its way: the Snapshot it sees, where it leads, who sent it.
+
+    Attributes:
+        named_query: The parameters of the query, where a script has changed them.
+    """
 
     request: Request
     snapshot: Snapshot
     match: RouteMatch
     caller: Caller | None
+    named_query: Mapping[str, Any] | None = None
 
     @property
     def route(self) -> Route:
         """The route."""
         return self.match.route
+
+    @property
+    def method(self) -> str:
+        """The method, as routes have it: HEAD is a GET."""
+        method = self.request.method
+        return "GET" if method == "HEAD" else method
 
     @property
     def table(self) -> Table:
@@ -65,21 +76,30 @@ class Context:
         Args:
             ignoring: Parameters that the operation reads by itself.
         """
-        text = self.request.query
-        if any(name in text for name in ignoring):
-            named = parse_query_string(text)
+        text, named = self.request.query, self.named_query
+        if named is not None or any(name in text for name in ignoring):
+            named = parse_query_string(text) if named is None else named
             return parse({key: value for key, value in named.items() if key not in ignoring})
         return parse_text(text)
 
+    @property
+    def has_query(self) -> bool:
+        """Whether there are parameters at all."""
+        return bool(self.request.query) or bool(self.named_query)
+
     def option(self, *names: str) -> str | None:
         """Give a parameter of the query by any of its names."""
-        if not self.request.query:
-            return None
-        named = parse_query_string(self.request.query)
+        named = self.named_query
+        if named is None:
+            if not self.request.query:
+                return None
+            named = parse_query_string(self.request.query)
         for name in names:
             value = named.get(name)
             if isinstance(value, str):
                 return value
+            if isinstance(value, bool | int):
+                return str(value).lower()
         return None
 
     def flag(self, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 
 from ..access.policy import authorize
@@ -10,23 +11,20 @@ from ..errors import DeadlockError, EnfyraError, StaleDefinitionError, did_you_m
 from ..identity.callers import Caller
 from ..identity.sessions import Sessions
 from ..logs import correlation_id, get_logger
+from ..metadata.hooks import NO_SCRIPTS
 from ..metadata.registry import Registry
 from ..metadata.routes import ITEM_METHODS, Route, RouteMatch, normal_path
 from ..metadata.snapshot import Snapshot
-from ..metadata.system import PLANNED_TABLES, SYSTEM_NAMES
+from ..metadata.system import SYSTEM_NAMES
 from ..metadata.tables import why_not_written
 from ..storage.replicated.reader import reads_as
-from .accounts import Accounts
-from .adopting import Adopting
 from .context import Context
-from .crud import Crud
-from .describe import Describe
 from .messages import Request, Response, failure, identify
-from .system import DefinitionCrud, SystemCrud
+from .operations import Operations
+from .scripted import Scripted
+from .scripted.trace import is_traced
 
 _log = get_logger("request")
-
-Operation = Callable[[Context], Awaitable[Response]]
 
 # Between attempts, in seconds: changes of the schema are over soon, unless tables are large.
 _PAUSES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
@@ -36,6 +34,8 @@ class Lifecycle:
     """Answers requests; knows nothing of the transport that they came by.
 
     Args:
+        operations: What routes do by themselves.
+        scripted: Answers where scripts are.
         unsettled: Says whether a change of the schema is under way that others can see half made.
     """
 
@@ -43,30 +43,15 @@ class Lifecycle:
         self,
         registry: Registry,
         sessions: Sessions,
-        crud: Crud,
-        system: SystemCrud,
-        planned: DefinitionCrud,
-        accounts: Accounts,
-        describe: Describe,
-        adopting: Adopting,
+        operations: Operations,
+        scripted: Scripted,
         unsettled: Callable[[], Awaitable[bool]],
     ) -> None:
         self._registry = registry
         self._unsettled = unsettled
         self._sessions = sessions
-        self._crud = crud
-        self._system = system
-        self._planned = planned
-        self._static: dict[tuple[str, str], Operation] = {
-            ("POST", "/auth/login"): accounts.login,
-            ("POST", "/auth/refresh-token"): accounts.refresh,
-            ("POST", "/auth/logout"): accounts.logout,
-            ("GET", "/me"): accounts.me,
-            ("PATCH", "/me"): accounts.change_me,
-            ("GET", "/metadata"): describe.all,
-            ("GET", "/metadata/:name"): describe.one,
-            ("POST", "/admin/adopt"): adopting.adopt,
-        }
+        self._operations = operations
+        self._scripted = scripted
 
     async def handle(self, request: Request) -> Response:
         """Answer a request; whatever happens, there is a response."""
@@ -128,8 +113,39 @@ class Lifecycle:
         authorize(route, method, caller)
         if caller is not None:
             reads_as(caller.id)
-        operation = self._operation(route, method)
-        return await operation(Context(request, snapshot, match, caller))
+        context = Context(request, snapshot, match, caller)
+        scripts = route.scripts.get(method) if route.scripts else None
+        if scripts is not None or is_traced(context):
+            return await self._scripted.answer(context, scripts or NO_SCRIPTS, self._steadily)
+        return await self._operations.of(route, method)(context)
+
+    async def _steadily(self, context: Context) -> Response:
+        """Do what a route does by itself, once more where others came in between.
+
+        The scripts around it are not repeated: nobody knows what they have done already.
+        """
+        for pause in _PAUSES:
+            version = self._registry.current.version
+            operation = self._operations.of(context.route, context.method)
+            try:
+                return await operation(context)
+            except DeadlockError:
+                _log.info("deadlock", extra={"path": context.request.path})
+            except StaleDefinitionError as error:
+                _log.info("stale definition", extra={"reason": str(error)})
+                if not await self._is_changing(version):
+                    break
+            await asyncio.sleep(pause)
+            context = self._renewed(context)
+        raise EnfyraError("DATABASE_BUSY")
+
+    def _renewed(self, context: Context) -> Context:
+        """Give a request's context with the definitions of now."""
+        snapshot = self._registry.current
+        match = snapshot.routes.find(context.request.path)
+        if match is None or context.method not in match.methods:
+            raise _no_route(context.request, snapshot)
+        return dataclasses.replace(context, snapshot=snapshot, match=match)
 
     async def _caller(self, request: Request, route: Route, method: str) -> Caller | None:
         header = request.headers.get("authorization")
@@ -150,32 +166,6 @@ class Lifecycle:
             if method in route.public and error.status == 401:
                 return None
             raise
-
-    def _operation(self, route: Route, method: str) -> Operation:
-        table = route.table
-        if table is None:
-            operation = self._static.get((method, route.path))
-            if operation is None:
-                raise EnfyraError(
-                    "ROUTE_NOT_FOUND", f"{method} {route.path} has no table and no handler"
-                )
-            return operation
-        crud = self._crud
-        if table.definition.is_system:
-            crud = self._planned if table.name in PLANNED_TABLES else self._system
-        match method:
-            case "GET":
-                return crud.list
-            case "POST":
-                return crud.create
-            case "PATCH":
-                return crud.update
-            case "PUT":
-                return crud.replace
-            case "DELETE":
-                return crud.delete
-            case _:
-                raise EnfyraError("ROUTE_NOT_FOUND", f"{method} {route.path} has no handler")
 
 
 def _no_route(request: Request, snapshot: Snapshot) -> EnfyraError:

@@ -109,7 +109,9 @@ async def load(context: Context, repository: Repository, format: Format) -> Resp
             "Loading records needs pyarrow on the server",
             hint="pip install 'enfyra-kernel[arrow]'",
         ) from None
-    given = parse_query_string(context.request.query)
+    given = context.named_query
+    if given is None:
+        given = parse_query_string(context.request.query)
     for name in given:
         if name not in _LOAD_OPTIONS:
             hint = did_you_mean(name, _LOAD_OPTIONS)

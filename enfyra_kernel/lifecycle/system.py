@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from ..encoding import encode_json
+from ..encoding import decode_json, encode_json
 from ..errors import EnfyraError
 from ..identity.passwords import Passwords
 from ..metadata.names import RESERVED_PATHS
-from ..metadata.registry import DefinitionChange
-from ..metadata.system import DEFINITION_TABLES
+from ..metadata.registry import EVERYTHING, DefinitionChange
+from ..metadata.system import DEFINITION_TABLES, SCRIPT_TABLES
 from ..query.ast import Compare, Operator, Query, Shape
 from ..query.plan import ADMINISTRATOR
 from ..records.definitions import Changed, Definitions
@@ -24,6 +24,7 @@ from .context import Context
 from .crud import Lists
 from .messages import Response, success
 from .permits import permit_of
+from .script_rows import SOURCE, ScriptRows, with_method_ids
 from .writes import answer_of, key_of, refuse_idempotency
 
 USER = "user_definition"
@@ -48,6 +49,7 @@ class SystemCrud(Lists):
 
     Args:
         forget: Called when a user, role or login changed.
+        scripts: Prepares rows that hold scripts.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class SystemCrud(Lists):
         definitions: Definitions,
         passwords: Passwords,
         forget: Callable[[], Awaitable[None]],
+        scripts: ScriptRows,
     ) -> None:
         super().__init__(records)
+        self._scripts = scripts
         self._definitions = definitions
         self._passwords = passwords
         self._forget = forget
@@ -71,6 +75,7 @@ class SystemCrud(Lists):
         query, access = answer_of(context, filtered=False), context.access
         async with self._changing(context) as session:
             rows = await repository.create(body, query, access, session, permit=permit_of(context))
+            await self._keep_version(context, body, rows, session)
         return tagged(success(rows, status=201), repository, rows, query, access)
 
     async def update(self, context: Context) -> Response:
@@ -97,7 +102,25 @@ class SystemCrud(Lists):
                 preconditions=preconditions_of(context),
                 permit=permit_of(context),
             )
+            await self._keep_version(context, body, rows, session)
         return tagged(success(rows), self._repository(context), rows, query, access)
+
+    async def _keep_version(
+        self, context: Context, body: Any, rows: bytes, session: Session | None
+    ) -> None:
+        table = context.table
+        if table.name not in SCRIPT_TABLES or SOURCE not in body:
+            return
+        key = decode_json(rows)[0][table.primary.name]
+        shape = Shape(
+            where=Compare(table.primary.name, Operator.EQ, 0),
+            fields=(table.primary.name, SOURCE, "scriptLanguage"),
+        )
+        page = await self._repository(context).find(
+            Query(shape=shape, values=(key,)), ADMINISTRATOR, session
+        )
+        caller = context.caller.id if context.caller is not None else None
+        await self._scripts.keep(table, page.rows, caller, session)
 
     async def delete(self, context: Context) -> Response:
         """Answer DELETE; rows of the system stay."""
@@ -145,7 +168,18 @@ class SystemCrud(Lists):
             named = await self._prepared_user(named, creating=creating)
         if context.table.name == ROUTE and "path" in named:
             _check_path(named["path"])
+        if context.table.name == ROUTE or context.table.name in SCRIPT_TABLES:
+            named = with_method_ids(named, await self._method_ids())
+        if context.table.name in SCRIPT_TABLES:
+            named = await self._scripts.prepared(
+                context.table, named, context.snapshot, creating=creating
+            )
         return named
+
+    async def _method_ids(self) -> dict[str, int]:
+        methods = self._records.of("method_definition")
+        rows = await methods.rows(Query(limit=0), ADMINISTRATOR)
+        return {row["name"]: row["id"] for row in rows}
 
     async def _prepared_user(self, body: dict[str, Any], *, creating: bool) -> dict[str, Any]:
         password = body.get("password")
@@ -196,7 +230,9 @@ class SystemCrud(Lists):
     async def _changing(self, context: Context) -> AsyncGenerator[Session | None, None]:
         name = context.table.name
         if name in DEFINITION_TABLES:
-            change = DefinitionChange(tables=None, routes=None, settings=True)
+            change = EVERYTHING
+            if name in SCRIPT_TABLES:
+                change = DefinitionChange(scripts=True)
             async with self._definitions.changing(change) as session:
                 yield session
             return

@@ -52,7 +52,7 @@ class Writes:
         body = await context.json()
         query = answer_of(context, _CREATING, filtered=False)
         permit, access = permit_of(context), context.access
-        if context.request.query and (key := _upsert_key(context)) is not None:
+        if context.has_query and (key := _upsert_key(context)) is not None:
             done = await repository.upsert(_some(body), key, query, access, session, permit=permit)
             meta = {
                 "createdCount": done.outcomes.count("created"),
@@ -207,7 +207,7 @@ def answer_of(context: Context, options: frozenset[str] = _NONE, *, filtered: bo
         options: Parameters that the operation reads by itself.
         filtered: Whether a filter says something here.
     """
-    if not context.request.query:
+    if not context.has_query:
         return EVERYTHING
     query = context.query(ignoring=options)
     shape = query.shape

@@ -10,6 +10,7 @@ import msgspec
 
 from ..logs import get_logger
 from .definitions import RouteDefinition, TableDefinition
+from .hooks import Scripts
 from .snapshot import Snapshot
 
 _log = get_logger("registry")
@@ -21,16 +22,18 @@ class DefinitionChange(msgspec.Struct, frozen=True, kw_only=True):
     tables: frozenset[int] | None = frozenset()
     routes: frozenset[int] | None = frozenset()
     settings: bool = False
+    scripts: bool = False
 
     def __or__(self, other: DefinitionChange) -> DefinitionChange:
         return DefinitionChange(
             tables=_union(self.tables, other.tables),
             routes=_union(self.routes, other.routes),
             settings=self.settings or other.settings,
+            scripts=self.scripts or other.scripts,
         )
 
 
-EVERYTHING = DefinitionChange(tables=None, routes=None, settings=True)
+EVERYTHING = DefinitionChange(tables=None, routes=None, settings=True, scripts=True)
 
 
 def _union(one: frozenset[int] | None, other: frozenset[int] | None) -> frozenset[int] | None:
@@ -38,12 +41,16 @@ def _union(one: frozenset[int] | None, other: frozenset[int] | None) -> frozense
 
 
 class Definitions(msgspec.Struct, frozen=True, kw_only=True):
-    """What was loaded, by id; an id that was asked for and is absent is gone."""
+    """What was loaded, by id; an id that was asked for and is absent is gone.
+
+    Settings and scripts are None where they were not asked for.
+    """
 
     version: int
     tables: Mapping[int, TableDefinition]
     routes: Mapping[int, RouteDefinition]
     settings: Mapping[str, Any] | None
+    scripts: Scripts | None = None
 
 
 class DefinitionSource(Protocol):
@@ -91,13 +98,18 @@ class Registry:
     def _next(self, loaded: Definitions, change: DefinitionChange) -> Snapshot:
         if change.tables is None or change.routes is None:
             return Snapshot(
-                loaded.version, loaded.tables.values(), loaded.routes.values(), loaded.settings
+                loaded.version,
+                loaded.tables.values(),
+                loaded.routes.values(),
+                loaded.settings,
+                loaded.scripts,
             )
         return self.current.with_changes(
             loaded.version,
             tables=_asked_for(change.tables, loaded.tables),
             routes=_asked_for(change.routes, loaded.routes),
             settings=loaded.settings,
+            scripts=loaded.scripts,
         )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from .definitions import RouteDefinition
+from .hooks import MethodScripts, Scripts, scripts_of
 from .system import ALIASES
 from .tables import Table
 
@@ -20,7 +21,11 @@ _STATIC, _PARAMETER, _WILDCARD = 100, 10, 1
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An enabled route, with the table that default CRUD works on."""
+    """An enabled route, with the table that default CRUD works on.
+
+    Attributes:
+        scripts: The hooks and handlers that run on it, by method.
+    """
 
     definition: RouteDefinition = field(repr=False)
     path: str
@@ -28,6 +33,7 @@ class Route:
     available: frozenset[str]
     public: frozenset[str]
     skip_role_guard: frozenset[str]
+    scripts: Mapping[str, MethodScripts] = field(default_factory=dict[str, MethodScripts])
 
 
 def methods_on_many(table: Table) -> frozenset[str]:
@@ -123,7 +129,9 @@ class RouteTable:
         return tuple(route.path for route in self.routes)
 
 
-def make_route(definition: RouteDefinition, table: Table | None) -> Route:
+def make_route(
+    definition: RouteDefinition, table: Table | None, scripts: Scripts | None = None
+) -> Route:
     """Make the route of a definition."""
     return Route(
         definition,
@@ -132,6 +140,7 @@ def make_route(definition: RouteDefinition, table: Table | None) -> Route:
         definition.available,
         definition.public,
         definition.skip_role_guard,
+        scripts_of(definition, scripts) if scripts is not None else {},
     )
 
 

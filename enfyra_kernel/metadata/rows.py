@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,9 +15,22 @@ from .definitions import (
     RuleDefinition,
     TableDefinition,
 )
+from .hooks import (
+    DEFAULT_LANGUAGE,
+    DEFAULT_TIMEOUT,
+    POST,
+    PRE,
+    HandlerDefinition,
+    HookDefinition,
+    Scripts,
+)
 from .system import SECRETS
 from .types import OnDelete, RelationKind
 
+_STAGES: tuple[tuple[str, Literal["pre", "post"]], ...] = (
+    ("pre_hook_definition", PRE),
+    ("post_hook_definition", POST),
+)
 _TABLES_WITH_SECRETS = frozenset(table for table, _ in SECRETS)
 
 
@@ -99,6 +112,21 @@ class RouteRow(msgspec.Struct, frozen=True, rename="camel"):
     icon: str | None
     description: str | None
     main_table: Ref | None
+
+
+class ScriptRow(msgspec.Struct, frozen=True, rename="camel"):
+    """A row of one of the tables of scripts."""
+
+    id: int
+    source_code: str | None
+    script_language: str | None
+    timeout: int | None
+    route: Ref | None
+    name: str = ""
+    priority: int = 0
+    is_enabled: bool = True
+    is_global: bool = False
+    method: Ref | None = None
 
 
 class MethodRow(msgspec.Struct, frozen=True):
@@ -264,3 +292,53 @@ def assemble_routes(
         )
         for row in routes
     }
+
+
+def assemble_scripts(
+    rows: Mapping[str, Iterable[ScriptRow]],
+    methods: Iterable[MethodRow],
+    links: Mapping[str, Iterable[LinkRow]],
+) -> Scripts:
+    """Put hooks together with their methods, and handlers with their one.
+
+    Args:
+        rows: Rows by the table of scripts that they are of.
+        methods: All rows of `method_definition`.
+        links: Junction rows of hooks' methods, by table.
+    """
+    names = {method.id: method.name for method in methods}
+    hooks: list[HookDefinition] = []
+    for table, stage in _STAGES:
+        found: defaultdict[int, set[str]] = defaultdict(set)
+        for link in links[table]:
+            found[link.source_id].add(names[link.target_id])
+        hooks += (_hook(row, stage, found[row.id]) for row in rows[table])
+    handlers = tuple(
+        HandlerDefinition(
+            id=row.id,
+            route=row.route.id,
+            method=names[row.method.id],
+            source=row.source_code or "",
+            language=row.script_language or DEFAULT_LANGUAGE,
+            timeout=row.timeout or DEFAULT_TIMEOUT,
+        )
+        for row in rows["route_handler_definition"]
+        if row.route is not None and row.method is not None
+    )
+    return Scripts(tuple(hooks), handlers)
+
+
+def _hook(row: ScriptRow, stage: Literal["pre", "post"], methods: Iterable[str]) -> HookDefinition:
+    return HookDefinition(
+        id=row.id,
+        name=row.name,
+        stage=stage,
+        source=row.source_code or "",
+        language=row.script_language or DEFAULT_LANGUAGE,
+        timeout=row.timeout or DEFAULT_TIMEOUT,
+        priority=row.priority,
+        is_enabled=row.is_enabled,
+        is_global=row.is_global,
+        route=row.route.id if row.route is not None else None,
+        methods=frozenset(methods),
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import EnfyraError, did_you_mean
 from .definitions import RelationDefinition, RouteDefinition, TableDefinition
+from .hooks import Scripts
 from .routes import RouteTable, make_route
 from .system import ALIASES
 from .tables import Table, resolve
@@ -22,6 +23,7 @@ class Snapshot:
         tables: Tables as requests use them, by name.
         routes: The compiled route table.
         settings: The row of `setting_definition`.
+        scripts: All hooks and handlers.
 
     A request takes one Snapshot and sees it from start to end; a change makes a new one that
     shares what has not changed.
@@ -33,6 +35,7 @@ class Snapshot:
         definitions: Iterable[TableDefinition],
         routes: Iterable[RouteDefinition] = (),
         settings: Mapping[str, Any] | None = None,
+        scripts: Scripts | None = None,
         *,
         previous: Snapshot | None = None,
         changed: Collection[int] | None = None,
@@ -43,6 +46,7 @@ class Snapshot:
         )
         self.route_definitions = tuple(routes)
         self.settings: Mapping[str, Any] = MappingProxyType(dict(settings or {}))
+        self.scripts = scripts or Scripts()
         self._relations = {
             relation.id: relation for one in self.definitions.values() for relation in one.relations
         }
@@ -58,7 +62,7 @@ class Snapshot:
             if table.definition.alias
         }
         self.routes = RouteTable(
-            make_route(route, self._table_of_route(route))
+            make_route(route, self._table_of_route(route), self.scripts)
             for route in self.route_definitions
             if route.is_enabled
         )
@@ -136,6 +140,7 @@ class Snapshot:
         tables: Mapping[int, TableDefinition | None] | None = None,
         routes: Mapping[int, RouteDefinition | None] | None = None,
         settings: Mapping[str, Any] | None = None,
+        scripts: Scripts | None = None,
     ) -> Snapshot:
         """Make the next Snapshot: changed definitions by id, None for those that are gone."""
         tables = tables or {}
@@ -146,6 +151,7 @@ class Snapshot:
             (one for one in definitions.values() if one is not None),
             (one for one in route_map.values() if one is not None),
             self.settings if settings is None else settings,
+            self.scripts if scripts is None else scripts,
             previous=self,
             changed=tuple(tables),
         )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..encoding import decode_json
+from ..metadata.hooks import Scripts
 from ..metadata.registry import DefinitionChange, Definitions
 from ..metadata.rows import (
     LinkRow,
@@ -15,12 +16,15 @@ from ..metadata.rows import (
     RelationRow,
     RouteRow,
     RuleRow,
+    ScriptRow,
     TableRow,
     assemble_routes,
+    assemble_scripts,
     assemble_tables,
     decode_columns,
 )
 from ..metadata.snapshot import Snapshot
+from ..metadata.system import SCRIPT_TABLES
 from ..metadata.tables import Table, junction_as_table
 from ..query.parse import parse
 from ..query.plan import ADMINISTRATOR, plan
@@ -30,6 +34,7 @@ from ..storage.database import Database, Read
 T = TypeVar("T")
 
 METHOD_PROPERTIES = ("availableMethods", "publicMethods", "skipRoleGuardMethods")
+HOOK_TABLES = ("pre_hook_definition", "post_hook_definition")
 
 
 class SystemSource:
@@ -44,13 +49,18 @@ class SystemSource:
         self._system = system
         self._lock = lock
         self._prepared: dict[tuple[Table, str | None], Read] = {}
-        route = system.tables["route_definition"]
-        method = system.tables["method_definition"]
-        self._junctions: dict[str, Table] = {
-            name: junction_as_table(junction, route.key, method.key)
-            for name in METHOD_PROPERTIES
-            if (junction := route.relations[name].junction) is not None
+        self._junctions = {
+            name: self._junction("route_definition", name) for name in METHOD_PROPERTIES
         }
+        self._hook_junctions = {name: self._junction(name, "methods") for name in HOOK_TABLES}
+
+    def _junction(self, table: str, property_name: str) -> Table:
+        """Give the table between another one and its methods."""
+        owner = self._system.tables[table]
+        junction = owner.relations[property_name].junction
+        if junction is None:
+            raise AssertionError(f"{table}.{property_name} has no junction")
+        return junction_as_table(junction, owner.key, self._system.tables["method_definition"].key)
 
     async def version(self) -> int:
         """Give the number of the last committed change."""
@@ -92,6 +102,17 @@ class SystemSource:
                 },
             ),
             settings=settings,
+            scripts=await self._scripts() if everything or change.scripts else None,
+        )
+
+    async def _scripts(self) -> Scripts:
+        return assemble_scripts(
+            {name: await self._rows(name, ScriptRow, "id", None) for name in SCRIPT_TABLES},
+            await self._rows("method_definition", MethodRow, "id", None),
+            {
+                name: await self._read(junction, LinkRow, "sourceId", None)
+                for name, junction in self._hook_junctions.items()
+            },
         )
 
     async def _rules(self, tables: Collection[int] | None) -> list[RuleRow]:

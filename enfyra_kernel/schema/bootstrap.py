@@ -38,6 +38,8 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/metadata", ("GET",), (), ("GET",)),
     ("/metadata/:name", ("GET",), (), ("GET",)),
     ("/admin/adopt", ("POST",), (), ()),
+    ("/admin/script/validate", ("POST",), (), ()),
+    ("/admin/test/run", ("POST",), (), ()),
 )
 
 LoadCatalog = Callable[[], Awaitable[Catalog]]

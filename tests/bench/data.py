@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from enfyra_kernel.encoding import decode_json
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.query.ast import Query, Shape
 
 USERS = 1_000
 POSTS = 100_000
+HOOKED = "/hooked"
 STATUSES = ("draft", "published", "archived")
 LOREM = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor. " * 6
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -61,6 +63,22 @@ async def prepare(kernel: Kernel) -> None:
     for start in range(0, POSTS, 10_000):
         await posts.create_many([post(n) for n in range(start, start + 10_000)], only_id)
     await publish(kernel, "/post")
+    await hooked(kernel)
+
+
+async def hooked(kernel: Kernel) -> None:
+    """Make a second route to the posts, with one small pre-hook."""
+    post = kernel.registry.current.tables["post"].definition.id
+    methods = await kernel.records.of("method_definition").rows(Query())
+    get = [{"id": one["id"]} for one in methods if one["name"] == "GET"]
+    route = {"path": HOOKED, "mainTable": {"id": post}, "availableMethods": get}
+    hook = {"name": "small", "sourceCode": "@QUERY.limit = '20'"}
+    async with kernel.definitions.changing() as session:
+        rows = await kernel.records.of("route_definition").create(
+            route | {"publicMethods": get}, session=session
+        )
+        hook["route"] = {"id": decode_json(rows)[0]["id"]}
+        await kernel.records.of("pre_hook_definition").create(hook, session=session)
 
 
 async def publish(kernel: Kernel, path: str) -> None:

@@ -25,6 +25,7 @@ WORKLOADS = {
     "W4": ("POST", "/post", BODY),
     "W5": ("PATCH", "/post/{id}", {"views": 5}),
     "W6": ("GET", "/post?limit=1000", None),
+    "W7": ("GET", "/hooked", None),
 }
 TOKEN = " token"
 LUA = """

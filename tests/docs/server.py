@@ -76,6 +76,8 @@ def serving(folder: Path) -> Iterator[LiveServer]:
         "DB_URI": f"sqlite:///{folder / 'docs.db'}",
         "ADMIN_EMAIL": ADMIN_EMAIL,
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
+        "ENFYRA_PASSWORD_MEMORY": "32",
+        "ENFYRA_PASSWORD_PASSES": "1",
     }
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=folder, env=environment, stderr=file)

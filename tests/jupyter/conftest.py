@@ -66,6 +66,8 @@ def start_server(
         "SECRET_KEY": SECRET_KEY,
         "ADMIN_EMAIL": ADMIN_EMAIL,
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
+        "ENFYRA_PASSWORD_MEMORY": "32",
+        "ENFYRA_PASSWORD_PASSES": "1",
         "DB_URI": f"sqlite:///{root / 'enfyra.db'}",
         **environment,
     }

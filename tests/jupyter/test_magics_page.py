@@ -41,7 +41,8 @@ def test_examples_can_be_read(name, sections):
         head, _, body = example.partition("\n")
         if head.startswith("%%enfyra "):
             command, _ = parse(head.removeprefix("%%enfyra "), has_body=True)
-            assert read_definition(body) if command.name == "table" else read_query(body)
+            read = {"table": read_definition, "query": read_query}.get(command.name, str)
+            assert read(body)
             continue
         for line in example.splitlines():
             found = re.search(r"%enfyra (.*)$", line)

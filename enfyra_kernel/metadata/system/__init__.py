@@ -20,6 +20,7 @@ __all__ = [
     "LOCK_TABLE",
     "PLANNED_TABLES",
     "READ_ONLY_TABLES",
+    "SCRIPT_TABLES",
     "SECRETS",
     "SYSTEM_NAMES",
     "SYSTEM_TABLES",
@@ -50,17 +51,27 @@ PLANNED_TABLES = frozenset(
     {"table_definition", "column_definition", "relation_definition", "column_rule_definition"}
 )
 
+# Hooks and handlers.
+SCRIPT_TABLES = frozenset(
+    {"pre_hook_definition", "post_hook_definition", "route_handler_definition"}
+)
+
 # Changing a row of these changes what the API does: the Snapshot is made anew.
-DEFINITION_TABLES = PLANNED_TABLES | {
-    "method_definition",
-    "route_definition",
-    "setting_definition",
-}
+DEFINITION_TABLES = (
+    PLANNED_TABLES
+    | SCRIPT_TABLES
+    | {
+        "method_definition",
+        "route_definition",
+        "setting_definition",
+    }
+)
 
 # Made and kept by the server alone.
 READ_ONLY_TABLES = frozenset(
     {"schema_migration_definition", "session_definition", "api_token_definition",
-     "oauth_account_definition", "flow_execution_definition", "idempotency_key_definition"}
+     "oauth_account_definition", "flow_execution_definition", "idempotency_key_definition",
+     "script_version_definition"}
 )  # fmt: skip
 
 # One row that says who changes the schema, and which version of the definitions is the last.

@@ -30,6 +30,17 @@ def declare(d: Declarations) -> None:
     d.part_of("route", "route_definition", "handlers", is_nullable=False)
     d.to_one("method", "method_definition", is_nullable=False)
 
+    d.table(
+        "script_version_definition",
+        uniques=(("scriptTable", "scriptId", "version"),),
+        description="What hooks and handlers held, each time they were saved",
+    )
+    d.text("scriptTable", is_nullable=False)
+    d.number("scriptId", is_nullable=False)
+    d.number("version", is_nullable=False)
+    d.script(timeout=False)
+    d.to_one("savedBy", "user_definition")
+
     for name, inverse in (("pre_hook", "preHooks"), ("post_hook", "postHooks")):
         d.table(f"{name}_definition")
         d.text("name", is_nullable=False)

@@ -14,7 +14,7 @@ from IPython.core.magic import (
 )
 
 from ..client import ApiError
-from . import adopting, defining, exploring, pushing, querying
+from . import adopting, defining, exploring, pushing, querying, scripting
 from .arguments import manual, parse
 from .completion import MATCHER, Completer
 from .help import help_for
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NAME = "enfyra"
 
+_SCRIPTS = {"hook": scripting.hook, "handler": scripting.handler}
 _SHOWING = {
     "connect": exploring.connect_to,
     "status": exploring.show_status,
@@ -74,6 +75,8 @@ class EnfyraMagics(Magics):
             return querying.query(self.session, given, cell, user)
         if name == "push":
             return pushing.push(self.session, given, {**user, **local})
+        if name in _SCRIPTS:
+            return _SCRIPTS[name](self.session, given, cell)
         return _SHOWING[name](self.session, given)
 
 

@@ -92,7 +92,8 @@ def _indented(text: str) -> str:
 # -- what values are ------------------------------------------------------------------------------
 
 
-def _object(text: str) -> dict[str, Any]:
+def object_of(text: str) -> dict[str, Any]:
+    """Read an object in JSON or YAML."""
     try:
         value = read_yaml(text)
     except NotYamlError as error:
@@ -113,7 +114,7 @@ def _names(text: str) -> list[str]:
 
 
 def _measures(text: str) -> dict[str, Any] | list[str]:
-    return _object(text) if text.startswith("{") else _names(text)
+    return object_of(text) if text.startswith("{") else _names(text)
 
 
 def _renames(text: str) -> list[tuple[str, str]]:
@@ -130,9 +131,34 @@ def _keys(text: str) -> list[tuple[str, str]]:
     return [(table.strip(), column.strip()) for table, _, column in pairs]
 
 
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, not '{text}'") from None
+
+
 # -- the commands ---------------------------------------------------------------------------------
 
 _SYSTEM = _argument("--system", action="store_true", help="the system's own tables too")
+
+_TRYING = (
+    _argument("--test", metavar="BODY", help="the body of the trial: an object, or a file of JSON"),
+    _argument("--query", type=object_of, metavar="OBJECT", help="the trial's query parameters"),
+    _argument("--path", metavar="PATH", help="the trial's path, as in /report/2024"),
+    _argument("--user", metavar="USER", help="as whom, by id or e-mail address, or nobody"),
+    _argument("--sample", action="store_true", help="try it with the table's newest record"),
+    _argument("--alone", action="store_true", help="try it without the route's other scripts"),
+    _argument(
+        "--language",
+        choices=("python", "javascript"),
+        default="python",
+        help="what it is written in (default: python)",
+    ),
+    _argument("--save", action="store_true", help="save it, if it did not fail: it is live then"),
+    _argument("--force", action="store_true", help="save it even if it failed"),
+    _argument("--to", type=_count, metavar="N", help="the version that rollback brings back"),
+)
 
 _COMMANDS = (
     Command(
@@ -251,7 +277,7 @@ _COMMANDS = (
         arguments=(
             _argument("table", nargs="?", metavar="TABLE", help="where from"),
             _argument(
-                "--filter", type=_object, metavar="OBJECT", help="which rows, in JSON or YAML"
+                "--filter", type=object_of, metavar="OBJECT", help="which rows, in JSON or YAML"
             ),
             _argument(
                 "--sort", type=_names, metavar="FIELDS", help="by what, as in -createdAt,title"
@@ -262,10 +288,10 @@ _COMMANDS = (
                 metavar="FIELDS",
                 help="which fields, as in title,author.name",
             ),
-            _argument("--deep", type=_object, metavar="OBJECT", help="related records to expand"),
+            _argument("--deep", type=object_of, metavar="OBJECT", help="related records to expand"),
             _argument(
                 "--aggregate",
-                type=_object,
+                type=object_of,
                 metavar="OBJECT",
                 help="figures over all of the rows, as in {views: {sum: true}}",
             ),
@@ -330,6 +356,53 @@ _COMMANDS = (
         ),
         example="%enfyra push df --table post --key number --mode upsert "
         "--rename by=author.email",
+    ),
+    Command(
+        name="hook",
+        summary="Try a script that runs before or after what a route does, and save it. Of the "
+        "trial, nothing stays.\nWithout a cell: list hooks, show the versions of one, or bring "
+        "one back.",
+        arguments=(
+            _argument(
+                "words",
+                nargs="*",
+                metavar="WORDS",
+                help="methods and route, as in GET,POST /post (ALL is all methods); without a "
+                "cell list, history NAME or rollback NAME",
+            ),
+            _argument("--pre", action="store_true", help="run before (default)"),
+            _argument("--post", action="store_true", help="run after"),
+            _argument("--name", metavar="NAME", help="its name"),
+            _argument(
+                "--priority",
+                type=_number,
+                default=0,
+                metavar="N",
+                help="those with a smaller one come first",
+            ),
+            *_TRYING,
+        ),
+        body="the script",
+        example="%%enfyra hook POST /post --test {title: Hello} --save\n"
+        "@BODY.author = {'id': @USER.id}",
+    ),
+    Command(
+        name="handler",
+        summary="Try a script that answers a route, and save it; a route that is not there is "
+        "made.\nWithout a cell: list handlers, show the versions of one, or bring one back.",
+        arguments=(
+            _argument(
+                "words",
+                nargs="*",
+                metavar="WORDS",
+                help="method and route, as in GET /dashboard; without a cell list, history METHOD "
+                "ROUTE or rollback METHOD ROUTE",
+            ),
+            *_TRYING,
+        ),
+        body="the script",
+        example="%%enfyra handler GET /dashboard --save\n"
+        "return {'posts': await #post.count()}",
     ),
     Command(
         name="help",

@@ -29,6 +29,7 @@ from ..push import MODES
 from ..schema import Schema, TableInfo
 from .arguments import COMMANDS
 from .outline import Place, place_in_flow, place_in_yaml
+from .scripting import ALL, METHODS, VERBS
 from .session import QUERY_KEYS, Session
 
 if TYPE_CHECKING:
@@ -112,6 +113,11 @@ class Completer:
             return _table_names(schema, word)
         if name == "help":
             return _starting(COMMANDS, word)
+        if name in {"hook", "handler"}:
+            if word.startswith("/"):
+                paths = (f"/{table.name}" for table in schema.tables.values())
+                return _starting(paths, word)
+            return _starting((*METHODS, ALL, *VERBS), word)
         if name == "push":
             return [
                 one

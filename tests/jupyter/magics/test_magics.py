@@ -357,3 +357,57 @@ class TestAdopting:
         assert "no table 'tripp'. Did you mean 'trip'?" in shell.refused("%enfyra adopt tripp")
         assert "must be TABLE=COLUMN" in shell.refused("%enfyra adopt --key trips")
         assert "cannot be the key of 'trips'" in shell.refused("%enfyra adopt --key trips=x")
+
+
+class TestScripts:
+    def test_a_hook_is_tried_and_saved(self, posts, client):
+        cell = "%%enfyra hook POST /post --name loud --test {title: hi}\n@BODY.title += '!'"
+        tried = posts.run(cell)
+        text, html = repr(tried), tried._repr_html_()
+        assert text.startswith("pre-hook 'loud': 201 in")
+        assert '-   "title": "hi"' in text
+        assert '+   "title": "hi!"' in text
+        assert "not saved" in text
+        assert "<pre>" in html
+        assert len(posts.run("%enfyra query post")) == 3
+        assert "saved: it is live" in repr(posts.run(cell.replace("\n", " --save\n", 1)))
+        assert client.post("/post", {"title": "a"})["data"][0]["title"] == "a!"
+        second = cell.replace("'!'", "'?'").replace("\n", " --save\n", 1)
+        assert "in the place of the last version" in repr(posts.run(second))
+        assert client.post("/post", {"title": "a"})["data"][0]["title"] == "a?"
+        assert "loud" in repr(posts.run("%enfyra hook list"))
+        history = posts.run("%enfyra hook history loud")
+        assert [row[0] for row in history.rows] == [2, 1]
+        assert "version 1 again" in repr(posts.run("%enfyra hook rollback loud"))
+        assert client.post("/post", {"title": "a"})["data"][0]["title"] == "a!"
+
+    def test_an_error_has_its_line_marked(self, posts):
+        tried = posts.run("%%enfyra hook GET /post --post --save\nx = 1\nx.y.z = 2")
+        assert tried.failed
+        assert "line 2: x.y.z = 2" in repr(tried)
+        assert "not saved, since it failed" in repr(tried)
+        assert len(posts.run("%enfyra hook list").rows) == 0
+
+    def test_a_handler_makes_its_route(self, posts, client):
+        cell = "%%enfyra handler GET /figures/:kind --path /figures/all --save\n"
+        tried = posts.run(cell + "return [await #post.count(), @PARAMS.kind]")
+        assert tried.report["result"] == [3, "all"]
+        assert client.get("/figures/one") == [3, "one"]
+        assert "GET /figures/:kind" in repr(posts.run("%enfyra handler list"))
+
+    @pytest.mark.parametrize(
+        ("cell", "said"),
+        [
+            ("%%enfyra hook POTS /post\npass", "Did you mean 'POST'?"),
+            ("%%enfyra hook POST\npass", "Write the method and the route"),
+            ("%%enfyra handler GET,POST /post\npass", "answers one method"),
+            ("%%enfyra hook POST /pst\npass", "there is no route /pst"),
+            ("%%enfyra hook POST /post --test nowhere.json\npass", "cannot be read"),
+            ("%%enfyra hook POST /post\nreturn (1", "line 1: return (1"),
+            ("%enfyra hook histry x", "Did you mean 'history'?"),
+            ("%enfyra hook history x", "There is no hook 'x'"),
+            ("%enfyra hook POST /post", "begins a cell"),
+        ],
+    )
+    def test_mistakes_are_told(self, posts, cell, said):
+        assert said in posts.refused(cell)

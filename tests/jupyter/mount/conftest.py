@@ -70,6 +70,8 @@ def _environment(
         "SECRET_KEY": SECRET_KEY,
         "ADMIN_EMAIL": ADMIN_EMAIL,
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
+        "ENFYRA_PASSWORD_MEMORY": "32",
+        "ENFYRA_PASSWORD_PASSES": "1",
         **enfyra_environment,
     }
     for name, value in given.items():

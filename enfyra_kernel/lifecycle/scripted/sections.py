@@ -1,0 +1,150 @@
+"""What scripts get to see of a request, as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, cast
+from urllib.parse import parse_qs
+
+from ...encoding import decode_json, encode_json
+from ...errors import EnfyraError
+from ...query.brackets import parse_query_string
+from ..context import Context
+from ..messages import JSON
+
+NULL = b"null"
+EMPTY = b"{}"
+FORM = "application/x-www-form-urlencoded"
+# Parameters that hold JSON.
+_OBJECTS = ("filter", "deep", "aggregate", "measures")
+# What says who somebody is, and is worth as much as a password.
+_SECRET_HEADERS = frozenset({"cookie", "proxy-authorization", "x-enfyra-jupyter"})
+
+Sections = dict[str, bytes]
+
+
+async def sections_of(context: Context, now: datetime, user: bytes, env: bytes) -> Sections:
+    """Give the sections of a request's context.
+
+    Args:
+        now: When the request came.
+        user: The caller's row as JSON, or null.
+        env: What the operator lets scripts know.
+    """
+    request = context.request
+    began = now.isoformat(timespec="milliseconds")
+    query = _query_json(request.query)
+    headers = _shown_headers(context)
+    host = headers.get("host", "")
+    url = f"{request.path}?{request.query}" if request.query else request.path
+    return {
+        "body": await _body_json(context),
+        "rawBody": request.body,
+        "query": query,
+        "params": encode_json(context.parameters),
+        "user": user,
+        "env": env,
+        "share": EMPTY,
+        "req": encode_json(
+            {
+                "method": request.method,
+                "url": url,
+                "originalUrl": url,
+                "path": request.path,
+                "headers": headers,
+                "params": context.parameters,
+                "ip": request.remote_ip,
+                "hostname": host.rpartition(":")[0] if ":" in host else host,
+                "protocol": headers.get("x-forwarded-proto", "http"),
+            }
+        ),
+        "api": encode_json(
+            {
+                "request": {
+                    "method": request.method,
+                    "url": url,
+                    "timestamp": began,
+                    "correlationId": request.correlation_id,
+                    "userAgent": headers.get("user-agent"),
+                    "ip": request.remote_ip,
+                }
+            }
+        ),
+    }
+
+
+def _shown_headers(context: Context) -> Mapping[str, str]:
+    headers = context.request.headers
+    hidden = _SECRET_HEADERS
+    if context.caller is not None:
+        # It is our token then; a webhook's own authorization is its script's to check.
+        hidden = hidden | {"authorization"}
+    return {name: value for name, value in headers.items() if name not in hidden}
+
+
+@lru_cache(1024)
+def _query_json(text: str) -> bytes:
+    return encode_json(named_query(text)) if text else EMPTY
+
+
+def named_query(text: str) -> dict[str, Any]:
+    """Give the parameters of a query by name, with objects where they hold JSON."""
+    named = dict(parse_query_string(text))
+    for name in _OBJECTS:
+        value = named.get(name)
+        if isinstance(value, str) and value[:1] in {"{", "["}:
+            try:
+                named[name] = decode_json(value)
+            except EnfyraError:
+                # The operation will say what is wrong with it.
+                continue
+    return named
+
+
+async def _body_json(context: Context) -> bytes:
+    request = context.request
+    if not request.body:
+        return EMPTY
+    kind = context.content_type
+    if kind == FORM:
+        return encode_json(_form(request.body))
+    if kind in {JSON, ""} or kind.endswith("+json"):
+        await context.json()
+        return request.body
+    return EMPTY
+
+
+def _form(body: bytes) -> dict[str, Any]:
+    try:
+        named = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=1000)
+    except ValueError:
+        raise EnfyraError("BAD_REQUEST", "The body is not a valid form") from None
+    return {name: values[0] if len(values) == 1 else values for name, values in named.items()}
+
+
+def changed_context(context: Context, sections: Sections, changed: Mapping[str, bytes]) -> Context:
+    """Give the context as scripts have left it."""
+    request, query = context.request, context.named_query
+    if "body" in changed:
+        headers = {**request.headers, "content-type": _type_of(context)}
+        request = dataclasses.replace(request, body=sections["body"], headers=headers)
+    if "query" in changed:
+        query = _mapping("@QUERY", sections["query"])
+    if request is context.request and query is context.named_query:
+        return context
+    return dataclasses.replace(context, request=request, named_query=query)
+
+
+def _type_of(context: Context) -> str:
+    kind = context.content_type
+    return kind if kind.endswith("+json") else JSON
+
+
+def _mapping(name: str, text: bytes) -> Mapping[str, Any]:
+    value = decode_json(text)
+    if not isinstance(value, dict):
+        raise EnfyraError("SCRIPT_EXECUTION_ERROR", f"A script has made {name} something else")
+    return cast("dict[str, Any]", value)

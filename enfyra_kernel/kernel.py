@@ -129,7 +129,9 @@ class Kernel:
         self.keyring = Keyring(settings.keys_for_encryption)
         self.records = self._records_on(self.database)
         self.effects = RecordedEffects(self.records)
-        self.runner: ScriptRunner = WorkerPool()
+        self.runner: ScriptRunner = WorkerPool(
+            settings.script_workers, settings.script_memory << 20
+        )
         self.definitions = Definitions(
             self.database, self.registry, self.lock, self.migrator, self.keyring, self._announce
         )
@@ -225,6 +227,7 @@ class Kernel:
             EnfyraError: CONFIGURATION_ERROR, or DATABASE_CONNECTION_ERROR.
         """
         self._compose()
+        await self.runner.start()
         await self.database.start()
         try:
             await self._bootstrap.run()
@@ -261,6 +264,7 @@ class Kernel:
             self._background = None
             await self.bus.stop()
             await self.database.stop()
+        await self.runner.stop()
         self.passwords.stop()
 
     async def __aenter__(self) -> Kernel:

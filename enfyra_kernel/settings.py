@@ -184,9 +184,23 @@ class Settings(BaseModel):
     )
     script_env: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
         default=(),
-        alias="SCRIPT_ENV",
+        alias="ENFYRA_SCRIPT_ENV",
         description="Names of environment variables that scripts may know as @ENV, separated by "
         "commas.",
+    )
+    script_workers: int = Field(
+        default=2,
+        alias="ENFYRA_SCRIPT_WORKERS",
+        ge=1,
+        le=64,
+        description="Processes that run scripts; they begin with the first script.",
+    )
+    script_memory: int = Field(
+        default=512,
+        alias="ENFYRA_SCRIPT_MEMORY",
+        ge=256,
+        le=65_536,
+        description="Megabytes of address space that each of them may have.",
     )
     max_limit: int = Field(
         default=10_000,

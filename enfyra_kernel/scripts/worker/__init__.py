@@ -1,0 +1,1 @@
+"""What runs in a worker's process: it knows nothing, and can only ask the host."""

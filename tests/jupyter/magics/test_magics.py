@@ -365,8 +365,8 @@ class TestScripts:
         tried = posts.run(cell)
         text, html = repr(tried), tried._repr_html_()
         assert text.startswith("pre-hook 'loud': 201 in")
-        assert '-   "title": "hi"' in text
-        assert '+   "title": "hi!"' in text
+        assert '-  "title": "hi"' in text
+        assert '+  "title": "hi!"' in text
         assert "not saved" in text
         assert "<pre>" in html
         assert len(posts.run("%enfyra query post")) == 3

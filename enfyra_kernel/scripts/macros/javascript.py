@@ -35,9 +35,12 @@ _IN = re.compile(r"\s+in\b")
 _MEMBER = re.compile(r"\s*(?:\?\.|\.)")
 # Behind these a value begins; behind any other name an operator.
 _KEYWORDS = frozenset(
-    "await break case continue default delete do else extends finally in instanceof new of return"
-    " throw try typeof void yield".split()
-)
+    {
+        "await", "break", "case", "continue", "default", "delete", "do", "else", "extends",
+        "finally", "in", "instanceof", "new", "of", "return", "throw", "try", "typeof", "void",
+        "yield",
+    }
+)  # fmt: skip
 _CONTROL = frozenset({"if", "while", "for", "with", "catch", "switch"})
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 

@@ -1,0 +1,3 @@
+// The cache.
+return shared.part("requests").asks(
+  "cache.", ["get", "set", "setNoExpire", "exists", "deleteKey", "acquire", "release"], "$cache");

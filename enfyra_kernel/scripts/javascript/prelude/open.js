@@ -1,0 +1,2 @@
+// The transaction that repositories belong to at present.
+return { transaction: null };

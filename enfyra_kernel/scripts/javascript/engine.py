@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..macros import METHODS
+from ..script import Problem
 from ..throws import NAMED, STATUSES
 
 try:
@@ -20,6 +21,12 @@ try:
     _quickjs: Any = importlib.import_module("_quickjs")
 except ImportError:
     _quickjs = None
+
+
+NOT_INSTALLED = Problem(
+    message="Scripts in JavaScript cannot be run here: the package quickjs-ng is missing",
+    hint="pip install 'enfyra-kernel[javascript]'",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

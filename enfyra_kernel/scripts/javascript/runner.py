@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from ..macros import MacroError, unix_lines
 from ..script import Problem
 from . import local
-from .engine import Engine, EngineError, Limits, available
+from .engine import NOT_INSTALLED, Engine, EngineError, Limits, available
 from .hints import explained
 from .source import Prepared, prepare
 
@@ -22,10 +22,6 @@ _SECTIONS = (
     "body", "query", "params", "user", "req", "api", "share", "data", "status", "error", "env",
     "flow", "uploaded_file",
 )  # fmt: skip
-_NOT_INSTALLED = Problem(
-    message="Scripts in JavaScript cannot be run here: the package quickjs-ng is missing",
-    hint="pip install 'enfyra-kernel[javascript]'",
-)
 
 
 class ScriptContext(Protocol):
@@ -91,7 +87,7 @@ async def run_javascript(
             same.
     """
     if not available():
-        raise ScriptError("SCRIPT_EXECUTION_ERROR", _NOT_INSTALLED)
+        raise ScriptError("SCRIPT_EXECUTION_ERROR", NOT_INSTALLED)
     try:
         prepared = prepare(unix_lines(source))
     except MacroError as error:

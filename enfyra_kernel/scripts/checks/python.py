@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..macros import METHODS, Expanded, MacroError, expand
 from ..script import Language, Problem
@@ -128,14 +129,11 @@ def _syntax_problem(expanded: Expanded, error: SyntaxError) -> Problem:
         # Until 3.12 the column is that within the braces.
         message, column = error.msg, None
     problem = expanded.problem(message, error.lineno, column)
+    if isinstance(error, IndentationError) and problem.text.strip():
+        first = len(problem.text) - len(problem.text.lstrip()) + 1
+        problem = replace(problem, column=first)
     hint = hint_for(problem.text, _WRITTEN) or hint_for(error.msg, _SAID)
-    return Problem(
-        message=problem.message,
-        line=problem.line,
-        column=problem.column,
-        text=problem.text,
-        hint=hint,
-    )
+    return replace(problem, hint=hint)
 
 
 def _misuses(expanded: Expanded, tree: ast.Module) -> Iterator[Problem]:

@@ -190,12 +190,14 @@ class _Run:
             else:
                 answer = await self._context.call(name, text.encode())
         except Exception as error:  # whatever it is, the script is told
-            self._answers.append((number, json.dumps(_told(error)).encode(), False))
+            told = json.dumps(_told(error), default=str).encode()
+            self._answers.append((number, told, False))
         else:
             self._answers.append((number, answer, True))
-        self._asked.pop(number, None)
-        self._sleeping.pop(number, None)
-        self._answered.set()
+        finally:
+            self._asked.pop(number, None)
+            self._sleeping.pop(number, None)
+            self._answered.set()
 
     def _thrown(self, text: str | None) -> ScriptError:
         report: Mapping[str, Any] = json.loads(text) if text is not None else {}

@@ -221,7 +221,7 @@ class _Run:
 
 def _told(error: Exception) -> dict[str, Any]:
     return {
-        "code": getattr(error, "code", "SCRIPT_EXECUTION_ERROR"),
+        "code": getattr(error, "code", None),
         "message": getattr(error, "message", None) or str(error),
         "status": getattr(error, "status", None),
         "details": getattr(error, "details", None),

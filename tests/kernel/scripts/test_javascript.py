@@ -269,6 +269,14 @@ def test_requests_wait_side_by_side() -> None:
     assert done.host.most_at_once == 3
 
 
+@pytest.mark.may_block
+@pytest.mark.parametrize("end", ["return await answer", "answer.then(() => @LOGS('heard'))"])
+def test_an_answer_may_come_while_the_script_computes(end: str) -> None:
+    source = "const answer = @CACHE.get('a'); for (let n = 0; n < 40_000; n++) await null\n"
+    done = run(source + end, answers={"cache.get": 1})
+    assert done.result == 1 or done.host.logs == ["heard"]
+
+
 def test_a_flood_of_requests_is_held_back() -> None:
     source = "const all = []; for (let n = 0; n < 500; n++) all.push(@CACHE.get(`${n}`));\n"
     done = run(source + "return (await Promise.all(all)).length", limits=Limits(requests=20))

@@ -189,6 +189,10 @@ def test_other_ways_to_fail(source: str, message: str) -> None:
     assert not failure.thrown
 
 
+def test_the_error_counts_and_not_what_is_left_behind() -> None:
+    assert run("@BODY.a = @BODY; @THROW403('no')").failure.status == 403
+
+
 @pytest.mark.parametrize("answer", [b"not JSON", b"", b"[1,"])
 def test_an_answer_that_is_not_json_is_an_error_of_the_script(answer: bytes) -> None:
     failure = run("await @CACHE.get('a')", answers={"cache.get": answer}).failure

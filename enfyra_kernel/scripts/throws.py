@@ -51,7 +51,7 @@ NAMED: Mapping[str, Throw] = {
     "externalService": Throw("EXTERNAL_SERVICE_ERROR", 502, "Another service failed"),
     "serviceUnavailable": Throw("SERVICE_UNAVAILABLE", 503, "Service unavailable"),
     "rateLimit": Throw("RATE_LIMIT_EXCEEDED", 429, "Rate limit exceeded"),
-    "scriptError": Throw("SCRIPT_EXECUTION_ERROR", 400, "The script failed"),
+    "scriptError": Throw("SCRIPT_EXECUTION_ERROR", 500, "The script failed"),
     "scriptTimeout": Throw("SCRIPT_TIMEOUT_ERROR", 504, "The script took too long"),
     "schema": Throw("SCHEMA_ERROR", 400, "The schema does not allow that"),
     "config": Throw("CONFIGURATION_ERROR", 500, "The settings are not valid"),

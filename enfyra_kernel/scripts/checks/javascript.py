@@ -89,7 +89,7 @@ def _triples(tokens: Sequence[Token]) -> Iterator[tuple[str, Token, str]]:
 def _missing_awaits(source: str, tokens: Sequence[Token]) -> Iterator[Problem]:
     texts = [token.text for token in tokens]
     for index, text in enumerate(texts):
-        end = _end_of_call(texts, index) if text.startswith("#") else None
+        end = _end_of_call(texts, index) if text[:1] in {"#", "@"} else None
         if end is None or not _is_used_at_once(texts, index, end):
             continue
         call = "".join(texts[index : texts.index("(", index)])
@@ -102,11 +102,14 @@ def _missing_awaits(source: str, tokens: Sequence[Token]) -> Iterator[Problem]:
 
 
 def _end_of_call(texts: Sequence[str], index: int) -> int | None:
-    """Give what follows a repository's call, as in `#post.find(...)`, if there is one."""
+    """Give what follows a call that asks the server, as `#post.find(...)`, if there is one."""
     at = index + 1
     while texts[at : at + 1] == ["."] and at + 1 < len(texts):
         at += 2
-    if at == index + 1 or texts[at - 1] not in METHODS or texts[at : at + 1] != ["("]:
+    asks = {"@FETCH": at == index + 1, "@CACHE": at == index + 3}.get(texts[index])
+    if asks is None:
+        asks = texts[at - 1] in METHODS and (texts[index] == "@REPOS" or texts[index][0] == "#")
+    if not asks or texts[at : at + 1] != ["("]:
         return None
     depth = 0
     for position in range(at, len(texts)):

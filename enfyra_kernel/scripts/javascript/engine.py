@@ -43,7 +43,7 @@ class Limits:
     memory: int = 64 << 20
     stack: int = 512 << 10
     seconds: float = 5.0
-    requests: int = 256
+    requests: int = 64
 
 
 class EngineError(Exception):

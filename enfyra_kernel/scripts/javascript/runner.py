@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -125,20 +126,28 @@ class _Run:
             while engine.work(_SLICE):  # noqa: ASYNC110
                 await asyncio.sleep(0)
             state = self._empty_outbox(engine)
-            if state != "runs" and not self._asked:
-                break
-            if not self._asked and not self._sleeping:
-                message = "The script waits for something that never comes"
-                raise ScriptError("SCRIPT_EXECUTION_ERROR", Problem(message=message))
+            if not self._asked and not self._answers:
+                if state != "runs":
+                    break
+                if not self._sleeping:
+                    message = "The script waits for something that never comes"
+                    raise ScriptError("SCRIPT_EXECUTION_ERROR", Problem(message=message))
             await self._answered.wait()
             self._answered.clear()
             for number, text, ok in self._answers:
                 engine.settle(number, text, ok=ok)
             self._answers.clear()
+        return self._end(engine)
+
+    def _end(self, engine: Engine) -> bytes | None:
         state, text = engine.finish()
-        self._context.sections.update(engine.changes())
         if state == "failed":
-            raise self._thrown(text)
+            error = self._thrown(text)
+            # What it ended with counts, not that it has left something odd behind.
+            with contextlib.suppress(EngineError):
+                self._context.sections.update(engine.changes())
+            raise error
+        self._context.sections.update(engine.changes())
         return None if text is None else text.encode()
 
     def failure(self, error: EngineError) -> ScriptError:
@@ -221,7 +230,7 @@ class _Run:
 
 def _told(error: Exception) -> dict[str, Any]:
     return {
-        "code": getattr(error, "code", "SCRIPT_EXECUTION_ERROR"),
+        "code": getattr(error, "code", None),
         "message": getattr(error, "message", None) or str(error),
         "status": getattr(error, "status", None),
         "details": getattr(error, "details", None),

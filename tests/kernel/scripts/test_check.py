@@ -77,6 +77,9 @@ WRONG_IN_JAVASCRIPT = [
     ("const r = #post.find()\nreturn r.data", 1, 11, "await is missing before #post.find(", ""),
     ("const {data} = #post.find({a: [1]})", 1, 16, "await is missing", ""),
     ("return #post.find().data", 1, 8, "await is missing", "(await #post.find(...))"),
+    ("return @REPOS.post.find().data", 1, 8, "await is missing before @REPOS.post.find(", ""),
+    ("if (@CACHE.get('a').b) {}", 1, 5, "await is missing before @CACHE.get(", ""),
+    ("const {body} = @FETCH('u')", 1, 16, "await is missing before @FETCH(", ""),
     ("if (!#post.exists({})) {}", 1, 6, "await is missing before #post.exists(", ""),
 ]
 
@@ -88,6 +91,8 @@ RIGHT_IN_JAVASCRIPT = [
     "const p = #a.find(); return await p",
     "const p = #a.find(); f(p); return p.data", "const x = {None: 1}; return x.None",
     "var True = 1",
+    "const f = @FETCH; return (await f('u')).body", "@BODY.find({}).x", "@CACHE.set('a', 1)",
+    "@FETCH('u').then(f)", "return await @CACHE.get('a')",
     "class A { #x = 1; get() { return this.#x } }", "for await (const x of y) {}", "return /[(]/",
     "return `${`${1}`}`", "@SOCKET.emitToRoom('a', 'b', {})", "if (a) { return 1 } // (",
 ]  # fmt: skip

@@ -12,12 +12,17 @@ function autoSlug(text, { separator = "-", lowercase = true, trim = true, maxLen
   return slug.replaceAll("\0", separator);
 }
 
+const $jwt = (payload, expires) => request("helpers.jwt", [payload, expires]);
+$jwt.verify = (token) => request("helpers.jwt.verify", [token]);
+const $crypto = asks("crypto.", ["randomUUID", "randomBytes", "sha256", "hmacSha256", "generateSshKeyPair"], "$crypto");
+$crypto.generateSshKeyPair = (options) => request("helpers.crypto.generateSshKeyPair", [options]);
+
 return helpful({
-  $jwt: (payload, expires) => request("helpers.jwt", [payload, expires]),
+  $jwt,
   $bcrypt: asks("helpers.bcrypt.", ["hash", "compare"], "$bcrypt"),
   $fetch: (url, options = null) => request("helpers.fetch", [url, options]),
   $sleep: (milliseconds) => request("sleep", [milliseconds]),
-  $crypto: asks("crypto.", ["randomUUID", "randomBytes", "sha256", "hmacSha256"], "$crypto"),
+  $crypto,
   $rateLimit: asks("helpers.rateLimit.",
     ["check", "byIp", "byUser", "byRoute", "byIpGlobal", "byUserGlobal", "status", "reset"], "$rateLimit"),
   autoSlug,

@@ -17,7 +17,7 @@ return (error) => {
     stack: isError ? text(error.stack) : "",
     code: known?.code ?? null,
     status: known?.status ?? null,
-    thrown: known !== undefined,
+    thrown: (known?.code ?? null) !== null,
     details,
   });
 };

@@ -119,9 +119,9 @@ _KINDS = (
         "ENFYRA_FETCH_ALLOW lists the hosts of private networks that scripts may fetch from",
     ),
     ErrorKind("FETCH_FAILED", 502, "Another server did not answer as expected"),
-    ErrorKind("FETCH_LIMIT_EXCEEDED", 502, "More was fetched than a request may fetch"),
     ErrorKind("FETCH_TIMEOUT", 504, "Another server took too long to answer"),
     ErrorKind("CACHE_UNAVAILABLE", 503, "The cache cannot be reached", "Try again shortly"),
+    ErrorKind("BUDGET_EXCEEDED", 500, "The scripts of one request have asked for too much"),
     # The server and its services
     ErrorKind("DATABASE_ERROR", 500, "The database reported an error"),
     ErrorKind("DATABASE_CONNECTION_ERROR", 503, "The database cannot be reached"),

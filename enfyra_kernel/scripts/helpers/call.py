@@ -23,14 +23,14 @@ _KINDS: dict[type[Any], str] = {
 }
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: object) -> str:
     """Say what a JSON value is.
 
     Example:
         >>> kind_of([1]), kind_of(None)
         ('a list', 'null')
     """
-    kind: type[Any] = type(value)
+    kind = type(value)
     return _KINDS.get(kind, kind.__name__)
 
 

@@ -96,7 +96,7 @@ async def test_a_private_address_is_refused(fetcher: Any, address: str) -> None:
     host = f"[{address}]" if ":" in address else address
     error = await refused(fetcher(), f"http://{host}/")
     assert (error.code, error.status) == ("FETCH_FORBIDDEN", 403)
-    assert "ENFYRA_FETCH_ALLOW" in error.hint
+    assert "SCRIPT_FETCH_ALLOW" in error.hint
 
 
 @pytest.mark.parametrize("address", PRIVATE)
@@ -191,16 +191,13 @@ async def test_the_next_address_is_tried_when_one_does_not_answer(fetcher: Any) 
 # -- redirects ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize(
     "to",
     ["http://127.0.0.1:{other}/", "http://localhost:{other}/", "http://169.254.169.254/latest/",
      "http://inside.example/", "http://2130706433:{other}/", "file:///etc/passwd",
      "http://[::ffff:127.0.0.1]:{other}/", "//127.0.0.1:{other}/"],
 )  # fmt: skip
-async def test_a_redirect_into_the_network_is_refused(
-    fetcher: Any, web: Web, status: int, to: str
-) -> None:
+async def test_a_redirect_into_the_network_is_refused(fetcher: Any, web: Web, to: str) -> None:
     other = Web()
     names = Names(
         outside_example=[["127.0.0.1"]],
@@ -208,7 +205,7 @@ async def test_a_redirect_into_the_network_is_refused(
         localhost=[["127.0.0.1"]],
     )
     fetching = fetcher(f"127.0.0.1:{web.port}", resolve=names)
-    web.redirects("/out", to.format(other=other.port), status)
+    web.redirects("/out", to.format(other=other.port))
     error = await refused(fetching, web.url("/out", host="outside.example"))
     other.stop()
     assert error.code == "FETCH_FORBIDDEN"
@@ -241,7 +238,7 @@ async def test_an_allowed_host(fetcher: Any, web: Web, entry: str, allowed: bool
 
 @pytest.mark.parametrize("entry", ["", "http://a", "a/b", "10.0.0.1/8", "10.0.0.5:x", "a b", "1.2"])
 async def test_entries_that_mean_nothing_stop_the_start(entry: str) -> None:
-    with pytest.raises(EnfyraError, match="ENFYRA_FETCH_ALLOW") as caught:
+    with pytest.raises(EnfyraError, match="SCRIPT_FETCH_ALLOW") as caught:
         FetchAllowList([entry])
     assert caught.value.code == "CONFIGURATION_ERROR"
 

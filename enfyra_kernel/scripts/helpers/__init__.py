@@ -2,7 +2,7 @@
 
 from .addresses import FetchAllowList
 from .fetch import Fetcher
-from .helpers import Helpers
+from .helpers import Helpers, HelpersOfRequest
 from .requester import Budget, Requester
 
-__all__ = ["Budget", "FetchAllowList", "Fetcher", "Helpers", "Requester"]
+__all__ = ["Budget", "FetchAllowList", "Fetcher", "Helpers", "HelpersOfRequest", "Requester"]

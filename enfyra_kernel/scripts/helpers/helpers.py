@@ -74,6 +74,10 @@ class Helpers:
         }
         self.names = frozenset(self._functions)
 
+    def of(self, requester: Requester) -> HelpersOfRequest:
+        """Give what answers the scripts of one request."""
+        return HelpersOfRequest(self, requester)
+
     async def call(self, name: str, arguments: list[Any], requester: Requester) -> Any:
         """Answer a script.
 
@@ -157,6 +161,18 @@ class Helpers:
     async def _limit(self, call: Call, requester: Requester) -> Any:
         name = call.function.rpartition(".")[2]
         return await self._limits.call(name, call, requester)
+
+
+class HelpersOfRequest:
+    """Answers the scripts of one request."""
+
+    def __init__(self, helpers: Helpers, requester: Requester) -> None:
+        self._helpers = helpers
+        self._requester = requester
+
+    async def call(self, name: str, arguments: list[Any]) -> Any:
+        """Answer a script; see `Helpers.call`."""
+        return await self._helpers.call(name, arguments, self._requester)
 
 
 def _key(call: Call) -> str:

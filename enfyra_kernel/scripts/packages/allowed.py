@@ -151,7 +151,7 @@ def _parse(text: str) -> _Entry:
             pass
     raise EnfyraError(
         "CONFIGURATION_ERROR",
-        f"ENFYRA_PACKAGE_ALLOW: {text!r} is no name of a package, with or without versions",
+        f"PACKAGE_ALLOW: {text!r} is no name of a package, with or without versions",
     )
 
 
@@ -160,5 +160,5 @@ def _invalid(field: str, problem: str) -> EnfyraError:
         "VALIDATION_ERROR",
         problems=[f"{field}: {problem}"],
         details={"field": field},
-        hint="ENFYRA_PACKAGE_ALLOW lists what may be installed" if field == "name" else None,
+        hint="PACKAGE_ALLOW lists what may be installed" if field == "name" else None,
     )

@@ -21,8 +21,12 @@ from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.identity.passwords import Passwords
 from enfyra_kernel.identity.tokens import Tokens
 from enfyra_kernel.scripts.helpers import FetchAllowList, Fetcher, Helpers, Requester
+from enfyra_kernel.scripts.helpers.outgoing import FetchOptions
+from enfyra_kernel.scripts.helpers.rate_limits import LimitOptions
 from enfyra_kernel.scripts.helpers.signing import ScriptTokens
+from enfyra_kernel.scripts.helpers.ssh_keys import SshKeyOptions
 
+from tests.docs.blocks import ROOT
 from tests.web import Web
 
 pytestmark = pytest.mark.asyncio
@@ -61,11 +65,10 @@ class Script:
     """Calls as a script does: what it gets has been JSON."""
 
     def __init__(self, helpers: Helpers, **changes: Any) -> None:
-        self._helpers = helpers
-        self._requester = requester(**changes)
+        self._helpers = helpers.of(requester(**changes))
 
     async def __call__(self, name: str, *arguments: Any) -> Any:
-        answer = await self._helpers.call(name, list(arguments), self._requester)
+        answer = await self._helpers.call(name, list(arguments))
         return msgspec.json.decode(msgspec.json.encode(answer))
 
 
@@ -94,6 +97,13 @@ NAMES = {
 
 async def test_the_names(helpers: Helpers) -> None:
     assert helpers.names == NAMES
+
+
+@pytest.mark.parametrize("options", [FetchOptions, SshKeyOptions, LimitOptions])
+async def test_every_option_is_documented(options: type[msgspec.Struct]) -> None:
+    page = (ROOT / "docs" / "context.md").read_text()
+    names = [one.encode_name for one in msgspec.structs.fields(options)]
+    assert not [name for name in names if f"`{name}`" not in page]
 
 
 async def test_a_name_that_there_is_not(script: Script) -> None:

@@ -17,14 +17,17 @@ from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.query.ast import EVERYTHING
 from enfyra_kernel.query.plan import INTERNAL
 from enfyra_kernel.scripts.packages import PackageAllowList, Packages
+from enfyra_kernel.scripts.packages.allowed import CURATED
 from enfyra_kernel.scripts.packages.packages import TABLE
 
+from tests.docs.blocks import ROOT
 from tests.web import Web
 
 from .wheels import make_source, make_wheel
 
 pytestmark = pytest.mark.asyncio
 
+PAGE = (ROOT / "docs" / "context.md").read_text()
 ALLOWED = PackageAllowList(["acme-*"])
 
 
@@ -368,6 +371,10 @@ async def test_an_entry_may_have_versions() -> None:
     assert allowed.permits("acme-x", "3.0")
 
 
+async def test_the_documentation_lists_them() -> None:
+    assert not [name for name in CURATED if f"`{name}`" not in PAGE]
+
+
 async def test_without_entries_there_are_some_well_known_packages() -> None:
     allowed = PackageAllowList()
     assert allowed.permits("Python_Slugify")
@@ -377,5 +384,5 @@ async def test_without_entries_there_are_some_well_known_packages() -> None:
 
 @pytest.mark.parametrize("entry", ["", "a b", "acme=>1", "acme==x", "http://x"])
 async def test_entries_that_mean_nothing_stop_the_start(entry: str) -> None:
-    with pytest.raises(EnfyraError, match="ENFYRA_PACKAGE_ALLOW"):
+    with pytest.raises(EnfyraError, match="PACKAGE_ALLOW"):
         PackageAllowList([entry])

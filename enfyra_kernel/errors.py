@@ -48,6 +48,7 @@ _KINDS = (
     ErrorKind("UNKNOWN_OPERATOR", 400, "An operator of that name does not exist"),
     ErrorKind("INVALID_VALUE", 400, "A value does not fit the field's type"),
     ErrorKind("INVALID_BODY", 400, "The body does not fit the table's definition"),
+    ErrorKind("INVALID_ARGUMENT", 400, "An argument of a function is not valid"),
     ErrorKind("AUTHENTICATION_ERROR", 401, "Log in first", "POST /auth/login gives a bearer token"),
     ErrorKind("INVALID_CREDENTIALS", 401, "Invalid email or password"),
     ErrorKind("INVALID_TOKEN", 401, "The token is not valid", "Log in again"),
@@ -110,6 +111,17 @@ _KINDS = (
     ),
     ErrorKind("SCHEMA_INDEX_OVER_UNIQUE_FIELD", 422, "An index repeats a field of a unique group"),
     ErrorKind("CONVERSION_FAILED", 422, "Existing values cannot be converted to the new type"),
+    # What scripts ask for
+    ErrorKind(
+        "FETCH_FORBIDDEN",
+        403,
+        "Scripts may not fetch from there",
+        "SCRIPT_FETCH_ALLOW lists the hosts of private networks that scripts may fetch from",
+    ),
+    ErrorKind("FETCH_FAILED", 502, "Another server did not answer as expected"),
+    ErrorKind("FETCH_TIMEOUT", 504, "Another server took too long to answer"),
+    ErrorKind("CACHE_UNAVAILABLE", 503, "The cache cannot be reached", "Try again shortly"),
+    ErrorKind("BUDGET_EXCEEDED", 500, "The scripts of one request have asked for too much"),
     # The server and its services
     ErrorKind("DATABASE_ERROR", 500, "The database reported an error"),
     ErrorKind("DATABASE_CONNECTION_ERROR", 503, "The database cannot be reached"),

@@ -29,7 +29,7 @@ MIN_KEY_LENGTH = 32
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # A stranger's DB_HOST in the environment is none of our business; in our own .env it is a mistake.
 _OUR_ENVIRONMENT = ("ENFYRA_",)
-_OUR_DOTENV = ("ENFYRA_", "DB_", "REDIS_", "ADMIN_")
+_OUR_DOTENV = ("ENFYRA_", "DB_", "REDIS_", "ADMIN_", "SCRIPT_", "PACKAGE_")
 
 
 def _database_uri(value: Any) -> Any:
@@ -83,6 +83,10 @@ def _encryption_keys(value: Any) -> Any:
         if len(set(keys)) != len(keys):
             raise ValueError("a key is there twice")
     return value
+
+
+def _list(value: Any) -> Any:
+    return _separated(value) if isinstance(value, str) else value
 
 
 def _separated(value: str) -> tuple[str, ...]:
@@ -285,6 +289,39 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         description="Hours that the answer to a request with an Idempotency-Key is kept.",
     )
+    cache_limit_mb: float = Field(
+        default=30.0,
+        alias="REDIS_USER_CACHE_LIMIT_MB",
+        gt=0,
+        allow_inf_nan=False,
+        description="Megabytes that the cache of scripts may have, in Redis or in process; what "
+        "was not used for longest goes first.",
+    )
+    cache_max_value_bytes: int = Field(
+        default=0,
+        alias="REDIS_USER_CACHE_MAX_VALUE_BYTES",
+        ge=0,
+        description="Bytes that one value in the cache of scripts may have; 0 for as many as "
+        "there is room.",
+    )
+    fetch_allow: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field(
+        default=(),
+        alias="SCRIPT_FETCH_ALLOW",
+        description="Hosts of private networks that scripts may fetch from, separated by commas: "
+        "names, addresses or networks, with or without a port.",
+    )
+    package_allow: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field(
+        default=(),
+        alias="PACKAGE_ALLOW",
+        description="Python packages that may be installed for scripts, separated by commas, such "
+        "as `phonenumbers==8.*` or `acme-*`. Without it, some well-known ones.",
+    )
+    data_dir: Path | None = Field(
+        default=None,
+        alias="ENFYRA_DATA_DIR",
+        description="The folder of files that are kept, such as installed packages. Without it, "
+        "one beside SQLite's file, or `enfyra-data` in the working directory.",
+    )
 
     @field_validator("db_replica_uris")
     @classmethod
@@ -346,6 +383,20 @@ class Settings(BaseModel):
                 "all instances sign tokens with the same key",
             )
         return _key_beside(self.db_uri.path, ".key")
+
+    def data_folder(self) -> Path:
+        """Give the folder of files that are kept; it need not exist yet.
+
+        Example:
+            >>> settings = Settings.load({"DB_URI": "sqlite:////srv/shop.db"}, dotenv=None)
+            >>> str(settings.data_folder())
+            '/srv/shop.db.data'
+        """
+        if self.data_dir is not None:
+            return self.data_dir
+        if self.db_uri.engine == "sqlite":
+            return self.db_uri.path.with_name(f"{self.db_uri.path.name}.data")
+        return Path("enfyra-data")
 
     def keys_for_encryption(self) -> tuple[str, ...]:
         """Give the keys of encrypted columns; for SQLite make one at first use and keep it.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from enfyra_kernel.settings import Settings
@@ -27,6 +28,7 @@ _KINDS: dict[Any, str] = {
     str: "text",
     SecretStr: "secret text",
     DatabaseUri: "address",
+    Path: "path",
 }
 
 
@@ -48,7 +50,7 @@ def _kind(annotation: Any) -> str:
     if origin in {Union, types.UnionType}:
         return _kind(next(one for one in get_args(annotation) if one is not types.NoneType))
     if origin is tuple:
-        return "addresses"
+        return "addresses" if get_args(annotation)[0] is DatabaseUri else "list"
     raise LookupError(f"no word for {annotation}")
 
 

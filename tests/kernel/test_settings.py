@@ -352,5 +352,18 @@ def test_the_names_of_the_seeds_are_there() -> None:
 
 
 def test_everything_else_begins_with_enfyra() -> None:
-    seeds = ("DB_", "REDIS_", "NODE_NAME", "SECRET_KEY", "ADMIN_", "PORT")
+    seeds = ("DB_", "REDIS_", "NODE_NAME", "SECRET_KEY", "ADMIN_", "PORT", "SCRIPT_", "PACKAGE_")
     assert all(name.startswith(("ENFYRA_", *seeds)) for name in variables())
+
+
+def test_lists_are_separated_by_commas() -> None:
+    settings = load(SCRIPT_FETCH_ALLOW="10.0.0.5:8080, internal.example,", PACKAGE_ALLOW="acme-*")
+    assert settings.fetch_allow == ("10.0.0.5:8080", "internal.example")
+    assert settings.package_allow == ("acme-*",)
+
+
+def test_the_data_folder_is_beside_the_database_unless_it_is_named() -> None:
+    assert load(DB_URI="sqlite:////srv/shop.db").data_folder() == Path("/srv/shop.db.data")
+    assert load(DB_URI="postgresql://u:p@h/d").data_folder() == Path("enfyra-data")
+    named = load(DB_URI="sqlite:////srv/shop.db", ENFYRA_DATA_DIR="/var/lib/enfyra")
+    assert named.data_folder() == Path("/var/lib/enfyra")

@@ -14,6 +14,8 @@ import msgspec
 from .background import end
 from .clock import Clock, SystemClock
 from .cluster.bus import DEFINITIONS, SESSIONS, WRITES, Bus, LocalBus, RedisBus
+from .cluster.cache import Cache, LocalCache, RedisCache
+from .cluster.limits import Limits, LocalLimits, RedisLimits
 from .encoding import encode_json
 from .errors import EnfyraError
 from .identity.passwords import Passwords
@@ -51,6 +53,7 @@ from .schema.bootstrap import Bootstrap
 from .schema.catalog import Catalog
 from .schema.lock import SchemaLock
 from .schema.migrator import Migrator
+from .scripts.helpers import FetchAllowList, Fetcher, Helpers, Requester
 from .scripts.pool import WorkerPool
 from .scripts.script import ScriptRunner
 from .settings import Settings
@@ -129,6 +132,11 @@ class Kernel:
         self.keyring = Keyring(settings.keys_for_encryption)
         self.records = self._records_on(self.database)
         self.effects = RecordedEffects(self.records)
+        self.cache = _cache(settings, self.clock)
+        self.limits = _limits(settings, self.clock)
+        self.fetcher = Fetcher(FetchAllowList(settings.fetch_allow))
+        # Of its own: a script that hashes must not keep others from logging in.
+        self._script_passwords = Passwords(settings.password_memory, settings.password_passes)
         self.runner: ScriptRunner = WorkerPool(
             settings.script_workers, settings.script_memory << 20
         )
@@ -144,6 +152,14 @@ class Kernel:
         tokens = Tokens(self.settings.signing_key())
         self.sessions = Sessions(
             self.database, self.records, self.passwords, tokens, self.clock, self.settings
+        )
+        self.helpers = Helpers(
+            cache=self.cache,
+            limits=self.limits,
+            fetcher=self.fetcher,
+            passwords=self._script_passwords,
+            signing_key=self.settings.signing_key(),
+            clock=self.clock,
         )
         operations = self._operations()
         hosts = RequestHosts(
@@ -211,7 +227,16 @@ class Kernel:
         )
 
     def _helping(self, context: Context) -> Helping:
-        return _NoHelp()
+        """Give what answers the scripts of one request that ask for no records."""
+        caller = context.caller
+        return self.helpers.of(
+            Requester(
+                ip=context.request.remote_ip,
+                user=caller.id if caller is not None and caller.id else None,
+                method=context.request.method,
+                route=context.route.path,
+            )
+        )
 
     def _script_env(self) -> bytes:
         """Give what the operator lets scripts know of the environment."""
@@ -265,6 +290,10 @@ class Kernel:
             await self.bus.stop()
             await self.database.stop()
         await self.runner.stop()
+        await self.fetcher.stop()
+        await self.cache.stop()
+        await self.limits.stop()
+        self._script_passwords.stop()
         self.passwords.stop()
 
     async def __aenter__(self) -> Kernel:
@@ -364,9 +393,21 @@ class Kernel:
                 _log.exception("the definitions could not be loaded")
 
 
-class _NoHelp:
-    async def call(self, name: str, arguments: list[Any]) -> Any:
-        raise EnfyraError("INVALID_ARGUMENT", "none")
+def _cache(settings: Settings, clock: Clock) -> Cache:
+    limit = int(settings.cache_limit_mb * (1 << 20))
+    largest = settings.cache_max_value_bytes
+    if settings.redis_uri is None:
+        return LocalCache(clock, limit=limit, largest=largest)
+    uri = settings.redis_uri.get_secret_value()
+    return RedisCache(uri, node_name=settings.node_name, limit=limit, largest=largest)
+
+
+def _limits(settings: Settings, clock: Clock) -> Limits:
+    local = LocalLimits(clock)
+    if settings.redis_uri is None:
+        return local
+    uri = settings.redis_uri.get_secret_value()
+    return RedisLimits(uri, local, clock, node_name=settings.node_name)
 
 
 def _replicated(settings: Settings, clock: Clock) -> ReplicatedDatabase | None:

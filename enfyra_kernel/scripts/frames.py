@@ -118,7 +118,7 @@ def packed(frame: ToWorker | ToHost) -> bytes:
 
     Example:
         >>> packed(Abandon(7))[:4]
-        b'\\x00\\x00\\x00\\x16'
+        b'\\x00\\x00\\x00\\x14'
     """
     content = _encoder.encode(frame)
     return _LENGTH.pack(len(content)) + content

@@ -30,6 +30,9 @@ START_TIMEOUT = 30.0
 # Requests that the scripts of one call may make, and how often a call is begun anew.
 MOST_REQUESTS = 10_000
 ATTEMPTS = 2
+# A worker that has said something within so many seconds gets up to so many calls at once.
+PROMPT = 0.002
+TOGETHER = 16
 _SOURCES = 2_000
 NULL = b"null"
 
@@ -84,7 +87,6 @@ class WorkerPool:
         self._numbers = itertools.count(1)
         self._layers: Ready | None = None
         self._stopped = False
-        self._turn = 0
 
     @property
     def layers(self) -> Ready | None:
@@ -140,7 +142,10 @@ class WorkerPool:
             self._add()
 
     async def _worker(self) -> WorkerProcess:
-        """Give the worker with the least to do."""
+        """Give a worker: one that is awake and prompt, or else the one with the least to do.
+
+        Waking another process costs more than a small script does.
+        """
         if self._stopped:
             raise EnfyraError("SCRIPT_UNAVAILABLE", "The server is stopping")
         while len(self._workers) < self._size:
@@ -148,10 +153,12 @@ class WorkerPool:
         ready = [one for one in self._workers if one.ready.done() and not one.ready.cancelled()]
         if not ready:
             ready = [await self._first_ready()]
-        self._turn += 1
-        least = min(len(self._workers[one]) for one in ready)
-        idle = [one for one in ready if len(self._workers[one]) == least]
-        return idle[self._turn % len(idle)]
+        now = asyncio.get_running_loop().time()
+        for worker in ready:
+            busy = len(self._workers[worker])
+            if busy == 0 or (busy < TOGETHER and now - worker.heard < PROMPT):
+                return worker
+        return min(ready, key=lambda one: len(self._workers[one]))
 
     async def _first_ready(self) -> WorkerProcess:
         waiting = {worker.ready: worker for worker in self._workers}
@@ -265,6 +272,7 @@ class WorkerPool:
     # -- what workers say -----------------------------------------------------------------------
 
     def _heard(self, worker: WorkerProcess, frame: Begun | Request | Done | Checked) -> None:
+        worker.heard = asyncio.get_running_loop().time()
         call = self._workers.get(worker, {}).get(frame.call)
         if call is None or call.answer.done():
             return

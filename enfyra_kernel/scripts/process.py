@@ -52,6 +52,7 @@ class WorkerProcess:
 
     Attributes:
         ready: Done when it has shut itself in; an error when it could not.
+        heard: When it said something last, by the loop's clock.
         known: Digests of the scripts whose source it has.
     """
 
@@ -59,6 +60,7 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[Ready] = loop.create_future()
         self.known: dict[str, None] = {}
+        self.heard = 0.0
         self._loop = loop
         self._heard = heard
         self._gone = gone

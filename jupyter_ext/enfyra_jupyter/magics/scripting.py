@@ -66,7 +66,7 @@ def handler(session: Session, given: Namespace, body: str | None) -> Trial | Lis
         "sourceCode": body,
         "scriptLanguage": given.language,
     }
-    if given.save and not tried.failed:
+    if given.save and (given.force or not tried.failed):
         _make_route(session, route, method)
     return _saved(session, given, tried, _HANDLERS, saved, row)
 

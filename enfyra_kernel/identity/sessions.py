@@ -82,6 +82,8 @@ class Sessions:
         self._settings = settings
         self._known: dict[str, tuple[Caller, float]] = {}
         self._profiles: dict[str, bytes] = {}
+        # How often somebody has changed: what was being read meanwhile is not kept.
+        self._changes = 0
 
     # -- who a token belongs to -----------------------------------------------------------------
 
@@ -102,19 +104,22 @@ class Sessions:
         if known is not None:
             return known
         claims = self._tokens.read_access(token)
+        changes = self._changes
         session = await self._session(claims.session)
         if session is None or session.user.id != claims.user:
             raise EnfyraError("INVALID_TOKEN", "The login has ended")
         caller = _caller(session.user, session)
         if len(self._known) >= _MOST_CACHED:
             self._known.clear()
-        self._known[token] = (caller, claims.expires)
+        if self._changes == changes:
+            self._known[token] = (caller, claims.expires)
         return caller
 
     def forget(self) -> None:
         """Look everybody up anew: a user, role or login has changed."""
         self._known.clear()
         self._profiles.clear()
+        self._changes += 1
 
     async def _session(self, id_: str) -> _SessionRow | None:
         fields = (
@@ -247,6 +252,7 @@ class Sessions:
         """Give a caller's row as JSON, without what is secret; kept until somebody changes."""
         known = self._profiles.get(caller.id)
         if known is None:
+            changes = self._changes
             shape = parse({"fields": "*,role.*"}).shape
             where = Compare("id", Operator.EQ, 0)
             query = Query(shape=msgspec.structs.replace(shape, where=where), values=(caller.id,))
@@ -254,7 +260,9 @@ class Sessions:
             known = page.rows[1:-1] or b"null"
             if len(self._profiles) >= _MOST_CACHED:
                 self._profiles.clear()
-            self._profiles[caller.id] = known
+            if self._changes == changes:
+                # Else somebody has changed while this was read.
+                self._profiles[caller.id] = known
         return known
 
     async def owner(self) -> Caller:

@@ -12,8 +12,7 @@ from packaging.utils import canonicalize_name
 
 from ...errors import EnfyraError, nearest
 
-# Pure Python, well kept, and about data: nothing of these reads files or speaks to networks unless
-# it is asked to. With what they need.
+# Pure Python, well kept, and about data; with what they need.
 CURATED = (
     "babel",
     "croniter",

@@ -116,7 +116,7 @@ _KINDS = (
         "FETCH_FORBIDDEN",
         403,
         "Scripts may not fetch from there",
-        "SCRIPT_FETCH_ALLOW lists the hosts of private networks that scripts may fetch from",
+        "ENFYRA_FETCH_ALLOW lists the hosts of private networks that scripts may fetch from",
     ),
     ErrorKind("FETCH_FAILED", 502, "Another server did not answer as expected"),
     ErrorKind("FETCH_TIMEOUT", 504, "Another server took too long to answer"),

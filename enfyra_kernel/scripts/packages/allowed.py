@@ -150,7 +150,7 @@ def _parse(text: str) -> _Entry:
             pass
     raise EnfyraError(
         "CONFIGURATION_ERROR",
-        f"PACKAGE_ALLOW: {text!r} is no name of a package, with or without versions",
+        f"ENFYRA_PACKAGE_ALLOW: {text!r} is no name of a package, with or without versions",
     )
 
 
@@ -159,5 +159,5 @@ def _invalid(field: str, problem: str) -> EnfyraError:
         "VALIDATION_ERROR",
         problems=[f"{field}: {problem}"],
         details={"field": field},
-        hint="PACKAGE_ALLOW lists what may be installed" if field == "name" else None,
+        hint="ENFYRA_PACKAGE_ALLOW lists what may be installed" if field == "name" else None,
     )

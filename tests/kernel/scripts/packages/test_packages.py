@@ -374,5 +374,5 @@ async def test_without_entries_there_are_some_well_known_packages() -> None:
 
 @pytest.mark.parametrize("entry", ["", "a b", "acme=>1", "acme==x", "http://x"])
 async def test_entries_that_mean_nothing_stop_the_start(entry: str) -> None:
-    with pytest.raises(EnfyraError, match="PACKAGE_ALLOW"):
+    with pytest.raises(EnfyraError, match="ENFYRA_PACKAGE_ALLOW"):
         PackageAllowList([entry])

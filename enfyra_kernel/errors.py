@@ -48,7 +48,6 @@ _KINDS = (
     ErrorKind("UNKNOWN_OPERATOR", 400, "An operator of that name does not exist"),
     ErrorKind("INVALID_VALUE", 400, "A value does not fit the field's type"),
     ErrorKind("INVALID_BODY", 400, "The body does not fit the table's definition"),
-    ErrorKind("INVALID_ARGUMENT", 400, "An argument of a function is not valid"),
     ErrorKind("AUTHENTICATION_ERROR", 401, "Log in first", "POST /auth/login gives a bearer token"),
     ErrorKind("INVALID_CREDENTIALS", 401, "Invalid email or password"),
     ErrorKind("INVALID_TOKEN", 401, "The token is not valid", "Log in again"),
@@ -116,7 +115,7 @@ _KINDS = (
         "FETCH_FORBIDDEN",
         403,
         "Scripts may not fetch from there",
-        "SCRIPT_FETCH_ALLOW lists the hosts of private networks that scripts may fetch from",
+        "ENFYRA_FETCH_ALLOW lists the hosts of private networks that scripts may fetch from",
     ),
     ErrorKind("FETCH_FAILED", 502, "Another server did not answer as expected"),
     ErrorKind("FETCH_TIMEOUT", 504, "Another server took too long to answer"),
@@ -172,8 +171,6 @@ _KINDS = (
     ErrorKind("FILE_UPLOAD_ERROR", 400, "The file could not be stored"),
     ErrorKind("FILE_NOT_FOUND", 404, "There is no such file"),
     ErrorKind("FILE_SIZE_EXCEEDED", 413, "The file is too large"),
-    ErrorKind("SCRIPT_EXECUTION_ERROR", 500, "A script failed"),
-    ErrorKind("SCRIPT_TIMEOUT_ERROR", 504, "A script took too long"),
 )
 
 CATALOGUE: Mapping[str, ErrorKind] = {kind.code: kind for kind in _KINDS}

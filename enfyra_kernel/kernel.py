@@ -14,8 +14,7 @@ import msgspec
 from .background import end
 from .clock import Clock, SystemClock
 from .cluster.bus import DEFINITIONS, SESSIONS, WRITES, Bus, LocalBus, RedisBus
-from .cluster.cache import Cache, LocalCache, RedisCache
-from .cluster.limits import Limits, LocalLimits, RedisLimits
+from .cluster.connect import connect_cache, connect_limits
 from .encoding import encode_json
 from .errors import EnfyraError
 from .identity.passwords import Passwords
@@ -132,8 +131,8 @@ class Kernel:
         self.keyring = Keyring(settings.keys_for_encryption)
         self.records = self._records_on(self.database)
         self.effects = RecordedEffects(self.records)
-        self.cache = _cache(settings, self.clock)
-        self.limits = _limits(settings, self.clock)
+        self.cache = connect_cache(settings, self.clock)
+        self.limits = connect_limits(settings, self.clock)
         self.fetcher = Fetcher(FetchAllowList(settings.fetch_allow))
         # Of its own: a script that hashes must not keep others from logging in.
         self._script_passwords = Passwords(settings.password_memory, settings.password_passes)
@@ -391,23 +390,6 @@ class Kernel:
                 _log.debug("no look at the definitions", extra={"reason": error.message})
             except Exception:
                 _log.exception("the definitions could not be loaded")
-
-
-def _cache(settings: Settings, clock: Clock) -> Cache:
-    limit = int(settings.cache_limit_mb * (1 << 20))
-    largest = settings.cache_max_value_bytes
-    if settings.redis_uri is None:
-        return LocalCache(clock, limit=limit, largest=largest)
-    uri = settings.redis_uri.get_secret_value()
-    return RedisCache(uri, node_name=settings.node_name, limit=limit, largest=largest)
-
-
-def _limits(settings: Settings, clock: Clock) -> Limits:
-    local = LocalLimits(clock)
-    if settings.redis_uri is None:
-        return local
-    uri = settings.redis_uri.get_secret_value()
-    return RedisLimits(uri, local, clock, node_name=settings.node_name)
 
 
 def _replicated(settings: Settings, clock: Clock) -> ReplicatedDatabase | None:

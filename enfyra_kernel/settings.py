@@ -29,7 +29,7 @@ MIN_KEY_LENGTH = 32
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # A stranger's DB_HOST in the environment is none of our business; in our own .env it is a mistake.
 _OUR_ENVIRONMENT = ("ENFYRA_",)
-_OUR_DOTENV = ("ENFYRA_", "DB_", "REDIS_", "ADMIN_", "SCRIPT_", "PACKAGE_")
+_OUR_DOTENV = ("ENFYRA_", "DB_", "REDIS_", "ADMIN_")
 
 
 def _database_uri(value: Any) -> Any:
@@ -306,13 +306,13 @@ class Settings(BaseModel):
     )
     fetch_allow: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field(
         default=(),
-        alias="SCRIPT_FETCH_ALLOW",
+        alias="ENFYRA_FETCH_ALLOW",
         description="Hosts of private networks that scripts may fetch from, separated by commas: "
         "names, addresses or networks, with or without a port.",
     )
     package_allow: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field(
         default=(),
-        alias="PACKAGE_ALLOW",
+        alias="ENFYRA_PACKAGE_ALLOW",
         description="Python packages that may be installed for scripts, separated by commas, such "
         "as `phonenumbers==8.*` or `acme-*`. Without it, some well-known ones.",
     )

@@ -352,12 +352,14 @@ def test_the_names_of_the_seeds_are_there() -> None:
 
 
 def test_everything_else_begins_with_enfyra() -> None:
-    seeds = ("DB_", "REDIS_", "NODE_NAME", "SECRET_KEY", "ADMIN_", "PORT", "SCRIPT_", "PACKAGE_")
+    seeds = ("DB_", "REDIS_", "NODE_NAME", "SECRET_KEY", "ADMIN_", "PORT")
     assert all(name.startswith(("ENFYRA_", *seeds)) for name in variables())
 
 
 def test_lists_are_separated_by_commas() -> None:
-    settings = load(SCRIPT_FETCH_ALLOW="10.0.0.5:8080, internal.example,", PACKAGE_ALLOW="acme-*")
+    settings = load(
+        ENFYRA_FETCH_ALLOW="10.0.0.5:8080, internal.example,", ENFYRA_PACKAGE_ALLOW="acme-*"
+    )
     assert settings.fetch_allow == ("10.0.0.5:8080", "internal.example")
     assert settings.package_allow == ("acme-*",)
 

@@ -96,7 +96,7 @@ async def test_a_private_address_is_refused(fetcher: Any, address: str) -> None:
     host = f"[{address}]" if ":" in address else address
     error = await refused(fetcher(), f"http://{host}/")
     assert (error.code, error.status) == ("FETCH_FORBIDDEN", 403)
-    assert "SCRIPT_FETCH_ALLOW" in error.hint
+    assert "ENFYRA_FETCH_ALLOW" in error.hint
 
 
 @pytest.mark.parametrize("address", PRIVATE)
@@ -238,7 +238,7 @@ async def test_an_allowed_host(fetcher: Any, web: Web, entry: str, allowed: bool
 
 @pytest.mark.parametrize("entry", ["", "http://a", "a/b", "10.0.0.1/8", "10.0.0.5:x", "a b", "1.2"])
 async def test_entries_that_mean_nothing_stop_the_start(entry: str) -> None:
-    with pytest.raises(EnfyraError, match="SCRIPT_FETCH_ALLOW") as caught:
+    with pytest.raises(EnfyraError, match="ENFYRA_FETCH_ALLOW") as caught:
         FetchAllowList([entry])
     assert caught.value.code == "CONFIGURATION_ERROR"
 

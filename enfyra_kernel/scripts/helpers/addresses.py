@@ -143,6 +143,6 @@ def _parse(text: str) -> _Entry:
     if not _NAME.fullmatch(name) or _NUMBER.fullmatch(name.rpartition(".")[2]):
         raise EnfyraError(
             "CONFIGURATION_ERROR",
-            f"SCRIPT_FETCH_ALLOW: {text!r} is no host, address or network, with or without a port",
+            f"ENFYRA_FETCH_ALLOW: {text!r} is no host, address or network, with or without a port",
         )
     return _Entry(None, name, port)

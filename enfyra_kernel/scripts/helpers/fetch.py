@@ -204,7 +204,7 @@ def _pinned(request: Outgoing, address: Address) -> httpx.Request:
         headers={
             "host": url.netloc.decode("ascii"),
             **request.headers,
-            "accept-encoding": "gzip, deflate",
+            "accept-encoding": "gzip",
         },
         content=request.content or None,
         # The certificate has to be that of the name.

@@ -65,7 +65,7 @@ class Helpers:
             "cache.acquire": self._acquire,
             "cache.release": self._release,
             "helpers.jwt": self._sign,
-            "helpers.jwt.verify": self._verify,
+            "helpers.verifyJwt": self._verify,
             "helpers.bcrypt.hash": self._hash,
             "helpers.bcrypt.compare": self._compare,
             "helpers.fetch": self._fetch,

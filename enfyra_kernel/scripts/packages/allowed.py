@@ -12,8 +12,7 @@ from packaging.utils import canonicalize_name
 
 from ...errors import EnfyraError, nearest
 
-# Pure Python, well kept, and about data: nothing of these reads files or speaks to networks unless
-# it is asked to. With what they need.
+# Pure Python, well kept, and about data; with what they need.
 CURATED = (
     "babel",
     "croniter",
@@ -151,7 +150,7 @@ def _parse(text: str) -> _Entry:
             pass
     raise EnfyraError(
         "CONFIGURATION_ERROR",
-        f"PACKAGE_ALLOW: {text!r} is no name of a package, with or without versions",
+        f"ENFYRA_PACKAGE_ALLOW: {text!r} is no name of a package, with or without versions",
     )
 
 
@@ -160,5 +159,5 @@ def _invalid(field: str, problem: str) -> EnfyraError:
         "VALIDATION_ERROR",
         problems=[f"{field}: {problem}"],
         details={"field": field},
-        hint="PACKAGE_ALLOW lists what may be installed" if field == "name" else None,
+        hint="ENFYRA_PACKAGE_ALLOW lists what may be installed" if field == "name" else None,
     )

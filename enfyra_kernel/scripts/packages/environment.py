@@ -69,7 +69,11 @@ class Environments:
         path = self.current()
         if path is None:
             return EMPTY
-        return msgspec.json.decode((path / _MANIFEST).read_bytes(), type=Manifest)
+        try:
+            return msgspec.json.decode((path / _MANIFEST).read_bytes(), type=Manifest)
+        except (OSError, msgspec.MsgspecError):
+            # Damaged: everything is installed anew.
+            return EMPTY
 
     def draft(self) -> Path:
         """Make an empty folder that may become a version."""

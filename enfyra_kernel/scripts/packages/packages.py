@@ -97,7 +97,8 @@ class Packages:
         """Refuse a row, before it is written, whose package could not be installed anyway.
 
         Args:
-            row: With `name`, `version`, `flags` and `type`, as the API has them.
+            row: All of it, also what stays as it is, as the API has it: `name`, `version`, `flags`
+                and `type` matter.
 
         Raises:
             EnfyraError: VALIDATION_ERROR.

@@ -87,7 +87,7 @@ async def refusal(calling: Any) -> EnfyraError:
 
 NAMES = {
     "cache.get", "cache.set", "cache.setNoExpire", "cache.exists", "cache.deleteKey",
-    "cache.acquire", "cache.release", "helpers.jwt", "helpers.jwt.verify", "helpers.bcrypt.hash",
+    "cache.acquire", "cache.release", "helpers.jwt", "helpers.verifyJwt", "helpers.bcrypt.hash",
     "helpers.bcrypt.compare", "helpers.fetch", "helpers.crypto.generateSshKeyPair",
     "helpers.rateLimit.check", "helpers.rateLimit.byIp", "helpers.rateLimit.byUser",
     "helpers.rateLimit.byRoute", "helpers.rateLimit.byIpGlobal", "helpers.rateLimit.byUserGlobal",
@@ -182,12 +182,12 @@ async def test_the_cache(script: Script) -> None:
 
 async def test_a_token(script: Script) -> None:
     token = await script("helpers.jwt", {"order": 5, "sub": 7, "aud": "x"}, "1h")
-    claims = await script("helpers.jwt.verify", token)
+    claims = await script("helpers.verifyJwt", token)
     assert {name: claims[name] for name in ("order", "sub", "aud")} == {
         "order": 5, "sub": 7, "aud": "x",
     }  # fmt: skip
     assert claims["exp"] - claims["iat"] == 3600
-    short = await script("helpers.jwt.verify", await script("helpers.jwt", {}))
+    short = await script("helpers.verifyJwt", await script("helpers.jwt", {}))
     assert short["exp"] - short["iat"] == 900
 
 
@@ -203,7 +203,7 @@ async def test_no_token_of_a_script_is_a_login_and_none_of_a_login_is_a_scripts(
             read(token)
         assert caught.value.code == "INVALID_TOKEN"
     real = logins.access("1", "2", now, timedelta(hours=1))
-    assert (await refusal(script("helpers.jwt.verify", real))).code == "INVALID_TOKEN"
+    assert (await refusal(script("helpers.verifyJwt", real))).code == "INVALID_TOKEN"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ async def test_no_token_of_a_script_is_a_login_and_none_of_a_login_is_a_scripts(
      jwt.encode({"exp": 9e9, "iat": 1}, "guessed, and long enough for HS256", "HS256")],
 )  # fmt: skip
 async def test_tokens_of_others(script: Script, token: str) -> None:
-    assert (await refusal(script("helpers.jwt.verify", token))).code == "INVALID_TOKEN"
+    assert (await refusal(script("helpers.verifyJwt", token))).code == "INVALID_TOKEN"
 
 
 async def test_a_token_that_has_expired(script: Script) -> None:
@@ -221,7 +221,7 @@ async def test_a_token_that_has_expired(script: Script) -> None:
             return super().now() - timedelta(days=1)
 
     token = ScriptTokens(KEY, Yesterday()).sign({}, "1h")
-    assert (await refusal(script("helpers.jwt.verify", token))).code == "TOKEN_EXPIRED"
+    assert (await refusal(script("helpers.verifyJwt", token))).code == "TOKEN_EXPIRED"
 
 
 # -- passwords ------------------------------------------------------------------------------------

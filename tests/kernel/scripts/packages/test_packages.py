@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from enfyra_kernel.query.ast import EVERYTHING
 from enfyra_kernel.query.plan import INTERNAL
 from enfyra_kernel.scripts.packages import PackageAllowList, Packages
 from enfyra_kernel.scripts.packages.allowed import CURATED
+from enfyra_kernel.scripts.packages.environment import Environments, Refused
 from enfyra_kernel.scripts.packages.packages import TABLE
 
 from tests.docs.blocks import ROOT
@@ -109,8 +111,8 @@ async def installed(packages: Packages, rows: Rows) -> None:
 # -- installing -----------------------------------------------------------------------------------
 
 
-async def test_a_package_is_installed_with_what_it_needs(
-    make: Make, rows: Rows, index: Path
+async def test_the_start_installs_packages_with_what_they_need(
+    make: Make, rows: Rows, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_wheel(index, "acme-tools", "1.5", {"tools/__init__.py": "import acme_base\nvalue = 1"},
                needs=["acme-base>=2"])  # fmt: skip
@@ -121,72 +123,53 @@ async def test_a_package_is_installed_with_what_it_needs(
     async def changed(path: Path | None) -> None:
         changes.append(path)
 
-    packages = make(on_change=changed)
-    assert packages.path() is None
     await rows.add("Acme_Tools", version=">=1,<2")
     await rows.add("of-the-app", type="App")
     await rows.add("acme-off", isEnabled=False)
-    await packages.sync()
+    first, second = make(on_change=changed), make()
+    assert first.path() is None
+    # Two processes on one folder agree.
+    await asyncio.gather(first.start(), second.sync())
+    async with asyncio.timeout(60):
+        while not changes:  # noqa: ASYNC110 - it is done by a task of its own
+            await asyncio.sleep(0.05)
+    assert first.path() == second.path()
+    assert changes == [first.path()]
     status = await rows.status()
     assert status["Acme_Tools"] == ("installed", None)
     assert status["of-the-app"] == status["acme-off"] == ("installing", None)
-    assert changes == [packages.path()]
-    assert packages.modules() == {"acme-tools": ("tools",)}
+    assert first.modules() == {"acme-tools": ("tools",)}
     code = "import tools, importlib.metadata as m; print(tools.value, m.version('acme-base'))"
-    assert await imported(packages, code) == "1 2.0"
+    assert await imported(first, code) == "1 2.0"
     probe = "import importlib.util as u, sys; sys.exit(u.find_spec('tools') is not None)"
     await asyncio.to_thread(subprocess.run, [sys.executable, "-c", probe], check=True)
-
-
-async def test_the_start_installs_what_is_missing_and_takes_what_is_there(
-    make: Make, rows: Rows, index: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_wheel(index, "acme-tools", "1.5", {"tools.py": ""})
-    await rows.add("acme-tools")
-    first = make()
-    await first.start()
-    async with asyncio.timeout(60):
-        while (await rows.status())["acme-tools"] != ("installed", None):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-    await first.stop()
-    monkeypatch.setenv("PATH", "")
+    # The next start takes what is there.
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    second = make()
-    await second.start()
-    assert second.path() == first.path()
-    await second.sync()
-    assert second.modules() == {"acme-tools": ("tools",)}
-    assert await rows.status() == {"acme-tools": ("installed", None)}
-
-
-async def test_a_package_that_fails_leaves_the_others_and_is_tried_again(
-    make: Make, rows: Rows, index: Path
-) -> None:
-    make_wheel(index, "acme-tools", "1.5", {"tools.py": "value = 1"})
-    await rows.add("acme-late")
-    await rows.add("acme-tools")
-    packages = make()
-    await packages.sync()
-    status, error = (await rows.status())["acme-late"]
-    assert status == "failed"
-    assert "No matching distribution found for acme-late" in str(error)
-    assert (await rows.status())["acme-tools"] == ("installed", None)
-    make_wheel(index, "acme-late", "0.1", {"late.py": "import tools"})
-    await installed(packages, rows)
-    assert (await rows.status())["acme-late"] == ("installed", None)
-    assert await imported(packages, "import late; print(late.tools.value)") == "1"
+    third = make()
+    await third.start()
+    assert third.path() == first.path()
+    await third.sync()
+    assert third.modules() == first.modules()
+    assert (await rows.status())["Acme_Tools"] == ("installed", None)
 
 
 async def test_versions_come_and_go(make: Make, rows: Rows, index: Path) -> None:
+    make_wheel(index, "acme-other", "1.0", {"other.py": "value = 1"})
+    await rows.add("acme-tools", version="1.0")
+    await rows.add("acme-other", version="latest")
+    packages = make()
+    await packages.sync()
+    # One that fails leaves the others as they are, and is tried again.
+    status, error = (await rows.status())["acme-tools"]
+    assert status == "failed"
+    assert "No matching distribution found for acme-tools==1.0 (on " in str(error)
+    assert (await rows.status())["acme-other"] == ("installed", None)
     for version in ("1.0", "2.0"):
         make_wheel(index, "acme-tools", version, {"tools.py": f"value = {version}"},
                    needs=[f"acme-base=={version}"])  # fmt: skip
         make_wheel(index, "acme-base", version, {"base.py": ""})
-    make_wheel(index, "acme-other", "1.0", {"other.py": "value = 1"})
-    await rows.add("acme-other", version="latest")
-    await rows.add("acme-tools", version="1.0")
-    packages = make()
     await installed(packages, rows)
+    assert (await rows.status())["acme-tools"] == ("installed", None)
     before = packages.path()
     code = "import tools, other; print(tools.value, other.value)"
     assert await imported(packages, code) == "1.0 1"
@@ -215,13 +198,16 @@ def modules_in(path: Path) -> set[str]:
     return {one.name for one in path.glob("*.py")}
 
 
-async def test_two_processes_on_one_folder_agree(make: Make, rows: Rows, index: Path) -> None:
-    make_wheel(index, "acme-tools", "1.0", {"tools.py": ""})
-    await rows.add("acme-tools")
-    one, two = make(), make()
-    await asyncio.gather(one.sync(), two.sync())
-    assert one.path() == two.path() is not None
-    assert await rows.status() == {"acme-tools": ("installed", None)}
+async def test_a_folder_that_is_damaged_is_as_good_as_none(
+    make: Make, index: Path, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "packages" / "env-0"
+    damaged.mkdir(parents=True)
+    (damaged / "enfyra-manifest.json").write_text("{")
+    (damaged.parent / "current").write_text("env-0")
+    packages = make()
+    await packages.start()
+    assert packages.path() is None
 
 
 # -- refusing -------------------------------------------------------------------------------------
@@ -243,37 +229,41 @@ async def test_rows_that_may_not_be_installed(make: Make, rows: Rows, index: Pat
     assert not list(index.parent.glob("packages/env-*"))
 
 
-async def test_what_a_package_needs_has_to_be_allowed_too(
-    make: Make, rows: Rows, index: Path
-) -> None:
-    make_wheel(index, "acme-tools", "1.0", {"tools.py": ""}, needs=["evil"])
-    make_wheel(index, "evil", "6.6", {"evil.py": ""})
-    await rows.add("acme-tools")
-    packages = make()
-    await packages.sync()
-    status, error = (await rows.status())["acme-tools"]
-    assert status == "failed"
-    assert str(error).startswith("evil 6.6, which is needed, may not be installed (on ")
-    assert packages.path() is None
-
-
-async def test_only_pure_python_is_installed_and_nothing_is_run(
+async def test_what_is_fetched_is_looked_at_before_it_is_used(
     make: Make, rows: Rows, index: Path, tmp_path: Path
 ) -> None:
+    """Only pure Python is installed, nothing of it is run, and all of it has to be allowed."""
     marker = tmp_path / "it-ran"
     setup = f"import pathlib; pathlib.Path({str(marker)!r}).touch()"
     make_source(index, "acme-source", "1.0", setup)
     make_wheel(index, "acme-machine", "1.0", {"machine.so": ""}, tag="cp311-cp311-linux_x86_64")
-    make_wheel(index, "acme-liar", "1.0", {"liar/code.so": "", "liar/__init__.py": ""})
-    for name in ("acme-source", "acme-machine", "acme-liar"):
+    make_wheel(index, "acme-tools", "1.0", {"tools.py": ""}, needs=["evil"])
+    make_wheel(index, "evil", "6.6", {"evil.py": ""})
+    for name in ("acme-source", "acme-machine", "acme-tools"):
         await rows.add(name)
     packages = make()
     await packages.sync()
     status = await rows.status()
     assert {one for one, _ in status.values()} == {"failed"}
-    assert str(status["acme-liar"][1]).startswith("liar/code.so is no pure Python")
+    evil = "evil 6.6, which is needed, may not be installed (on "
+    assert str(status["acme-tools"][1]).startswith(evil)
     assert packages.path() is None
     assert not marker.exists()
+
+
+async def test_a_wheel_that_only_says_that_it_is_pure_python(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "acme-liar", "1.0", {"liar/code.so": "", "liar/__init__.py": ""})
+    environments = Environments(tmp_path / "packages")
+    draft = environments.draft()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(draft)
+    with pytest.raises(Refused, match=r"liar/code.so is no pure Python"):
+        environments.inspect(draft, {"acme-liar": "latest"}, ALLOWED)
+    (draft / "liar" / "code.so").unlink()
+    with pytest.raises(Refused, match=r"its name is another than acme-other"):
+        environments.inspect(draft, {"acme-other": "latest"}, ALLOWED)
+    made = environments.inspect(draft, {"acme-liar": "latest"}, ALLOWED)
+    assert made.installed == {"acme-liar": "1.0"}
 
 
 async def test_two_rows_for_one_package(make: Make, rows: Rows, index: Path) -> None:
@@ -384,5 +374,5 @@ async def test_without_entries_there_are_some_well_known_packages() -> None:
 
 @pytest.mark.parametrize("entry", ["", "a b", "acme=>1", "acme==x", "http://x"])
 async def test_entries_that_mean_nothing_stop_the_start(entry: str) -> None:
-    with pytest.raises(EnfyraError, match="PACKAGE_ALLOW"):
+    with pytest.raises(EnfyraError, match="ENFYRA_PACKAGE_ALLOW"):
         PackageAllowList([entry])

@@ -33,6 +33,7 @@ SMALL = Limits(memory=16 << 20, seconds=0.15)
             None,
         ),
         ("@THROW.businessLogic('Closed')", 400, "Closed", None),
+        ("@THROW('Closed', 1)", 400, "Closed", 1),
         ("async function f() { @THROW403('no') }; await f()", 403, "no", None),
         ("try { @THROW403('no') } catch (error) { throw error }", 403, "no", None),
     ],

@@ -37,7 +37,8 @@ class ScriptContext(Protocol):
     async def call(self, name: str, arguments: bytes) -> bytes:
         """Ask the host for something; arguments are a JSON list, the answer is JSON.
 
-        An exception is given to the script with its `code`, `message`, `status` and `details`.
+        An exception is given to the script with its `code`, `message`, `status` and `details`;
+        its `hint` is kept for the problem.
         """
         ...
 
@@ -216,7 +217,7 @@ class _Run:
         thrown = report.get("thrown", False)
         details = report.get("details")
         if thrown:
-            problem = self._prepared.problem(message, stack)
+            problem = self._prepared.problem(message, stack, report.get("hint"))
         else:
             problem = explained(self._prepared, message, stack, self._limits)
         return ScriptError(
@@ -234,4 +235,5 @@ def _told(error: Exception) -> dict[str, Any]:
         "message": getattr(error, "message", None) or str(error),
         "status": getattr(error, "status", None),
         "details": getattr(error, "details", None),
+        "hint": getattr(error, "hint", None) or None,
     }

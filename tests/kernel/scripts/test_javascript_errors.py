@@ -135,6 +135,7 @@ def test_an_error_of_the_host_is_at_the_place_that_asked() -> None:
     assert (failure.code, failure.status, failure.details) == ("RESOURCE_NOT_FOUND", 404, {"id": 7})
     assert failure.thrown
     assert (failure.problem.line, failure.problem.column) == (3, 23)
+    assert failure.problem.hint == "about RESOURCE_NOT_FOUND"
 
 
 def test_an_error_of_the_host_can_be_caught() -> None:

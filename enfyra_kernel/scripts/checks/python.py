@@ -73,6 +73,10 @@ _AWAITED = [
     ("ctx", "helpers", "jwt"),
     ("ctx", "helpers", "sleep"),
     ("ctx", "helpers", "bcrypt", "*"),
+    ("ctx", "helpers", "rateLimit", "*"),
+    ("ctx", "helpers", "rate_limit", "*"),
+    ("ctx", "res", "*"),
+    ("ctx", "transaction", "run"),
     *(("ctx", "repos", "*", method) for method in METHODS),
     *(("ctx", "repos", "secure", "*", method) for method in METHODS),
 ]

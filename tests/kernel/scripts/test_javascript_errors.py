@@ -114,6 +114,7 @@ def test_what_is_not_there_is_told_with_what_is(source: str, hint: str) -> None:
     [
         ("$ctx.$bdy", "$ctx has no '$bdy'; it has"),
         ("$ctx.$bdy = 1", "$ctx has no '$bdy' that could be set"),
+        ("@USER = {id: 1}", "$user cannot be replaced"),
         ("await #post.findOne({})", "The repository 'post' has no 'findOne'; it has find, exists"),
         ("await @CACHE.del('a')", "$cache has no 'del'; it has get"),
         ("@THROW.nofound()", "$throw has no 'nofound'"),

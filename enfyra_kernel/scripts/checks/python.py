@@ -94,15 +94,10 @@ def python_tree(text: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(text)
-        body = tree.body or [ast.Pass(lineno=1, col_offset=0)]
-        arguments = ast.arguments(
-            posonlyargs=[], args=[ast.arg("ctx", lineno=1, col_offset=0)], kwonlyargs=[],
-            kw_defaults=[], defaults=[],
-        )  # fmt: skip
-        function = ast.AsyncFunctionDef(
-            name="script", args=arguments, body=body, decorator_list=[], lineno=1, col_offset=0
-        )
-        tree.body = [ast.fix_missing_locations(function)]
+    [function] = ast.parse("async def script(ctx): pass").body
+    assert isinstance(function, ast.AsyncFunctionDef)  # noqa: S101 - that is what was parsed
+    function.body = tree.body or function.body
+    tree.body = [function]
     return tree
 
 

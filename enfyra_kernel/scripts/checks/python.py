@@ -65,20 +65,23 @@ _NAMES = {
     "this": "The request is in @BODY, @QUERY, @PARAMS, @USER and @REQ",
     "$ctx": "In Python the context is ctx, as in ctx.body",
 }
-# What has to be awaited; `*` stands for any name.
-_AWAITED = [
+# What asks the server; `*` stands for any name. It does so at once, awaited or not.
+_ASKS = [
     ("ctx", "cache", "*"),
     ("ctx", "trigger"),
     ("ctx", "helpers", "fetch"),
     ("ctx", "helpers", "jwt"),
-    ("ctx", "helpers", "sleep"),
     ("ctx", "helpers", "bcrypt", "*"),
     ("ctx", "helpers", "rateLimit", "*"),
     ("ctx", "helpers", "rate_limit", "*"),
-    ("ctx", "res", "*"),
-    ("ctx", "transaction", "run"),
     *(("ctx", "repos", "*", method) for method in METHODS),
     *(("ctx", "repos", "secure", "*", method) for method in METHODS),
+]
+# What does nothing at all unless it is awaited.
+_STARTS = [
+    ("ctx", "helpers", "sleep"),
+    ("ctx", "res", "stream"),
+    ("ctx", "transaction", "run"),
 ]
 _IN_FSTRING = re.compile(r"^f-string: ")
 
@@ -191,11 +194,11 @@ def _path(node: ast.expr) -> tuple[str, ...]:
     return tuple(reversed(names))
 
 
-def _is_awaited(path: tuple[str, ...]) -> bool:
+def _is_one_of(path: tuple[str, ...], names: list[tuple[str, ...]]) -> bool:
     return any(
         len(path) == len(one)
         and all(part in ("*", name) for part, name in zip(one, path, strict=True))
-        for one in _AWAITED
+        for one in names
     )
 
 
@@ -208,10 +211,14 @@ def _is_of_script(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
 
 def _lacks_await(call: ast.Call, parents: dict[ast.AST, ast.AST], tree: ast.Module) -> bool:
     """Whether the server is asked, and the answer used as if it were there already."""
-    if not _is_awaited(_path(call.func)):
+    path = _path(call.func)
+    starts = _is_one_of(path, _STARTS)
+    if not starts and not _is_one_of(path, _ASKS):
         return False
     parent = parents[call]
     match parent:
+        case ast.Expr():
+            return starts
         case ast.Await() | ast.Call() | ast.keyword() | ast.Starred():
             return False
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):

@@ -94,6 +94,11 @@ def test_an_error_has_its_place(source: str, line: int, column: int, message: st
     assert problem.text == source.split("\n")[line - 1]
 
 
+@pytest.mark.parametrize("source", ["f(1", "@BODDY", "let y y"])
+def test_what_cannot_be_read_has_a_code_of_its_own(source: str) -> None:
+    assert run(source).failure.code == "SCRIPT_SYNTAX_ERROR"
+
+
 @pytest.mark.parametrize(
     ("source", "hint"),
     [

@@ -173,6 +173,16 @@ def test_what_a_script_returns(source: str, result: Any) -> None:
     assert done.result == result
 
 
+def test_half_a_character_becomes_the_sign_for_it() -> None:
+    """No database and no other language has it."""
+    source = r"""await @CACHE.set('\ud800a', '😀'); @BODY.a = '\udfff'
+    return ['a\ud83d', '\\ud800', '\\\ud800']"""
+    done = run(source)
+    assert done.result == ["a\ufffd", "\\ud800", "\\\ufffd"]
+    assert done.host.calls == [("cache.set", ["\ufffda", "😀"])]
+    assert done.host.section("body") == {"a": "\ufffd"}
+
+
 def test_nothing_returned_is_not_null_returned() -> None:
     assert run("").raw is None
     assert run("return null").raw == b"null"

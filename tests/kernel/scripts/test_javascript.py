@@ -259,6 +259,7 @@ ASKED = [
     ("await @TRIGGER('flow', {a: 1})", "trigger", ["flow", {"a": 1}]),
     ("@TRIGGER('nobody awaits it', {})", "trigger", ["nobody awaits it", {}]),
     ("@SOCKET.reply('e', 1)", "socket.reply", ["e", 1]),
+    ("await @STORAGE.$delete(3)", "storage.delete", [3]),
 ]  # fmt: skip
 
 

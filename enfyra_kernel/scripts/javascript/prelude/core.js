@@ -107,7 +107,7 @@
 
   const errors = new WeakMap();
   const shared = { part, parse, stringify, hidden, decode, send, log, helpful, errors };
-  for (const name of ["repos", "transaction", "cache", "helpers", "socket", "trigger", "res", "throw", "pkgs"]) {
+  for (const name of ["repos", "transaction", "cache", "helpers", "socket", "storage", "trigger", "res", "throw", "pkgs"]) {
     Object.defineProperty($ctx, `$${name}`, { enumerable: true, get: () => part(name) });
   }
   $ctx.$logs = log;

@@ -7,13 +7,14 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from .background import end
 from .clock import Clock, SystemClock
-from .cluster.bus import DEFINITIONS, SESSIONS, WRITES, Bus, LocalBus, RedisBus
+from .cluster.bus import DEFINITIONS, PACKAGES, SESSIONS, WRITES, Bus, LocalBus, RedisBus
 from .cluster.connect import connect_cache, connect_limits
 from .encoding import encode_json
 from .errors import EnfyraError
@@ -53,6 +54,7 @@ from .schema.catalog import Catalog
 from .schema.lock import SchemaLock
 from .schema.migrator import Migrator
 from .scripts.helpers import FetchAllowList, Fetcher, Helpers, Requester
+from .scripts.packages import PackageAllowList, Packages, SharedPackages
 from .scripts.pool import WorkerPool
 from .scripts.script import ScriptRunner
 from .settings import Settings
@@ -131,6 +133,9 @@ class Kernel:
         self.keyring = Keyring(settings.keys_for_encryption)
         self.records = self._records_on(self.database)
         self.effects = RecordedEffects(self.records)
+        self.packages = SharedPackages(
+            self._script_packages(settings), lambda: self.bus.publish(PACKAGES, {})
+        )
         self.cache = connect_cache(settings, self.clock)
         self.limits = connect_limits(settings, self.clock)
         self.fetcher = Fetcher(FetchAllowList(settings.fetch_allow))
@@ -201,6 +206,7 @@ class Kernel:
                 self.passwords,
                 self._forget_callers,
                 ScriptRows(self.runner, self.records),
+                self.packages,
             ),
             DefinitionCrud(self.records, self.definitions),
         )
@@ -224,6 +230,17 @@ class Kernel:
             self.clock,
             max_limit=self.settings.max_limit,
         )
+
+    def _script_packages(self, settings: Settings) -> Packages:
+        return Packages(
+            settings.data_folder() / "packages",
+            self.records,
+            PackageAllowList(settings.package_allow),
+            on_change=self._use_packages,
+        )
+
+    async def _use_packages(self, folder: Path | None) -> None:
+        await self.runner.use_packages(folder, self.packages.modules())
 
     def _helping(self, context: Context) -> Helping:
         """Give what answers the scripts of one request that ask for no records."""
@@ -261,10 +278,12 @@ class Kernel:
             password = await self.sessions.ensure_administrator()
             self.bus.subscribe(DEFINITIONS, self._definitions_changed)
             self.bus.subscribe(SESSIONS, self._sessions_changed)
+            self.bus.subscribe(PACKAGES, self.packages.changed_elsewhere)
             if self.replicated is not None:
                 self.bus.subscribe(WRITES, self._written_elsewhere)
             self.bus.on_gap(self._after_gap)
             await self.bus.start()
+            await self.packages.start()
         except BaseException:
             await self.database.stop()
             raise
@@ -288,6 +307,7 @@ class Kernel:
             self._background = None
             await self.bus.stop()
             await self.database.stop()
+        await self.packages.stop()
         await self.runner.stop()
         await self.fetcher.stop()
         await self.cache.stop()

@@ -23,6 +23,7 @@ PATIENCE = 2.0
 DEFINITIONS = "enfyra:metadata-cache-sync"
 SESSIONS = "enfyra:session-revoked"
 WRITES = "enfyra:record-written"
+PACKAGES = "enfyra:package-cache-sync"
 
 
 class Bus(Protocol):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from ..encoding import decode_json, encode_json
 from ..errors import EnfyraError
@@ -32,6 +32,7 @@ USER = "user_definition"
 IDENTITY_TABLES = frozenset({USER, "role_definition", "session_definition"})
 OPTIONS = frozenset({"schemaConfirmHash", "schema_confirm_hash", "preview"})
 ROUTE = "route_definition"
+PACKAGE = "package_definition"
 # Rows of the system that are there to be changed.
 OPEN_TABLES = frozenset({USER, "setting_definition"})
 SYSTEM_FIELDS = {
@@ -44,12 +45,25 @@ SYSTEM_FIELDS = {
 _PATH = re.compile(r"(/(:[A-Za-z_]\w*|\*\w*|[A-Za-z0-9._~-]+))+")
 
 
+class PackageKeeper(Protocol):
+    """Installs packages for scripts."""
+
+    def check(self, row: Mapping[str, Any]) -> None:
+        """Refuse a row whose package could not be installed anyway."""
+        ...
+
+    async def changed(self) -> None:
+        """Have rows looked at, here and on all other instances."""
+        ...
+
+
 class SystemCrud(Lists):
     """Default CRUD for system tables that need no physical change.
 
     Args:
         forget: Called when a user, role or login changed.
         scripts: Prepares rows that hold scripts.
+        packages: Installs what rows of packages ask for.
     """
 
     def __init__(
@@ -59,8 +73,10 @@ class SystemCrud(Lists):
         passwords: Passwords,
         forget: Callable[[], Awaitable[None]],
         scripts: ScriptRows,
+        packages: PackageKeeper,
     ) -> None:
         super().__init__(records)
+        self._packages = packages
         self._scripts = scripts
         self._definitions = definitions
         self._passwords = passwords
@@ -145,8 +161,8 @@ class SystemCrud(Lists):
     def _repository(self, context: Context) -> Repository:
         return self._records.of_table(context.table, context.snapshot)
 
-    async def _row(self, repository: Repository, key: str, field: str) -> dict[str, Any]:
-        shape = Shape(where=Compare(repository.table.primary.name, Operator.EQ, 0), fields=(field,))
+    async def _row(self, repository: Repository, key: str, *fields: str) -> dict[str, Any]:
+        shape = Shape(where=Compare(repository.table.primary.name, Operator.EQ, 0), fields=fields)
         bound = repository.bound_key(key)
         rows = await repository.rows(Query(shape=shape, values=(bound,)), ADMINISTRATOR)
         if not rows:
@@ -170,6 +186,11 @@ class SystemCrud(Lists):
             _check_path(named["path"])
         if context.table.name == ROUTE or context.table.name in SCRIPT_TABLES:
             named = with_method_ids(named, await self._method_ids())
+        if context.table.name == PACKAGE:
+            row = {} if creating else await self._row(
+                self._repository(context), key_of(context), "name", "version", "flags", "type"
+            )
+            self._packages.check(row | named)
         if context.table.name in SCRIPT_TABLES:
             named = await self._scripts.prepared(
                 context.table, named, context.snapshot, creating=creating
@@ -239,6 +260,8 @@ class SystemCrud(Lists):
         yield None
         if name in IDENTITY_TABLES:
             await self._forget()
+        if name == PACKAGE:
+            await self._packages.changed()
 
 
 class DefinitionCrud(Lists):

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -167,6 +168,17 @@ class ScriptRunner(Protocol):
 
     async def stop(self) -> None:
         """End; what is running is broken off."""
+        ...
+
+    async def use_packages(
+        self, folder: Path | None, modules: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Have scripts that begin from now on use other packages.
+
+        Args:
+            folder: Where they are; None for none.
+            modules: The names of the modules of each.
+        """
         ...
 
     async def check(self, language: Language, source: str) -> list[Problem]:

@@ -65,16 +65,23 @@ _NAMES = {
     "this": "The request is in @BODY, @QUERY, @PARAMS, @USER and @REQ",
     "$ctx": "In Python the context is ctx, as in ctx.body",
 }
-# What has to be awaited; `*` stands for any name.
-_AWAITED = [
+# What asks the server; `*` stands for any name. It does so at once, awaited or not.
+_ASKS = [
     ("ctx", "cache", "*"),
     ("ctx", "trigger"),
     ("ctx", "helpers", "fetch"),
     ("ctx", "helpers", "jwt"),
-    ("ctx", "helpers", "sleep"),
     ("ctx", "helpers", "bcrypt", "*"),
+    ("ctx", "helpers", "rateLimit", "*"),
+    ("ctx", "helpers", "rate_limit", "*"),
     *(("ctx", "repos", "*", method) for method in METHODS),
     *(("ctx", "repos", "secure", "*", method) for method in METHODS),
+]
+# What does nothing at all unless it is awaited.
+_STARTS = [
+    ("ctx", "helpers", "sleep"),
+    ("ctx", "res", "stream"),
+    ("ctx", "transaction", "run"),
 ]
 _IN_FSTRING = re.compile(r"^f-string: ")
 
@@ -90,15 +97,10 @@ def python_tree(text: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(text)
-        body = tree.body or [ast.Pass(lineno=1, col_offset=0)]
-        arguments = ast.arguments(
-            posonlyargs=[], args=[ast.arg("ctx", lineno=1, col_offset=0)], kwonlyargs=[],
-            kw_defaults=[], defaults=[],
-        )  # fmt: skip
-        function = ast.AsyncFunctionDef(
-            name="script", args=arguments, body=body, decorator_list=[], lineno=1, col_offset=0
-        )
-        tree.body = [ast.fix_missing_locations(function)]
+    [function] = ast.parse("async def script(ctx): pass").body
+    assert isinstance(function, ast.AsyncFunctionDef)  # noqa: S101 - that is what was parsed
+    function.body = tree.body or function.body
+    tree.body = [function]
     return tree
 
 
@@ -192,11 +194,11 @@ def _path(node: ast.expr) -> tuple[str, ...]:
     return tuple(reversed(names))
 
 
-def _is_awaited(path: tuple[str, ...]) -> bool:
+def _is_one_of(path: tuple[str, ...], names: list[tuple[str, ...]]) -> bool:
     return any(
         len(path) == len(one)
         and all(part in ("*", name) for part, name in zip(one, path, strict=True))
-        for one in _AWAITED
+        for one in names
     )
 
 
@@ -209,10 +211,14 @@ def _is_of_script(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
 
 def _lacks_await(call: ast.Call, parents: dict[ast.AST, ast.AST], tree: ast.Module) -> bool:
     """Whether the server is asked, and the answer used as if it were there already."""
-    if not _is_awaited(_path(call.func)):
+    path = _path(call.func)
+    starts = _is_one_of(path, _STARTS)
+    if not starts and not _is_one_of(path, _ASKS):
         return False
     parent = parents[call]
     match parent:
+        case ast.Expr():
+            return starts
         case ast.Await() | ast.Call() | ast.keyword() | ast.Starred():
             return False
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):

@@ -92,6 +92,8 @@ _FUNCTIONS = ("settle", "section", "start", "take", "taken", "finish", "change")
 _FORGET = "".join(f"delete globalThis.{name};" for name in _FUNCTIONS)
 # Integers that a double cannot hold have sixteen digits or more.
 _LARGE = re.compile(r"\d{16}")
+# JavaScript's texts may hold half a character, which is no Unicode: JSON has an escape for it.
+_HALF = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")
 
 
 class Engine:
@@ -142,7 +144,7 @@ class Engine:
             for what needs no answer. Or the state, with what belongs to it: `runs`, `returned` with
             the result, `failed` with the error.
         """
-        return self._call("take"), self._call("taken")
+        return self._call("take"), self._taken()
 
     def settle(self, number: int, text: bytes, *, ok: bool) -> None:
         """Answer what has been asked for, with a value or an error as JSON."""
@@ -151,12 +153,18 @@ class Engine:
 
     def finish(self) -> tuple[str, str | None]:
         """End the script; give its state as `take` does."""
-        return self._call("finish"), self._call("taken")
+        return self._call("finish"), self._taken()
 
     def changes(self) -> Iterator[tuple[str, bytes]]:
         """Give the sections that have changed, as JSON."""
         while (name := self._call("change")) is not None:
-            yield name, self._call("taken").encode()
+            yield name, (self._taken() or "null").encode()
+
+    def _taken(self) -> str | None:
+        text = self._call("taken")
+        if text is not None and "\\ud" in text:
+            return _HALF.sub(r"\1\\ufffd", text)
+        return text
 
     def _call(self, name: str, *arguments: Any) -> Any:
         return self._enter(self._functions[name], *arguments)

@@ -37,7 +37,8 @@ class ScriptContext(Protocol):
     async def call(self, name: str, arguments: bytes) -> bytes:
         """Ask the host for something; arguments are a JSON list, the answer is JSON.
 
-        An exception is given to the script with its `code`, `message`, `status` and `details`.
+        An exception is given to the script with its `code`, `message`, `status` and `details`;
+        its `hint` is kept for the problem.
         """
         ...
 
@@ -50,7 +51,8 @@ class ScriptError(Exception):
     """What a script ended with.
 
     Attributes:
-        code: What was thrown, SCRIPT_EXECUTION_ERROR, or SCRIPT_TIMEOUT_ERROR.
+        code: What was thrown, or one of SCRIPT_SYNTAX_ERROR, SCRIPT_EXECUTION_ERROR and
+            SCRIPT_TIMEOUT_ERROR.
         problem: What happened, and where in the author's source.
         thrown: Whether its message is for the client: the script threw it on purpose, or the host
             refused what was asked for and the script did not catch that.
@@ -92,7 +94,7 @@ async def run_javascript(
     try:
         prepared = prepare(unix_lines(source))
     except MacroError as error:
-        raise ScriptError("SCRIPT_EXECUTION_ERROR", error.problem) from None
+        raise ScriptError("SCRIPT_SYNTAX_ERROR", error.problem) from None
     run = _Run(prepared, context, limits)
     try:
         return await run.result()
@@ -115,12 +117,15 @@ class _Run:
         self._sleeping: dict[int, asyncio.Task[None]] = {}
         self._answers: list[tuple[int, bytes, bool]] = []
         self._answered = asyncio.Event()
+        self._compiled = False
 
     async def result(self) -> bytes | None:
         engine = self._engine = Engine(self._limits)
+        function = engine.compile(self._prepared.text)
+        self._compiled = True
         for name in dict.fromkeys((*_SECTIONS, *self._context.sections)):
             engine.give(name, self._context.sections.get(name))
-        engine.start(engine.compile(self._prepared.text))
+        engine.start(function)
         while True:
             # Nothing is waited for: the others of the worker have a turn.
             while engine.work(_SLICE):  # noqa: ASYNC110
@@ -153,9 +158,10 @@ class _Run:
     def failure(self, error: EngineError) -> ScriptError:
         """Give the script's error for one of the engine."""
         code = "SCRIPT_TIMEOUT_ERROR" if error.timed_out else "SCRIPT_EXECUTION_ERROR"
-        return ScriptError(
-            code, explained(self._prepared, error.message, error.stack, self._limits)
-        )
+        if not self._compiled:
+            code = "SCRIPT_SYNTAX_ERROR"
+        problem = explained(self._prepared, error.message, error.stack, self._limits)
+        return ScriptError(code, problem)
 
     def rescue_logs(self) -> None:
         """Take what the script has logged before the engine gave up."""
@@ -216,7 +222,7 @@ class _Run:
         thrown = report.get("thrown", False)
         details = report.get("details")
         if thrown:
-            problem = self._prepared.problem(message, stack)
+            problem = self._prepared.problem(message, stack, report.get("hint"))
         else:
             problem = explained(self._prepared, message, stack, self._limits)
         return ScriptError(
@@ -234,4 +240,5 @@ def _told(error: Exception) -> dict[str, Any]:
         "message": getattr(error, "message", None) or str(error),
         "status": getattr(error, "status", None),
         "details": getattr(error, "details", None),
+        "hint": getattr(error, "hint", None) or None,
     }

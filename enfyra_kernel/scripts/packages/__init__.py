@@ -2,5 +2,6 @@
 
 from .allowed import PackageAllowList
 from .packages import Packages
+from .shared import SharedPackages
 
-__all__ = ["PackageAllowList", "Packages"]
+__all__ = ["PackageAllowList", "Packages", "SharedPackages"]

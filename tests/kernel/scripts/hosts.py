@@ -19,6 +19,7 @@ class HostError(Exception):
         self.status = status
         self.message = message
         self.details = details
+        self.hint = f"about {code}"
 
 
 class Recorder:

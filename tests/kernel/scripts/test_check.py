@@ -44,7 +44,9 @@ WRONG_IN_PYTHON = [
     ("é = 1; é = #post.count() + @BODY.n", 1, 12, "await is missing before #post.count(", ""),
     ("for row in #post.find():\n  pass", 1, 12, "await is missing before #post.find(", ""),
     ("if #post.exists({}): return 1", 1, 4, "await is missing", ""),
-    ("@TRIGGER('x')", 1, 1, "await is missing before @TRIGGER(", ""),
+    ("@HELPERS.sleep(5)", 1, 1, "await is missing before @HELPERS.sleep(", ""),
+    ("@RES.stream(['a'])", 1, 1, "await is missing before @RES.stream(", ""),
+    ("x = @TRIGGER('x').jobId", 1, 5, "await is missing before @TRIGGER(", ""),
     ("x = 1\ny = @CACHE.get('a') or 2", 2, 5, "await is missing before @CACHE.get(", ""),
     ("a, b = #secure.post.find()", 1, 8, "await is missing before #secure.post.find(", ""),
     ("return f'{#post.count()}'", 1, None, "await is missing", ""),
@@ -53,6 +55,7 @@ WRONG_IN_PYTHON = [
 RIGHT_IN_PYTHON = [
     "", "# nothing", "return 1", "return", "await f()\nreturn await g()", "async with a: pass",
     "rows = await #post.find()\nreturn rows.data", "task = #post.find()\nreturn (await task).data",
+    "@TRIGGER('x', {})", "@CACHE.set('a', 1, 5)", "if @BODY: @REPOS.log.create({'data': @BODY})",
     "a, b = await gather(#post.find(), #user.count())", "tasks = [#post.find()]",
     "null = None\nreturn null", "import json as JSON\nreturn JSON.dumps(1)",
     "def f(this): return this", "f = (lambda: #post.find())",

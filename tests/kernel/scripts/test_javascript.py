@@ -173,6 +173,16 @@ def test_what_a_script_returns(source: str, result: Any) -> None:
     assert done.result == result
 
 
+def test_half_a_character_becomes_the_sign_for_it() -> None:
+    """No database and no other language has it."""
+    source = r"""await @CACHE.set('\ud800a', '😀'); @BODY.a = '\udfff'
+    return ['a\ud83d', '\\ud800', '\\\ud800']"""
+    done = run(source)
+    assert done.result == ["a\ufffd", "\\ud800", "\\\ufffd"]
+    assert done.host.calls == [("cache.set", ["\ufffda", "😀"])]
+    assert done.host.section("body") == {"a": "\ufffd"}
+
+
 def test_nothing_returned_is_not_null_returned() -> None:
     assert run("").raw is None
     assert run("return null").raw == b"null"
@@ -187,13 +197,14 @@ def test_nothing_returned_is_not_null_returned() -> None:
         ("@QUERY.filter = {id: {_eq: 1}}", {"query": {"filter": {"id": {"_eq": 1}}}}),
         ("@STATUS = 202; @SHARE.n = 1", {"status": 202, "share": {"n": 1}}),
         ("@DATA = undefined", {"data": None}),
+        ("@USER.name = 'Eve'; @REQ.ip = '::1'; @BODY.a = 1", {"body": {"a": 1, "id": 5}}),
         ("return @BODY.id", {}),
         ("@BODY.id = 5; @SHARE; @QUERY", {}),
         ("@BODY.a = 1; @THROW400()", {"body": {"a": 1, "id": 5}}),
     ],
 )
 def test_changes_come_back(source: str, changed: dict[str, Any]) -> None:
-    before = {"body": {"id": 5}, "data": {"x": 1}}
+    before = {"body": {"id": 5}, "data": {"x": 1}, "user": {"id": 1}, "req": {}}
     done = run(source, **before)
     after = {name: json.loads(text) for name, text in done.host.sections.items()}
     assert after == before | changed
@@ -230,8 +241,10 @@ def test_nothing_is_left_for_the_next_run() -> None:
 ASKED = [
     ("await #post.find({limit: 1})", "repos.find", ["post", "trusted", {"limit": 1}, None]),
     ("await #secure.post.exists({id: 1})", "repos.exists", ["post", "secure", {"id": 1}, None]),
-    ("await @REPOS.main.find()", "repos.find", [None, "main", None, None]),
-    ("await @REPOS['odd name'].count()", "repos.count", ["odd name", "trusted", None, None]),
+    ("await @REPOS.main.find()", "repos.find", [None, "main", {}, None]),
+    ("await #post.delete(7)", "repos.delete", ["post", "trusted", {"id": 7}, None]),
+    ("await #a.update(7, 1)", "repos.update", ["a", "trusted", {"id": 7, "data": 1}, None]),
+    ("await @REPOS['odd name'].count()", "repos.count", ["odd name", "trusted", {}, None]),
     ("await #post.upsert({data: 1})", "repos.upsert", ["post", "trusted", {"data": 1}, None]),
     ("await @CACHE.set('a', {b: 1}, 500)", "cache.set", ["a", {"b": 1}, 500]),
     ("await @CACHE.exists('a')", "cache.exists", ["a"]),
@@ -246,6 +259,7 @@ ASKED = [
     ("await @TRIGGER('flow', {a: 1})", "trigger", ["flow", {"a": 1}]),
     ("@TRIGGER('nobody awaits it', {})", "trigger", ["nobody awaits it", {}]),
     ("@SOCKET.reply('e', 1)", "socket.reply", ["e", 1]),
+    ("await @STORAGE.$delete(3)", "storage.delete", [3]),
 ]  # fmt: skip
 
 
@@ -371,6 +385,7 @@ def test_wrong_arguments_of_crypto_are_told(call: str) -> None:
         ("' Đường Phố -- Ünï ! '", "duong-pho-uni"),
         ("'Hello World', {separator: '_', lowercase: false}", "Hello_World"),
         ("'abc def', {maxLength: 4}", "abc"),
+        ("'Straße №5, Łódź: æøå'", "strasse-no5-lodz-aeoa"),
         ("null", ""),
     ],
 )

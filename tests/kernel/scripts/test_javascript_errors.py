@@ -33,6 +33,7 @@ SMALL = Limits(memory=16 << 20, seconds=0.15)
             None,
         ),
         ("@THROW.businessLogic('Closed')", 400, "Closed", None),
+        ("@THROW('Closed', 1)", 400, "Closed", 1),
         ("async function f() { @THROW403('no') }; await f()", 403, "no", None),
         ("try { @THROW403('no') } catch (error) { throw error }", 403, "no", None),
     ],
@@ -93,6 +94,11 @@ def test_an_error_has_its_place(source: str, line: int, column: int, message: st
     assert problem.text == source.split("\n")[line - 1]
 
 
+@pytest.mark.parametrize("source", ["f(1", "@BODDY", "let y y"])
+def test_what_cannot_be_read_has_a_code_of_its_own(source: str) -> None:
+    assert run(source).failure.code == "SCRIPT_SYNTAX_ERROR"
+
+
 @pytest.mark.parametrize(
     ("source", "hint"),
     [
@@ -113,6 +119,7 @@ def test_what_is_not_there_is_told_with_what_is(source: str, hint: str) -> None:
     [
         ("$ctx.$bdy", "$ctx has no '$bdy'; it has"),
         ("$ctx.$bdy = 1", "$ctx has no '$bdy' that could be set"),
+        ("@USER = {id: 1}", "$user cannot be replaced"),
         ("await #post.findOne({})", "The repository 'post' has no 'findOne'; it has find, exists"),
         ("await @CACHE.del('a')", "$cache has no 'del'; it has get"),
         ("@THROW.nofound()", "$throw has no 'nofound'"),
@@ -134,6 +141,7 @@ def test_an_error_of_the_host_is_at_the_place_that_asked() -> None:
     assert (failure.code, failure.status, failure.details) == ("RESOURCE_NOT_FOUND", 404, {"id": 7})
     assert failure.thrown
     assert (failure.problem.line, failure.problem.column) == (3, 23)
+    assert failure.problem.hint == "about RESOURCE_NOT_FOUND"
 
 
 def test_an_error_of_the_host_can_be_caught() -> None:

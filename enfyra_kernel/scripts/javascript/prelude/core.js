@@ -56,6 +56,8 @@
   const texts = new Map();
   const values = new Map();
   const blank = new Set(["body", "query", "params", "share"]);
+  // What a script changes of the others is lost with its engine.
+  const writable = new Set(["body", "query", "share", "data", "status"]);
   const aliases = { status: "$statusCode", uploaded_file: "$uploadedFile" };
   const aliasOf = (name) => aliases[name] ?? `$${name}`;
   const $ctx = {};
@@ -80,10 +82,14 @@
 
   function section(name, text, large) {
     if (text !== null) texts.set(name, [text, large]);
-    Object.defineProperty($ctx, aliasOf(name), {
+    const alias = aliasOf(name);
+    Object.defineProperty($ctx, alias, {
       enumerable: true,
       get: () => value(name),
-      set: (changed) => { values.set(name, changed); },
+      set(changed) {
+        if (!writable.has(name)) throw new TypeError(`${alias} cannot be replaced`);
+        values.set(name, changed);
+      },
     });
   }
 
@@ -101,7 +107,7 @@
 
   const errors = new WeakMap();
   const shared = { part, parse, stringify, hidden, decode, send, log, helpful, errors };
-  for (const name of ["repos", "transaction", "cache", "helpers", "socket", "trigger", "res", "throw", "pkgs"]) {
+  for (const name of ["repos", "transaction", "cache", "helpers", "socket", "storage", "trigger", "res", "throw", "pkgs"]) {
     Object.defineProperty($ctx, `$${name}`, { enumerable: true, get: () => part(name) });
   }
   $ctx.$logs = log;
@@ -150,6 +156,7 @@
 
   function* changed() {
     for (const [name, now] of values) {
+      if (!writable.has(name)) continue;
       const after = encoded(aliasOf(name), now) ?? "null";
       const [before] = texts.get(name) ?? ["null"];
       // The host may write JSON with other spaces and escapes.

@@ -2,14 +2,19 @@
 const { part, helpful } = shared;
 const { request, asks } = part("requests");
 
+// Letters that no decomposition turns into plain ones.
+const letters = { đ: "d", Đ: "D", ø: "o", Ø: "O", ß: "ss", æ: "ae", Æ: "AE", ł: "l", Ł: "L" };
+
 function autoSlug(text, { separator = "-", lowercase = true, trim = true, maxLength = 100 } = {}) {
-  let slug = String(text ?? "").normalize("NFD").replace(/\p{M}/gu, "").replace(/đ/g, "d").replace(/Đ/g, "D");
-  if (lowercase) slug = slug.toLowerCase();
-  slug = slug.replace(/[^\p{L}\p{N}]+/gu, "\0");
-  if (trim) slug = slug.replace(/^\0|\0$/g, "");
-  slug = slug.slice(0, maxLength);
-  if (trim) slug = slug.replace(/\0$/, "");
-  return slug.replaceAll("\0", separator);
+  let plain = String(text ?? "").replace(/[đĐøØßæÆłŁ]/g, (letter) => letters[letter]);
+  plain = plain.normalize("NFKD").replace(/\p{M}/gu, "");
+  if (lowercase) plain = plain.toLowerCase();
+  const slug = plain.split(/[^A-Za-z0-9]+/).filter(Boolean).join(separator).slice(0, maxLength);
+  if (!trim || !separator) return slug;
+  let [begin, end] = [0, slug.length];
+  while (begin < end && separator.includes(slug[begin])) begin++;
+  while (end > begin && separator.includes(slug[end - 1])) end--;
+  return slug.slice(begin, end);
 }
 
 const $jwt = (payload, expires) => request("helpers.jwt", [payload, expires]);

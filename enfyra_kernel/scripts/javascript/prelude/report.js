@@ -17,6 +17,7 @@ return (error) => {
     stack: isError ? text(error.stack) : "",
     code: known?.code ?? null,
     status: known?.status ?? null,
+    hint: known?.hint ?? null,
     thrown: (known?.code ?? null) !== null,
     details,
   });

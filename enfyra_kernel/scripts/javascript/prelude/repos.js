@@ -14,12 +14,17 @@ function complete(value, path) {
   for (const key of Object.keys(value)) complete(value[key], isArray(value) ? `${path}[${key}]` : `${path}.${key}`);
 }
 
+// `update(7, {...})` is short for `update({id: 7, data: {...}})`.
+function optionsOf(first, second) {
+  if (first === undefined && second === undefined) return {};
+  return first !== null && typeof first === "object" && second === undefined ? first : { id: first, data: second };
+}
+
 function repository(table, access) {
-  const method = (name) => (options = null) => {
-    if (options !== null && typeof options === "object") {
-      if (name === "exists" || name === "count") complete(options, name);
-      else if ("filter" in options) complete(options.filter, "filter");
-    }
+  const method = (name) => (first, second) => {
+    const options = optionsOf(first, second);
+    if (name === "exists" || name === "count") complete(options, name);
+    else complete(options.filter ?? null, "filter");
     return request(`repos.${name}`, [table, access, options, open.transaction]);
   };
   const what = table === null ? "$repos.main" : `The repository '${table}'`;

@@ -7,7 +7,7 @@ const named = NAMED;
 const fail = ({ code, status, message }, given, details) => {
   throw new EnfyraError({ code, status, message: String(given ?? message), details });
 };
-const ways = {};
+const ways = (message, details) => fail(named.businessLogic, message, details);
 for (const [status, way] of Object.entries(statuses)) {
   ways[status] = (message, details) => fail(way, message, details);
 }

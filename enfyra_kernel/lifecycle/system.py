@@ -187,8 +187,12 @@ class SystemCrud(Lists):
         if context.table.name == ROUTE or context.table.name in SCRIPT_TABLES:
             named = with_method_ids(named, await self._method_ids())
         if context.table.name == PACKAGE:
-            row = {} if creating else await self._row(
-                self._repository(context), key_of(context), "name", "version", "flags", "type"
+            row = (
+                {}
+                if creating
+                else await self._row(
+                    self._repository(context), key_of(context), "name", "version", "flags", "type"
+                )
             )
             self._packages.check(row | named)
         if context.table.name in SCRIPT_TABLES:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from ..encoding import encode_json
 from ..errors import EnfyraError
 from ..logs import get_logger
 from .frames import Abandon, Begun, Check, Checked, Done, Ready, Reply, Request, Run, Source
-from .process import WorkerProcess
+from .process import NO_PACKAGES, Packages, WorkerProcess
 from .script import Failure, Host, Language, Outcome, Problem, Ran, Script, Stage
 
 _log = get_logger("scripts")
@@ -82,7 +83,10 @@ class WorkerPool:
     def __init__(self, workers: int = DEFAULT_WORKERS, memory: int = DEFAULT_MEMORY) -> None:
         self._size = workers
         self._memory = memory
+        self._packages = NO_PACKAGES
         self._workers: dict[WorkerProcess, dict[int, _Call]] = {}
+        # Workers that do what they have begun, and nothing more.
+        self._retired: set[WorkerProcess] = set()
         self._waits: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
         self._layers: Ready | None = None
@@ -110,10 +114,22 @@ class WorkerPool:
         while self._waits:
             await asyncio.wait(tuple(self._waits))
 
+    async def use_packages(self, folder: Path | None, modules: Mapping[str, Sequence[str]]) -> None:
+        """Have scripts that begin from now on use other packages."""
+        names = sorted({name for some in modules.values() for name in some})
+        self._packages = Packages(folder, tuple(names))
+        for worker in tuple(self._workers):
+            self._retired.add(worker)
+            self._end_if_done(worker)
+
+    def _end_if_done(self, worker: WorkerProcess) -> None:
+        if worker in self._retired and not self._workers.get(worker):
+            worker.end()
+
     # -- workers --------------------------------------------------------------------------------
 
     def _add(self) -> WorkerProcess:
-        worker = WorkerProcess(self._memory, self._heard, self._gone)
+        worker = WorkerProcess(self._memory, self._heard, self._gone, self._packages)
         self._workers[worker] = {}
         worker.ready.add_done_callback(lambda done: self._is_ready(worker, done))
         return worker
@@ -130,6 +146,7 @@ class WorkerPool:
         self._layers = done.result()
 
     def _gone(self, worker: WorkerProcess) -> None:
+        self._retired.discard(worker)
         calls = self._workers.pop(worker, {})
         wait = asyncio.ensure_future(worker.wait())
         self._waits.add(wait)
@@ -148,9 +165,13 @@ class WorkerPool:
         """
         if self._stopped:
             raise EnfyraError("SCRIPT_UNAVAILABLE", "The server is stopping")
-        while len(self._workers) < self._size:
+        while len(self._workers) - len(self._retired) < self._size:
             self._add()
-        ready = [one for one in self._workers if one.ready.done() and not one.ready.cancelled()]
+        ready = [
+            one
+            for one in self._workers
+            if one.ready.done() and not one.ready.cancelled() and one not in self._retired
+        ]
         if not ready:
             ready = [await self._first_ready()]
         now = asyncio.get_running_loop().time()
@@ -161,7 +182,7 @@ class WorkerPool:
         return min(ready, key=lambda one: len(self._workers[one]))
 
     async def _first_ready(self) -> WorkerProcess:
-        waiting = {worker.ready: worker for worker in self._workers}
+        waiting = {worker.ready: worker for worker in self._workers if worker not in self._retired}
         done, _ = await asyncio.wait(
             waiting, timeout=START_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
         )
@@ -255,6 +276,7 @@ class WorkerPool:
         unanswered = not call.answer.done() or call.answer.cancelled()
         if calls.pop(call.number, None) is not None and unanswered:
             worker.send(Abandon(call.number))
+        self._end_if_done(worker)
 
     def _let_go(self, call: _Call) -> None:
         if call.timer is not None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -33,13 +33,28 @@ _READ = 1 << 18
 # Bytes that may wait for a worker that does not read.
 _MOST_WAITING = 256 << 20
 _BOOT = (
-    "import json, sys; fd, memory, path = json.loads(sys.argv[1]); sys.path[:] = path; "
-    "from enfyra_kernel.scripts.worker.main import main; main(fd, memory)"
+    "import json, sys; path, *given = json.loads(sys.argv[1]); sys.path[:] = path; "
+    "from enfyra_kernel.scripts.worker.main import main; main(*given)"
 )
 _HOME = str(Path(__file__).parents[2])
 
 Heard = Callable[["WorkerProcess", Any], None]
 Gone = Callable[["WorkerProcess"], None]
+
+
+class Packages(NamedTuple):
+    """Packages that are installed for scripts.
+
+    Attributes:
+        folder: Where they are.
+        modules: The names of their modules.
+    """
+
+    folder: Path | None
+    modules: tuple[str, ...]
+
+
+NO_PACKAGES = Packages(None, ())
 
 
 class WorkerProcess:
@@ -48,6 +63,7 @@ class WorkerProcess:
     Args:
         memory: Bytes of address space that it may have.
         heard: Called with each frame that it sends, except the first.
+        packages: What scripts may import beside what every one may.
         gone: Called once when it has ended, or is not to be trusted any more.
 
     Attributes:
@@ -56,7 +72,9 @@ class WorkerProcess:
         known: Digests of the scripts whose source it has.
     """
 
-    def __init__(self, memory: int, heard: Heard, gone: Gone) -> None:
+    def __init__(
+        self, memory: int, heard: Heard, gone: Gone, packages: Packages = NO_PACKAGES
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[Ready] = loop.create_future()
         self.known: dict[str, None] = {}
@@ -68,7 +86,9 @@ class WorkerProcess:
         self._outgoing = bytearray()
         self._ended = False
         ours, theirs = socket.socketpair()
-        arguments = json.dumps([theirs.fileno(), memory, [_HOME, *filter(None, sys.path)]])
+        path = [_HOME, *filter(None, sys.path)]
+        folder = str(packages.folder) if packages.folder is not None else None
+        arguments = json.dumps([path, theirs.fileno(), memory, folder, packages.modules])
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
                 [sys.executable, "-I", "-c", _BOOT, arguments],

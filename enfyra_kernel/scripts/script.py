@@ -170,9 +170,7 @@ class ScriptRunner(Protocol):
         """End; what is running is broken off."""
         ...
 
-    async def use_packages(
-        self, folder: Path | None, modules: Mapping[str, Sequence[str]]
-    ) -> None:
+    async def use_packages(self, folder: Path | None, modules: Mapping[str, Sequence[str]]) -> None:
         """Have scripts that begin from now on use other packages.
 
         Args:

@@ -144,6 +144,10 @@ class Packages:
         Raises:
             EnfyraError: The rows could not be read or written.
         """
+        await self._look()
+        if not self._manifest.asked and not await self._rows():
+            # Most servers have no packages: no folder is made for them.
+            return
         async with self._one_at_a_time, self._alone_on_this_machine():
             await self._look()
             rows = {row.id: row for row in await self._rows()}

@@ -126,7 +126,7 @@ class Batch:
             compiled = self._python.compiled(script.digest, source)
         except RefusedError as error:
             raise _Failed(_failure(script, "SCRIPT_EXECUTION_ERROR", error.problem)) from None
-        context = Context(self._call)
+        context = Context(self._call, self._python.packages)
         try:
             try:
                 value = await self._python.run(compiled, context, self._call)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -280,12 +280,29 @@ class Transactions:
             return await function()
 
 
+class Installed:
+    """`ctx.pkgs`: the modules of packages that are installed for scripts."""
+
+    def __init__(self, packages: Mapping[str, Any]) -> None:
+        self._packages = packages
+
+    def __getattr__(self, name: str) -> Any:
+        found = self._packages.get(name)
+        if found is None:
+            known = ", ".join(sorted(self._packages)) or "none"
+            raise AttributeError(f"There is no package '{name}' for scripts. There are: {known}")
+        return found
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, str(name))
+
+
 class Context:
     """The context of one call. Sections are read when they are first looked at."""
 
     scripts_may_write = True
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, packages: Mapping[str, Any] | None = None) -> None:
         self.__dict__.update(
             _call=call,
             _read={},
@@ -294,7 +311,7 @@ class Context:
             helpers=Helpers(call),
             socket=Remote(call, "socket"),
             storage=Remote(call, "storage"),
-            pkgs=Remote(call, "pkgs"),
+            pkgs=Installed(packages or {}),
             res=Responses(call),
             transaction=Transactions(call),
             throw=Throws(),

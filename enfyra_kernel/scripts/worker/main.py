@@ -10,20 +10,23 @@ import sys
 
 from ..frames import Ready, packed
 from .hardening import NotShutIn, shut_in
+from .modules import load_packages
 from .python import Python
 from .session import Session
 
 
-def main(descriptor: int, memory: int) -> None:
+def main(descriptor: int, memory: int, folder: str | None, modules: list[str]) -> None:
     """Load all there is, shut in, and work until the host hangs up.
 
     Args:
         descriptor: Of the socket to the host.
         memory: Bytes of address space.
+        folder: Where packages for scripts are.
+        modules: The names of their modules.
     """
     channel = socket.socket(fileno=descriptor)
     channel.setblocking(False)
-    python = Python()
+    python = Python(load_packages(folder, modules) if folder is not None else {})
     loop = asyncio.new_event_loop()
     # The first of everything, while files can still be read.
     _warm(loop)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import builtins
 import importlib
 import random
+import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 from .records import Record
@@ -80,6 +82,33 @@ def _public(name: str) -> dict[str, Any]:
 
 def _is_public(name: str) -> bool:
     return not name.startswith("_")
+
+
+def load_packages(folder: str, names: Iterable[str]) -> dict[str, Module]:
+    """Load the modules of installed packages, before there are no files any more.
+
+    One that cannot be loaded is left out: scripts that import it are told.
+    """
+    # Last: nothing that is installed takes the place of what Python itself has.
+    sys.path.append(folder)
+    found: dict[str, Module] = {}
+    for name in names:
+        if name in MODULES or name in sys.stdlib_module_names:
+            continue
+        with suppress(Exception):
+            found[name] = _package(name, importlib.import_module(name))
+    return found
+
+
+def _package(name: str, module: types.ModuleType) -> Module:
+    """Give a module of a package with its own modules in it."""
+    names = {
+        one: _package(value.__name__, value) if isinstance(value, types.ModuleType) else value
+        for one, value in vars(module).items()
+        if _is_public(one)
+        and not (isinstance(value, types.ModuleType) and not value.__name__.startswith(f"{name}."))
+    }
+    return Module(name, names)
 
 
 def load_modules() -> dict[str, Module]:

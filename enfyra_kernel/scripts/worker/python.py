@@ -15,8 +15,8 @@ from ..macros import Expanded, MacroError, expand
 from ..script import Language, Problem
 from .call import Call
 from .context import Context, log_text
-from .modules import MARK, frozen_builtins, guard, importer, load_modules
-from .rules import GUARD, Guarding, problems_of
+from .modules import MARK, Module, frozen_builtins, guard, importer, load_modules
+from .rules import GUARD, Guarding, installed, problems_of
 
 # Of so many scripts the code is kept.
 _KEPT = 512
@@ -83,12 +83,24 @@ def compiled(source: str) -> Compiled:
 
 
 class Python:
-    """Runs scripts in Python, each with names of its own."""
+    """Runs scripts in Python, each with names of its own.
 
-    def __init__(self) -> None:
-        self._builtins: Mapping[str, Any] = frozen_builtins(importer(load_modules()))
+    Args:
+        packages: Modules that are installed for scripts, by name.
+    """
+
+    def __init__(self, packages: Mapping[str, Module] | None = None) -> None:
+        self._packages = packages or {}
+        installed.update(self._packages)
+        modules = {**self._packages, **load_modules()}
+        self._builtins: Mapping[str, Any] = frozen_builtins(importer(modules))
         self._guard = guard()
         self._kept: OrderedDict[str, Compiled] = OrderedDict()
+
+    @property
+    def packages(self) -> Mapping[str, Module]:
+        """The modules that are installed for scripts."""
+        return self._packages
 
     def compiled(self, digest: str, source: str) -> Compiled:
         """Compile a script, unless that has been done."""

@@ -69,11 +69,16 @@ def _objection(node: ast.AST) -> tuple[str | None, str | None]:
     return None, None
 
 
+# Modules of packages that are installed for scripts.
+installed: set[str] = set()
+
+
 def _objection_to_modules(*names: str) -> tuple[str | None, str | None]:
     for name in names:
-        if name not in MODULES:
-            near = difflib.get_close_matches(name, MODULES, n=1, cutoff=0.6)
-            known = f"There are: {', '.join(sorted(MODULES))}"
+        if name not in MODULES and name not in installed:
+            modules = [*MODULES, *installed]
+            near = difflib.get_close_matches(name, modules, n=1, cutoff=0.6)
+            known = f"There are: {', '.join(sorted(modules))}"
             hint = f"Did you mean {near[0]}?" if near else known
             return f"The module '{name}' is not for scripts", hint
     return None, None

@@ -1,1 +1,0 @@
-"""What runs in a worker's process: it knows nothing, and can only ask the host."""

@@ -131,6 +131,22 @@ _KINDS = (
         "Something went wrong on the server",
         "The log holds the reason under the correlationId",
     ),
+    # What scripts throw, and end with
+    ErrorKind("BUSINESS_LOGIC_ERROR", 400, "That is not possible"),
+    ErrorKind("CONFLICT", 409, "The request does not go with the present state"),
+    ErrorKind("RATE_LIMIT_EXCEEDED", 429, "There have been too many requests", "Try again later"),
+    ErrorKind("DATABASE_QUERY_ERROR", 400, "The database refused the query"),
+    ErrorKind("EXTERNAL_SERVICE_ERROR", 502, "Another service failed"),
+    ErrorKind("SCHEMA_ERROR", 400, "The schema does not allow that"),
+    ErrorKind("FILE_UPLOAD_ERROR", 400, "The file could not be stored"),
+    ErrorKind("FILE_NOT_FOUND", 404, "There is no such file"),
+    ErrorKind("FILE_SIZE_EXCEEDED", 413, "The file is too large"),
+    ErrorKind("SCRIPT_EXECUTION_ERROR", 500, "A script failed"),
+    ErrorKind("SCRIPT_TIMEOUT_ERROR", 504, "A script took too long"),
+    ErrorKind("SCRIPT_SYNTAX_ERROR", 422, "The script is not valid"),
+    ErrorKind(
+        "SCRIPT_UNAVAILABLE", 503, "The script could not be run to its end", "Try again shortly"
+    ),
 )
 
 CATALOGUE: Mapping[str, ErrorKind] = {kind.code: kind for kind in _KINDS}

@@ -240,6 +240,21 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         description="Hours that the answer to a request with an Idempotency-Key is kept.",
     )
+    script_workers: int = Field(
+        default=2,
+        alias="ENFYRA_SCRIPT_WORKERS",
+        ge=1,
+        le=64,
+        description="Processes that run scripts, for each process of the server. They are started "
+        "when the first script runs.",
+    )
+    script_memory_mb: int = Field(
+        default=256,
+        alias="ENFYRA_SCRIPT_MEMORY_MB",
+        ge=32,
+        le=65_536,
+        description="Megabytes that the scripts of one such process may use together.",
+    )
 
     @field_validator("db_replica_uris")
     @classmethod

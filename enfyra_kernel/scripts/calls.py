@@ -41,6 +41,7 @@ class Call:
     """One batch of scripts, or the check of a source, on its way through the workers.
 
     Attributes:
+        frame: The bytes of its message.
         index: The number of the script that runs now.
         deadline: When its worker is killed, by the loop's clock.
         alone: Whether it runs in a worker of its own: a worker has ended under it.
@@ -50,6 +51,7 @@ class Call:
     def __init__(self, number: int, timeouts: Sequence[int]) -> None:
         self.number = number
         self.timeouts = timeouts
+        self.frame = b""
         self.index = 0
         self.deadline = 0.0
         self.alone = False

@@ -26,6 +26,7 @@ from .channel import (
     Next,
     Ready,
     Rpc,
+    frame,
 )  # fmt: skip
 from .process import WorkerProcess
 from .script import Failure, Host, Language, Outcome, Problem, Ran, Script, Stage
@@ -111,6 +112,11 @@ class WorkerPool:
     def pids(self) -> list[int]:
         """The processes that there are."""
         return [worker.process.pid for worker in self._workers]
+
+    @property
+    def ready(self) -> int:
+        """How many of them have begun to serve."""
+        return sum(worker.ready for worker in self._workers)
 
     @property
     def layers(self) -> Mapping[str, str]:
@@ -199,6 +205,10 @@ class WorkerPool:
     async def _answer(self, call: Call) -> Any:
         if self._stopped:
             return _unavailable(call, "the server is ending")
+        try:
+            call.frame = frame(call.message())
+        except UnicodeEncodeError:
+            return _failure(call, "SCRIPT_EXECUTION_ERROR", "The source holds half a character")
         self._loop = asyncio.get_running_loop()
         self._queue.append(call)
         self._queued[call.number] = self.now() + _QUEUED
@@ -247,7 +257,7 @@ class WorkerPool:
         worker.alone = call.alone
         if worker.silent_since is None:
             worker.silent_since = now
-        worker.process.send(call.message())
+        worker.process.send_frame(call.frame)
 
     def _keep_up(self) -> None:
         if self._stopped:

@@ -63,9 +63,12 @@ class WorkerProcess:
 
     def send(self, message: FromHost) -> None:
         """Send a message, as soon as there is room for it."""
+        self.send_frame(frame(message))
+
+    def send_frame(self, data: bytes) -> None:
+        """Send the bytes of a message, as soon as there is room for them."""
         if self._lost is None:
             return
-        data = frame(message)
         if self._unsent:
             self._unsent += data
             return
@@ -103,7 +106,7 @@ class WorkerProcess:
         except OSError:
             data = b""
         if not data:
-            self._lose("it has ended")
+            self._lose("it crashed, or ran out of memory")
             return
         try:
             for message in self._frames.feed(data):

@@ -129,7 +129,10 @@ class Call:
 
     def give_up(self, error: BaseException) -> None:
         """End without having come to an end."""
-        fault = Fault(code="SCRIPT_EXECUTION_ERROR", message=type(error).__name__)
+        late = isinstance(error, TimeLimit)
+        code = "SCRIPT_TIMEOUT_ERROR" if late else "SCRIPT_EXECUTION_ERROR"
+        message = "It took too long" if late else type(error).__name__
+        fault = Fault(code=code, message=message)
         self._send(Done(self.number, {}, None, fault, self._index, [], worn=True))
 
     # -- the scripts -----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Callable
 _CPU_SECONDS = 7200
 _OPEN_FILES = 32
 # Without these there is no sandbox on Linux worth the name.
-_REQUIRED = ("limits", "system calls")
+REQUIRED = ("limits", "system calls")
 
 
 class NotHardened(Exception):
@@ -50,7 +50,7 @@ def harden(memory: int, parent: int) -> dict[str, str]:
             got[name] = layer()
         except OSError as error:
             got[name] = f"missing: {error}"
-            if name in _REQUIRED:
+            if name in REQUIRED:
                 raise NotHardened(f"{name}: {error}") from None
     return got
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from .context import Context
-from .facades import MODULES
+from .facades import MODULES, Facade
 from .rules import WRITE, is_allowed
 from .throwing import Thrown
 from .values import Record
@@ -46,6 +46,8 @@ def _write(owner: Any) -> Any:
         made = type.__getattribute__(owner, "__module__") == "script"
     else:
         made = type.__getattribute__(kind, "__module__") == "script"
+    if kind is Facade:
+        raise TypeError(f"{owner!r} cannot be changed")
     if not made:
         raise TypeError(f"a script cannot change a value of the type {kind.__name__}")
     return owner

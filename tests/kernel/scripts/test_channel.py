@@ -35,7 +35,14 @@ def test_any_bytes_are_a_message_or_an_error(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"\xc1", b"\x92\xa4done\x01", b"\x91" * 10_000, b"\x92\xa6cancel\x07", b"\x93\xa3rpc\x01"],
+    [
+        b"",
+        b"\xc1",
+        b"\x92\xa4done\x01",
+        b"\x91" * 10_000,
+        b"\x92\xa6cancel\x07",
+        b"\x93\xa3rpc\x01",
+    ],
 )
 def test_what_means_nothing_is_refused(payload: bytes) -> None:
     with pytest.raises(ChannelError):

@@ -180,7 +180,11 @@ async def test_what_was_not_awaited_is_done_all_the_same(pool: WorkerPool) -> No
     host = FakeDatabase()
     await value(pool, "ctx.trigger('flow')", host)
     assert [name for name, _ in host.asked] == ["trigger"]
-    outcome = await run(pool, "ctx.trigger('flow')\nawait ctx.helpers.sleep(20)", host=FakeDatabase({"trigger": REFUSED}))
+    outcome = await run(
+        pool,
+        "ctx.trigger('flow')\nawait ctx.helpers.sleep(20)",
+        host=FakeDatabase({"trigger": REFUSED}),
+    )
     assert outcome.failure is not None
     assert outcome.failure.code == "INVALID_BODY"
 

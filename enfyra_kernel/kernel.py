@@ -142,7 +142,7 @@ class Kernel:
         # Of its own: a script that hashes must not keep others from logging in.
         self._script_passwords = Passwords(settings.password_memory, settings.password_passes)
         self.runner: ScriptRunner = WorkerPool(
-            settings.script_workers, settings.script_memory << 20
+            workers=settings.script_workers, memory_mb=settings.script_memory_mb
         )
         self.definitions = Definitions(
             self.database, self.registry, self.lock, self.migrator, self.keyring, self._announce

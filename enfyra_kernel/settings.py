@@ -192,20 +192,6 @@ class Settings(BaseModel):
         description="Names of environment variables that scripts may know as @ENV, separated by "
         "commas.",
     )
-    script_workers: int = Field(
-        default=2,
-        alias="ENFYRA_SCRIPT_WORKERS",
-        ge=1,
-        le=64,
-        description="Processes that run scripts; they begin with the first script.",
-    )
-    script_memory: int = Field(
-        default=512,
-        alias="ENFYRA_SCRIPT_MEMORY",
-        ge=256,
-        le=65_536,
-        description="Megabytes of address space that each of them may have.",
-    )
     max_limit: int = Field(
         default=10_000,
         alias="ENFYRA_MAX_LIMIT",
@@ -321,6 +307,21 @@ class Settings(BaseModel):
         alias="ENFYRA_DATA_DIR",
         description="The folder of files that are kept, such as installed packages. Without it, "
         "one beside SQLite's file, or `enfyra-data` in the working directory.",
+    )
+    script_workers: int = Field(
+        default=2,
+        alias="ENFYRA_SCRIPT_WORKERS",
+        ge=1,
+        le=64,
+        description="Processes that run scripts, for each process of the server. They are started "
+        "when the first script runs.",
+    )
+    script_memory_mb: int = Field(
+        default=256,
+        alias="ENFYRA_SCRIPT_MEMORY_MB",
+        ge=32,
+        le=65_536,
+        description="Megabytes that the scripts of one such process may use together.",
     )
 
     @field_validator("db_replica_uris")

@@ -1,0 +1,470 @@
+"""The workers of a server: which one runs what, and what happens when one has to go."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import EnfyraError
+from ..logs import get_logger
+from .calls import Batch, Call, SourceCheck
+from .channel import (
+    MAX_FROM_HOST,
+    Cancel,
+    ChannelError,
+    Check,
+    Checked,
+    Done,
+    Log,
+    Next,
+    Ready,
+    Rpc,
+    frame,
+)  # fmt: skip
+from .process import Packages, WorkerProcess
+from .script import Failure, Host, Language, Outcome, Problem, Ran, Script, Stage
+
+# Calls that share a worker while they wait.
+_AT_ONCE = 64
+# The worker itself breaks off what is late; after that much more, in seconds, it is killed.
+_GRACE = 0.25
+_TICK = 0.05
+# A worker that was silent for so long, with something to do, gets new calls last.
+_SILENT = 0.05
+_STARTING = 30.0
+_QUEUED = 30.0
+_ATTEMPTS = 3
+_FAILED_STARTS = 3
+_CHECK_TIMEOUT = 10_000
+_ABANDONED = 1.0
+_NULL = b"null"
+
+_log = get_logger("scripts")
+
+
+class _Worker:
+    """A worker as the pool sees it."""
+
+    def __init__(self, pool: WorkerPool, megabytes: int) -> None:
+        self.calls: dict[int, Call] = {}
+        self.ready = False
+        self.worn = False
+        self.alone = False
+        self.layers: Mapping[str, str] = {}
+        self.started = pool.now()
+        self.silent_since: float | None = None
+        self.process = WorkerProcess(
+            megabytes,
+            pool.packages,
+            lambda message: pool.heard(self, message),
+            lambda reason: pool.lost(self, reason),
+        )
+
+    def takes(self, call: Call) -> bool:
+        """Whether it could run another call."""
+        if not self.ready or self.worn or self.alone or len(self.calls) >= _AT_ONCE:
+            return False
+        return not (call.alone and self.calls)
+
+
+class WorkerPool:
+    """Runs scripts in processes of their own; a [`ScriptRunner`][enfyra_kernel.scripts.script].
+
+    Nothing is started until the first script is run or checked. One process more than `workers`
+    stands by to take the place of one that has to be killed.
+
+    Args:
+        workers: How many processes run scripts.
+        memory_mb: What the scripts of each may use of memory.
+
+    Attributes:
+        packages: What scripts may import beside what every script may.
+
+    Example:
+        >>> from enfyra_kernel.scripts.script import Script, Stage
+        >>> async def main():
+        ...     pool = WorkerPool(workers=1)
+        ...     script = Script(name="handler", stage=Stage.HANDLER, source="return 6 * 7")
+        ...     outcome = await pool.run([script], {}, host=None)
+        ...     await pool.stop()
+        ...     return outcome.result
+        >>> asyncio.run(main())
+        b'42'
+    """
+
+    def __init__(self, *, workers: int = 2, memory_mb: int = 256) -> None:
+        self.packages = Packages()
+        self._size = workers
+        self._memory = memory_mb
+        self._workers: list[_Worker] = []
+        self._queue: deque[Call] = deque()
+        self._queued: dict[int, float] = {}
+        self._ending: set[asyncio.Task[Any]] = set()
+        self._number = 0
+        self._failed_starts = 0
+        self._sweep_handle: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = False
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that there are."""
+        return [worker.process.pid for worker in self._workers]
+
+    @property
+    def ready(self) -> int:
+        """How many of them have begun to serve."""
+        return sum(worker.ready for worker in self._workers)
+
+    @property
+    def layers(self) -> Mapping[str, str]:
+        """What each layer of the sandbox has got; empty until a worker is ready."""
+        none: Mapping[str, str] = {}
+        return next((one.layers for one in self._workers if one.ready), none)
+
+    def now(self) -> float:
+        """Give the loop's clock."""
+        return self._loop.time() if self._loop is not None else 0.0
+
+    async def start(self) -> None:
+        """Do nothing: workers are started when there is something for them."""
+        self._stopped = False
+
+    async def stop(self) -> None:
+        """End all workers; what is running fails as SCRIPT_UNAVAILABLE."""
+        self._stopped = True
+        if self._sweep_handle is not None:
+            self._sweep_handle.cancel()
+            self._sweep_handle = None
+        calls = [*self._queue, *(call for one in self._workers for call in one.calls.values())]
+        for worker in self._workers[:]:
+            worker.calls.clear()
+            self._end(worker)
+        self._queue.clear()
+        rpcs = [task for call in calls for task in call.rpcs.values()]
+        for call in calls:
+            self._give_up(call, "the server is ending")
+        await asyncio.gather(*self._ending, *rpcs, return_exceptions=True)
+
+    async def use_packages(self, folder: Path | None, modules: Mapping[str, Sequence[str]]) -> None:
+        """Have scripts that begin from now on use other packages."""
+        names = sorted({name for some in modules.values() for name in some})
+        self.packages = Packages("" if folder is None else str(folder), tuple(names))
+        if not self._workers:
+            return
+        for worker in self._workers[:]:
+            worker.worn = True
+            if not worker.calls:
+                self._end(worker)
+        self._pump()
+
+    async def check(self, language: Language, source: str) -> list[Problem]:
+        """Say what is wrong with a source, without running it.
+
+        Raises:
+            EnfyraError: SCRIPT_UNAVAILABLE when no worker can be had.
+        """
+        self._number += 1
+        message = Check(self._number, language, source)
+        answer = await self._answer(SourceCheck(self._number, message, _CHECK_TIMEOUT))
+        if isinstance(answer, Failure):
+            if answer.code == "SCRIPT_UNAVAILABLE":
+                raise EnfyraError("SCRIPT_UNAVAILABLE", answer.problem.message)
+            return [Problem(message="The source cannot be read: it is too large, or too involved")]
+        return answer
+
+    async def run(
+        self, scripts: Sequence[Script], sections: Mapping[str, bytes], host: Host
+    ) -> Outcome:
+        """Run the scripts of one request, one after another; see `ScriptRunner`."""
+        if not scripts:
+            return Outcome(sections={})
+        if sum(map(len, sections.values())) > MAX_FROM_HOST // 2:
+            raise EnfyraError("PAYLOAD_TOO_LARGE", "The request is too large for scripts")
+        self._number += 1
+        batch = Batch(self._number, scripts, sections, host)
+        answer = await self._answer(batch)
+        if isinstance(answer, Outcome):
+            return answer
+        return await self._after_kill(batch, answer)
+
+    async def _after_kill(self, batch: Batch, failure: Failure) -> Outcome:
+        """Let the post-hooks run that the end of a worker has kept from running."""
+        index = batch.index
+        late = failure.code == "SCRIPT_TIMEOUT_ERROR"
+        milliseconds = float(batch.timeouts[index]) if late else 0.0
+        culprit = batch.scripts[index]
+        ran = Ran(
+            script=culprit.name, stage=culprit.stage, milliseconds=milliseconds,
+            logs=batch.logs, failure=failure,
+        )  # fmt: skip
+        decisive: Failure | None = failure
+        if batch.fault is not None:
+            decisive = batch.failure(batch.fault, batch.failed)
+        elif batch.sections.get("error", _NULL) != _NULL:
+            decisive = None
+        posts = [one for one in batch.scripts[index + 1 :] if one.stage is Stage.POST]
+        if not posts or self._stopped:
+            return Outcome(sections={}, failure=decisive, ran=[ran])
+        sections = dict(batch.sections) | {"data": _NULL}
+        if decisive is not None:
+            sections["error"] = _error_section(decisive)
+        rest = await self.run(posts, sections, batch.host())
+        return replace(rest, result=None, failure=decisive, ran=[ran, *rest.ran])
+
+    async def _answer(self, call: Call) -> Any:
+        if self._stopped:
+            return _unavailable(call, "the server is ending")
+        try:
+            call.frame = frame(call.message())
+        except UnicodeEncodeError:
+            return _failure(call, "SCRIPT_EXECUTION_ERROR", "The source holds half a character")
+        self._loop = asyncio.get_running_loop()
+        self._queue.append(call)
+        self._queued[call.number] = self.now() + _QUEUED
+        self._pump()
+        try:
+            return await call.answer
+        except asyncio.CancelledError:
+            self._abandon(call)
+            raise
+
+    # -- workers ---------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Give what waits to workers that have room, and see that there are workers."""
+        while self._queue:
+            worker = self._free(self._queue[0])
+            if worker is None:
+                break
+            self._assign(worker, self._queue.popleft())
+        self._keep_up()
+        if self._sweep_handle is None and self._loop is not None:
+            self._sweep_handle = self._loop.call_later(_TICK, self._sweep)
+
+    def _free(self, call: Call) -> _Worker | None:
+        best: _Worker | None = None
+        least = (True, 0)
+        now = self.now()
+        serving = 0
+        for worker in self._workers:
+            serving += worker.ready and not worker.worn
+            if serving > self._size:
+                break  # the rest stands by
+            if worker.takes(call):
+                since = worker.silent_since
+                rank = (since is not None and now - since > _SILENT, len(worker.calls))
+                if best is None or rank < least:
+                    best, least = worker, rank
+        return best
+
+    def _assign(self, worker: _Worker, call: Call) -> None:
+        now = self.now()
+        self._queued.pop(call.number, None)
+        call.attempts += 1
+        call.deadline = now + call.timeouts[0] / 1000 + _GRACE
+        worker.calls[call.number] = call
+        worker.alone = call.alone
+        if worker.silent_since is None:
+            worker.silent_since = now
+        worker.process.send_frame(call.frame)
+
+    def _keep_up(self) -> None:
+        if self._stopped:
+            return
+        alive = sum(not worker.worn for worker in self._workers)
+        while alive < self._size + 1 and self._failed_starts < _FAILED_STARTS:
+            try:
+                self._workers.append(_Worker(self, self._memory))
+            except OSError as error:
+                self._failed_starts += 1
+                self._not_started(str(error))
+                return
+            alive += 1
+
+    def _not_started(self, reason: str) -> None:
+        _log.error("A script worker did not start: %s", reason)
+        if self._failed_starts >= _FAILED_STARTS and not any(one.ready for one in self._workers):
+            while self._queue:
+                self._give_up(self._queue.popleft(), f"no worker can be started: {reason}")
+            self._failed_starts = 0  # the next script tries again
+
+    def _end(self, worker: _Worker) -> None:
+        worker.process.kill()
+        self._workers.remove(worker)
+        task = asyncio.ensure_future(worker.process.ended())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    # -- what workers say ------------------------------------------------------------------------
+
+    def heard(self, worker: _Worker, message: Any) -> None:
+        """Take a message of a worker.
+
+        Raises:
+            ChannelError: It may not say that now.
+        """
+        worker.silent_since = None
+        if isinstance(message, Ready):
+            self._is_ready(worker, message)
+            return
+        call = worker.calls.get(message.call)
+        if call is None:
+            raise ChannelError("something about a call that it does not have")
+        match message:
+            case Done() if isinstance(call, Batch):
+                outcome = call.outcome(message)
+                worker.worn = worker.worn or message.worn
+                self._finish(worker, call, outcome)
+            case Checked() if isinstance(call, SourceCheck):
+                problems = [
+                    Problem(message=one.message, line=one.line, column=one.column, text=one.text,
+                            hint=one.hint)
+                    for one in message.problems
+                ]  # fmt: skip
+                self._finish(worker, call, problems)
+            case Rpc():
+                call.ask(message, worker.process.send)
+            case Next():
+                call.next(message)
+                call.deadline = self.now() + call.timeouts[message.index] / 1000 + _GRACE
+            case Log():
+                call.logged(message)
+            case _:
+                raise ChannelError("something that goes with no call of that kind")
+
+    def _is_ready(self, worker: _Worker, message: Ready) -> None:
+        if worker.ready:
+            raise ChannelError("that it is ready, twice")
+        if message.problem:
+            raise ChannelError(f"that it cannot keep scripts in: {message.problem}")
+        if not self.layers:
+            listed = "; ".join(f"{name}: {got}" for name, got in message.layers.items())
+            _log.info("The sandbox of scripts on %s has %s", sys.platform, listed)
+        worker.ready = True
+        worker.layers = message.layers
+        self._failed_starts = 0
+        self._pump()
+
+    def _finish(self, worker: _Worker, call: Call, answer: Any) -> None:
+        del worker.calls[call.number]
+        worker.alone = False
+        call.end()
+        if not call.answer.done():
+            call.answer.set_result(answer)
+        if worker.worn and not worker.calls:
+            self._end(worker)
+        if self._queue or worker.worn:
+            self._pump()
+
+    def lost(self, worker: _Worker, reason: str) -> None:
+        """A worker has ended, or has said what it may not say."""
+        if worker not in self._workers:
+            return
+        if not worker.ready:
+            self._failed_starts += 1
+            self._end(worker)
+            self._not_started(reason)
+        else:
+            _log.warning("A script worker was lost with %d calls: %s", len(worker.calls), reason)
+            self._replace(worker, reason, alone=True)
+        self._pump()
+
+    def _replace(self, worker: _Worker, reason: str, *, alone: bool) -> None:
+        """End a worker; its calls are run again elsewhere if they have not done anything yet."""
+        calls = list(worker.calls.values())
+        worker.calls.clear()
+        culprit = calls[0] if worker.alone and calls else None
+        self._end(worker)
+        for call in calls:
+            if call is culprit and alone:
+                message = f"The process that ran the script has come to an end: {reason}"
+                self._fail(call, "SCRIPT_EXECUTION_ERROR", message)
+            elif call.asked or call.index or call.attempts >= _ATTEMPTS or call.abandoned:
+                self._give_up(call, f"the process that ran it has come to an end: {reason}")
+            else:
+                call.alone = call.alone or alone
+                self._queued[call.number] = self.now() + _QUEUED
+                self._queue.appendleft(call)
+
+    # -- time ------------------------------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        now = self.now()
+        busy = bool(self._queue)
+        for worker in self._workers[:]:
+            if not worker.ready and now - worker.started > _STARTING:
+                self.lost(worker, "it did not start in time")
+                continue
+            late = [call for call in worker.calls.values() if now >= call.deadline]
+            if late:
+                for call in late:
+                    del worker.calls[call.number]
+                    self._fail(
+                        call, "SCRIPT_TIMEOUT_ERROR",
+                        f"It took longer than {call.timeouts[call.index]} ms",
+                    )  # fmt: skip
+                worker.alone = False
+                self._replace(worker, "another script took too long", alone=False)
+            busy = busy or bool(worker.calls) or not worker.ready
+        for call in [one for one in self._queue if now >= self._queued[one.number]]:
+            self._queue.remove(call)
+            self._give_up(call, "all workers are busy")
+        self._sweep_handle = None
+        if busy or self._queue:
+            self._pump()
+        else:
+            self._keep_up()
+
+    def _abandon(self, call: Call) -> None:
+        """Break off a call that nobody waits for any more."""
+        call.abandoned = True
+        call.end()
+        if call in self._queue:
+            self._queue.remove(call)
+            return
+        for worker in self._workers:
+            if call.number in worker.calls:
+                call.deadline = min(call.deadline, self.now() + _ABANDONED)
+                worker.process.send(Cancel(call.number))
+
+    def _give_up(self, call: Call, reason: str) -> None:
+        call.end()
+        self._queued.pop(call.number, None)
+        if not call.answer.done():
+            call.answer.set_result(_unavailable(call, reason))
+
+    def _fail(self, call: Call, code: str, message: str) -> None:
+        call.end()
+        if not call.answer.done():
+            call.answer.set_result(_failure(call, code, message))
+
+
+def _failure(call: Call, code: str, message: str) -> Failure:
+    name = call.scripts[call.index].name if isinstance(call, Batch) else "check"
+    return Failure(code=code, script=name, problem=Problem(message=message))
+
+
+def _unavailable(call: Call, reason: str) -> Failure:
+    return _failure(call, "SCRIPT_UNAVAILABLE", f"The script could not be run to its end: {reason}")
+
+
+def _error_section(failure: Failure) -> bytes:
+    return msgspec.json.encode(
+        {
+            "message": failure.problem.message,
+            "name": failure.script,
+            "code": failure.code,
+            "statusCode": failure.status or EnfyraError(failure.code).status,
+            "details": failure.details,
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
+    )

@@ -141,9 +141,9 @@ _KINDS = (
     ErrorKind("FILE_UPLOAD_ERROR", 400, "The file could not be stored"),
     ErrorKind("FILE_NOT_FOUND", 404, "There is no such file"),
     ErrorKind("FILE_SIZE_EXCEEDED", 413, "The file is too large"),
+    ErrorKind("SCRIPT_SYNTAX_ERROR", 422, "A script cannot be read"),
     ErrorKind("SCRIPT_EXECUTION_ERROR", 500, "A script failed"),
     ErrorKind("SCRIPT_TIMEOUT_ERROR", 504, "A script took too long"),
-    ErrorKind("SCRIPT_SYNTAX_ERROR", 422, "The script is not valid"),
     ErrorKind(
         "SCRIPT_UNAVAILABLE", 503, "The script could not be run to its end", "Try again shortly"
     ),

@@ -246,7 +246,8 @@ class WorkerPool:
             if worker is None:
                 break
             self._assign(worker, self._queue.popleft())
-        self._keep_up()
+        if len(self._workers) <= self._size:
+            self._keep_up()
         if self._sweep_handle is None and self._loop is not None:
             self._sweep_handle = self._loop.call_later(_TICK, self._sweep)
 

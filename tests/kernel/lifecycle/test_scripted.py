@@ -65,7 +65,7 @@ async def test_hooks_run_by_priority_and_those_of_all_routes_first(sqlite_api: A
 async def test_hooks_of_all_routes_leave_the_way_to_mend_them_open(sqlite_api: Api) -> None:
     api = sqlite_api
     await note(api)
-    row = await hook(api, "pre", "ctx.throw(418, 'No')", isGlobal=True)
+    row = await hook(api, "pre", "ctx.throw.http(418, 'No')", isGlobal=True)
     for path in ("/note", "/me", "/user_definition"):
         assert (await api.get(path)).status == 418, path
     assert (await api.anonymous.post("/auth/login", {})).status == 400
@@ -99,7 +99,7 @@ async def test_a_narrowed_filter_holds_for_all_methods(api: Api) -> None:
 async def test_what_a_hook_throws_is_the_answer(sqlite_api: Api) -> None:
     api = sqlite_api
     await note(api)
-    await hook(api, "pre", "if not ctx.body.owner: ctx.throw(403, 'Whose is it?')")
+    await hook(api, "pre", "if not ctx.body.owner: ctx.throw.http_403('Whose is it?')")
     answer = await api.post("/note", {"title": "x"})
     assert (answer.status, answer.message) == (403, "Whose is it?")
     assert (await api.post("/note", {"title": "x", "owner": "ann"})).status == 201

@@ -1,5 +1,7 @@
 """Frames, as they come in pieces and from those who mean no good."""
 
+# ruff: noqa: SIM105 - either is as it should be
+
 from __future__ import annotations
 
 import struct

@@ -1,5 +1,7 @@
 """Workers that die, hang, lie and are replaced."""
 
+# ruff: noqa: E501, PTH208, ASYNC220, ASYNC251 - scripts stand on one line, and hostile code is what it is
+
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,7 @@
 """Scripts in Python: what they see, what they may change, and what they ask the server."""
 
+# ruff: noqa: E501 - scripts stand on one line, and hostile code is what it is
+
 from __future__ import annotations
 
 import asyncio
@@ -324,7 +326,7 @@ async def test_errors_name_the_place_in_the_authors_source(
 async def test_check_runs_nothing(pool: WorkerPool) -> None:
     assert await pool.check(Language.PYTHON, "return 1 / 0") == []
     [problem] = await pool.check(Language.PYTHON, "if True\n    pass")
-    assert (problem.line, problem.message) == (1, "expected ':'")
+    assert (problem.line, problem.message) == (1, "Expected ':'")
     [problem] = await pool.check(Language.PYTHON, "x.__class__")
     assert "underscore" in problem.message or "cannot be used" in problem.message
 

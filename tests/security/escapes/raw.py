@@ -3,6 +3,8 @@
 Run as a program; it prints what it has reached, as JSON.
 """
 
+# ruff: noqa: PTH - hostile code does it the plain way
+
 from __future__ import annotations
 
 import ctypes

@@ -58,8 +58,10 @@ class Rows:
         return {one["name"]: (one["status"], one["lastError"]) for one in await self._all()}
 
 
-@pytest.fixture
-def rows(sqlite_kernel: Kernel) -> Rows:
+@pytest_asyncio.fixture
+async def rows(sqlite_kernel: Kernel) -> Rows:
+    # The kernel would install them as well.
+    await sqlite_kernel.packages.stop()
     return Rows(sqlite_kernel)
 
 

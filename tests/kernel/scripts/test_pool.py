@@ -1,6 +1,6 @@
 """Workers that die, hang, lie and are replaced."""
 
-# ruff: noqa: E501, PTH208, ASYNC220, ASYNC251 - scripts stand on one line, and hostile code is what it is
+# ruff: noqa: E501 - scripts stand on one line
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,10 @@ def is_there(pid: int) -> bool:
     return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def eventually(condition: Any, seconds: float = 10) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110
@@ -56,7 +59,7 @@ async def test_nothing_runs_before_the_first_script(pool: WorkerPool) -> None:
 
 
 async def test_stopping_leaves_nothing(pool: WorkerPool) -> None:
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = open_files()
     running = asyncio.ensure_future(run(pool, "await ctx.helpers.sleep(9000)"))
     await eventually(lambda: pool.layers)
     pids = pool.pids
@@ -65,7 +68,7 @@ async def test_stopping_leaves_nothing(pool: WorkerPool) -> None:
     outcome = await running
     assert outcome.failure is not None
     assert outcome.failure.code == "SCRIPT_UNAVAILABLE"
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert open_files() == descriptors
     assert (await run(pool, "return 1")).failure is not None
     await pool.start()
     assert await value(pool, "return 1") == 1
@@ -235,12 +238,13 @@ asyncio.run(main())
 
 @pytest.mark.may_block
 async def test_workers_end_with_the_server() -> None:
-    host = subprocess.Popen([sys.executable, "-c", HOST, LOOP], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", HOST, LOOP]
+    host = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220
     assert host.stdout is not None
     with host.stdout:
         pids = [int(text) for text in host.stdout.readline().split()]
     assert len(pids) == 2
-    time.sleep(0.2)
+    await asyncio.sleep(0.2)
     host.kill()
     host.wait()
     await eventually(lambda: not [pid for pid in pids if is_there(pid)])

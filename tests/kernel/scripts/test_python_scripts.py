@@ -1,7 +1,6 @@
 """Scripts in Python: what they see, what they may change, and what they ask the server."""
 
-# ruff: noqa: E501 - scripts stand on one line, and hostile code is what it is
-
+# ruff: noqa: E501 - a table is read best with a case a line
 from __future__ import annotations
 
 import asyncio

@@ -5,8 +5,7 @@ Each has a name, what it must not reach, and its source. A script that reaches i
 next script, or hold the server up.
 """
 
-# ruff: noqa: E501 - scripts stand on one line, and hostile code is what it is
-
+# ruff: noqa: E501 - a script is read best in one line
 from __future__ import annotations
 
 FILES = {

@@ -393,3 +393,92 @@ async def test_every_version_is_kept(api: Api) -> None:
         (2, "ctx.share['n'] = 2"),
     ]
     assert (await api.delete("/script_version_definition/1")).status == 405
+
+
+async def test_routes_of_the_server_have_hooks_too(sqlite_api: Api) -> None:
+    api = sqlite_api
+    await hook(api, "pre", "ctx.share['asked'] = True", route="/me")
+    await hook(api, "post", "ctx.data['data'][0]['nick'] = ctx.share.asked", route="/me")
+    assert (await api.get("/me")).row["nick"] is True
+
+
+async def test_a_transaction_is_all_or_nothing(api: Api) -> None:
+    await note(api)
+    await handler(
+        api,
+        "POST",
+        "async with ctx.transaction():\n"
+        "  await ctx.repos.note.create(data={'title': ctx.body.title})\n"
+        "  if ctx.body.fails:\n"
+        "    ctx.throw('No')\n"
+        "  return await ctx.repos.note.count()",
+    )
+    assert (await api.post("/note", {"title": "a", "fails": True})).status == 400
+    assert (await api.post("/note", {"title": "b"})).body == 1
+    await handler(
+        api,
+        "PATCH",
+        "await ctx.transaction.run(lambda: ctx.repos.note.create(data={'title': 'c'}))\n"
+        "async with ctx.transaction():\n"
+        "  await ctx.repos.note.create(data={'title': 'd'})\n"
+        "  await ctx.helpers.sleep(30_000)",
+    )
+    (row,) = await api.rows("/route_handler_definition", filter={"method": {"name": "PATCH"}})
+    await api.patch(f"/route_handler_definition/{row['id']}", {"timeout": 300})
+    assert (await api.patch("/note/1", {})).status == 504
+    assert [row["title"] for row in await api.rows("/note", sort="id")] == ["b", "c"]
+
+
+async def test_an_answer_is_streamed_while_the_script_runs(sqlite_api: Api) -> None:
+    api = sqlite_api
+    await note(api)
+    source = (
+        "async def pieces():\n"
+        "  for n in range(3):\n"
+        "    yield f'{n}\\n'\n"
+        "  yield b'end'\n"
+        "await ctx.res.stream(pieces(), {'mimetype': 'text/plain', 'statusCode': 203})"
+    )
+    await handler(api, "GET", source)
+    answer = await api.get("/note")
+    assert (answer.status, answer.body) == (203, b"0\n1\n2\nend")
+    await api.patch("/route_handler_definition/1", {"sourceCode": "await ctx.res.write('x')"})
+    assert "Begin the stream" in (await api.get("/note")).message
+
+
+async def test_raw_bytes_and_forms(sqlite_api: Api) -> None:
+    api = sqlite_api
+    await note(api)
+    await handler(
+        api, "POST", "return [ctx.req.rawBody.hex(), ctx.body, ctx.req.headers['x-signature']]"
+    )
+    headers = {"X-Signature": "s", "Content-Type": "application/x-www-form-urlencoded"}
+    answer = await api.send("POST", "/note", raw=b"a=1&b=x%20y&a=2", headers=headers)
+    assert answer.body == [b"a=1&b=x%20y&a=2".hex(), {"a": ["1", "2"], "b": "x y"}, "s"]
+
+
+async def test_a_javascript_handler_has_the_same_context(sqlite_api: Api) -> None:
+    api = sqlite_api
+    await note(api)
+    await api.create("/note", {"title": "a"})
+    body = {
+        "route": "/note",
+        "method": "GET",
+        "scriptLanguage": "javascript",
+        "sourceCode": "const found = await #note.find({ filter: { title: { _eq: 'a' } } })\n"
+        "if (!@USER?.email) @THROW403('No')\n"
+        "return { found: found.data.length, user: $ctx.$user.email }",
+    }
+    await api.create("/route_handler_definition", body)
+    assert (await api.get("/note")).body == {"found": 1, "user": "admin@enfyra.local"}
+
+
+async def test_a_script_out_of_time_is_a_gateway_timeout(sqlite_api: Api) -> None:
+    api = sqlite_api
+    await note(api)
+    await hook(api, "pre", "while True: pass", methods=["GET"], timeout=200)
+    await hook(api, "post", "ctx.logs(ctx.error.code)", methods=["GET"])
+    answer = await api.get("/note")
+    assert (answer.status, answer.code) == (504, "SCRIPT_TIMEOUT_ERROR")
+    assert answer.body["logs"] == ["SCRIPT_TIMEOUT_ERROR"]
+    assert (await api.post("/note", {"title": "a"})).status == 201

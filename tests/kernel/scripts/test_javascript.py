@@ -250,7 +250,7 @@ ASKED = [
     ("await @CACHE.exists('a')", "cache.exists", ["a"]),
     ("await @CACHE.release('a', 1)", "cache.release", ["a", 1]),
     ("await @HELPERS.$jwt({a: 1}, '1h')", "helpers.jwt", [{"a": 1}, "1h"]),
-    ("await @HELPERS.$jwt.verify('t')", "helpers.jwt.verify", ["t"]),
+    ("await @HELPERS.$verifyJwt('t')", "helpers.verifyJwt", ["t"]),
     ("await @HELPERS.$bcrypt.compare('a', 'b')", "helpers.bcrypt.compare", ["a", "b"]),
     ("await @FETCH('https://a.example')", "helpers.fetch", ["https://a.example", None]),
     ("await @HELPERS.$fetch('u', {method: 'POST'})", "helpers.fetch", ["u", {"method": "POST"}]),

@@ -18,12 +18,13 @@ function autoSlug(text, { separator = "-", lowercase = true, trim = true, maxLen
 }
 
 const $jwt = (payload, expires) => request("helpers.jwt", [payload, expires]);
-$jwt.verify = (token) => request("helpers.jwt.verify", [token]);
+const $verifyJwt = (token) => request("helpers.verifyJwt", [token]);
 const $crypto = asks("crypto.", ["randomUUID", "randomBytes", "sha256", "hmacSha256", "generateSshKeyPair"], "$crypto");
 $crypto.generateSshKeyPair = (options) => request("helpers.crypto.generateSshKeyPair", [options]);
 
 return helpful({
   $jwt,
+  $verifyJwt,
   $bcrypt: asks("helpers.bcrypt.", ["hash", "compare"], "$bcrypt"),
   $fetch: (url, options = null) => request("helpers.fetch", [url, options]),
   $sleep: (milliseconds) => request("sleep", [milliseconds]),

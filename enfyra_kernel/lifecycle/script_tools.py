@@ -52,7 +52,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         kind: `pre_hook`, `handler` or `post_hook`.
         route: The path of the route that the script is for.
         request: What of a request is given: body, query, path, headers, user.
-        sample: Whether the body, or the record, is taken from the table.
+        sample: Which of the table's records, from the newest on, is taken for the body, or as the
+            one that the path names; 0 for none.
         id: The saved script in whose place this one is tried.
         alone: Whether the route's other scripts do not run.
     """
@@ -64,7 +65,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     timeout: int = _TIMEOUT
     request: Mapping[str, Any] = {}
-    sample: bool = False
+    sample: int = 0
     id: int | None = None
     priority: int = 0
     alone: bool = False
@@ -132,10 +133,12 @@ class ScriptTools:
         if table is None:
             raise EnfyraError("INVALID_BODY", f"{trial.route} has no table to take a sample from")
         key = table.primary.name
-        query = parse({"sort": f"-{key}", "limit": 1})
+        query = parse({"sort": f"-{key}", "limit": 1, "page": trial.sample})
         rows = await self._records.of_table(table, context.snapshot).rows(query, ADMINISTRATOR)
         if not rows:
-            raise EnfyraError("INVALID_BODY", f"'{table.name}' has no record to take as a sample")
+            raise EnfyraError(
+                "INVALID_BODY", f"'{table.name}' has no record number {trial.sample} for a sample"
+            )
         if trial.method in {"PATCH", "PUT", "DELETE"} and not match.item:
             match = match._replace(parameters={"id": str(rows[0][key])}, item=True)
         if body is None and trial.method in {"POST", "PUT", "PATCH"}:
@@ -252,6 +255,9 @@ def read_trial(body: Any) -> Trial:
     timeout = named.get("timeout", _TIMEOUT)
     if type(timeout) is not int or not 0 < timeout <= _MOST:
         problems.append(f"timeout must be a number of milliseconds up to {_MOST}")
+    sample: Any = named.get("sample") or 0
+    if not isinstance(sample, int) or sample < 0:
+        problems.append("sample must be true, or a number from 1")
     request: Any = named.get("request") or {}
     if not isinstance(request, dict):
         problems.append("request must be an object")
@@ -267,7 +273,7 @@ def read_trial(body: Any) -> Trial:
         method=method,
         timeout=timeout,
         request=cast("dict[str, Any]", request),
-        sample=bool(named.get("sample")),
+        sample=int(sample),
         id=named.get("id"),
         priority=int(named.get("priority") or 0),
         alone=bool(named.get("alone")),

@@ -147,7 +147,15 @@ _TRYING = (
     _argument("--query", type=object_of, metavar="OBJECT", help="the trial's query parameters"),
     _argument("--path", metavar="PATH", help="the trial's path, as in /report/2024"),
     _argument("--user", metavar="USER", help="as whom, by id or e-mail address, or nobody"),
-    _argument("--sample", action="store_true", help="try it with the table's newest record"),
+    _argument(
+        "--sample",
+        type=_count,
+        nargs="?",
+        const=1,
+        default=0,
+        metavar="N",
+        help="try it with the table's newest record, or the N-th of them",
+    ),
     _argument("--alone", action="store_true", help="try it without the route's other scripts"),
     _argument(
         "--language",

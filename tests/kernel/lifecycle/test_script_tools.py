@@ -67,12 +67,19 @@ async def test_a_sample_is_taken_from_the_table(sqlite_api: Api) -> None:
         "/admin/test/run",
         {"route": "/note", "method": "POST", "sourceCode": "pass", "sample": True},
     )
-    assert "no record" in report.message
+    assert "no record number 1" in report.message
     await api.create("/note", {"title": "old", "views": 3})
     report = await tried(api, sourceCode="return ctx.body", sample=True)
     assert report["result"] == {"title": "old", "views": 3}
     report = await tried(api, sourceCode="return ctx.params", sample=True, method="DELETE")
     assert report["result"] == {"id": "1"}
+    await api.create("/note", {"title": "new", "views": 4})
+    report = await tried(api, sourceCode="return ctx.body.title", sample=2)
+    assert report["result"] == "old"
+    answer = await api.post(
+        "/admin/test/run", {"route": "/note", "sourceCode": "pass", "sample": -1}
+    )
+    assert "sample must be" in answer.message
 
 
 async def test_a_trial_is_of_the_whole_route_or_of_the_script_alone(sqlite_api: Api) -> None:

@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,15 +14,12 @@ import msgspec
 from .background import end
 from .clock import Clock, SystemClock
 from .cluster.bus import DEFINITIONS, PACKAGES, SESSIONS, WRITES, Bus, LocalBus, RedisBus
-from .cluster.connect import connect_cache, connect_limits
-from .encoding import encode_json
 from .errors import EnfyraError
 from .identity.passwords import Passwords
 from .identity.sessions import Sessions
 from .identity.tokens import Tokens
 from .lifecycle.accounts import Accounts
 from .lifecycle.adopting import Adopting
-from .lifecycle.context import Context
 from .lifecycle.crud import Crud
 from .lifecycle.describe import Describe
 from .lifecycle.lifecycle import Lifecycle
@@ -32,10 +28,7 @@ from .lifecycle.operations import Operations
 from .lifecycle.rehearsal import Rehearsals
 from .lifecycle.script_rows import ScriptRows
 from .lifecycle.script_tools import ScriptTools
-from .lifecycle.scripted import Scripted
-from .lifecycle.scripted.effects import RecordedEffects
-from .lifecycle.scripted.host import Helping
-from .lifecycle.scripted.hosts import RequestHosts
+from .lifecycle.scripted.services import ScriptServices
 from .lifecycle.scripted.system_rows import SystemRows
 from .lifecycle.system import DefinitionCrud, SystemCrud
 from .logs import get_logger
@@ -53,10 +46,6 @@ from .schema.bootstrap import Bootstrap
 from .schema.catalog import Catalog
 from .schema.lock import SchemaLock
 from .schema.migrator import Migrator
-from .scripts.helpers import FetchAllowList, Fetcher, Helpers, Requester
-from .scripts.packages import PackageAllowList, Packages, SharedPackages
-from .scripts.pool import WorkerPool
-from .scripts.script import ScriptRunner
 from .settings import Settings
 from .storage.connect import connect, connect_replicated
 from .storage.database import Database
@@ -132,17 +121,8 @@ class Kernel:
         )
         self.keyring = Keyring(settings.keys_for_encryption)
         self.records = self._records_on(self.database)
-        self.effects = RecordedEffects(self.records)
-        self.packages = SharedPackages(
-            self._script_packages(settings), lambda: self.bus.publish(PACKAGES, {})
-        )
-        self.cache = connect_cache(settings, self.clock)
-        self.limits = connect_limits(settings, self.clock)
-        self.fetcher = Fetcher(FetchAllowList(settings.fetch_allow))
-        # Of its own: a script that hashes must not keep others from logging in.
-        self._script_passwords = Passwords(settings.password_memory, settings.password_passes)
-        self.runner: ScriptRunner = WorkerPool(
-            workers=settings.script_workers, memory_mb=settings.script_memory_mb
+        self.scripts = ScriptServices(
+            settings, self.clock, self.records, lambda: self.bus.publish(PACKAGES, {})
         )
         self.definitions = Definitions(
             self.database, self.registry, self.lock, self.migrator, self.keyring, self._announce
@@ -157,24 +137,12 @@ class Kernel:
         self.sessions = Sessions(
             self.database, self.records, self.passwords, tokens, self.clock, self.settings
         )
-        self.helpers = Helpers(
-            cache=self.cache,
-            limits=self.limits,
-            fetcher=self.fetcher,
-            passwords=self._script_passwords,
-            signing_key=self.settings.signing_key(),
-            clock=self.clock,
-        )
         operations = self._operations()
-        hosts = RequestHosts(
-            self.records, SystemRows(operations.of).write, self._helping, self.effects
-        )
-        scripted = Scripted(
-            self.runner,
-            hosts,
+        scripted = self.scripts.scripted(
             self.sessions,
-            self.clock,
-            env=self._script_env(),
+            self.records,
+            SystemRows(operations.of).write,
+            self.scripts.effects,
             debug=self.settings.debug,
         )
         self.lifecycle = Lifecycle(
@@ -205,23 +173,17 @@ class Kernel:
                 self.definitions,
                 self.passwords,
                 self._forget_callers,
-                ScriptRows(self.runner, self.records),
-                self.packages,
+                ScriptRows(self.scripts.runner, self.records),
+                self.scripts.packages,
             ),
             DefinitionCrud(self.records, self.definitions),
         )
 
     def _script_tools(self) -> ScriptTools:
         rehearsals = Rehearsals(
-            self.database,
-            self._records_on,
-            self.runner,
-            self.sessions,
-            self._helping,
-            self.clock,
-            self._script_env(),
+            self.database, self._records_on, self.scripts, self.sessions, self.clock
         )
-        return ScriptTools(self.runner, rehearsals, self.records, self.sessions)
+        return ScriptTools(self.scripts.runner, rehearsals, self.records, self.sessions)
 
     def _records_on(self, database: Database) -> Records:
         return Records(
@@ -230,34 +192,6 @@ class Kernel:
             self.clock,
             max_limit=self.settings.max_limit,
         )
-
-    def _script_packages(self, settings: Settings) -> Packages:
-        return Packages(
-            settings.data_folder() / "packages",
-            self.records,
-            PackageAllowList(settings.package_allow),
-            on_change=self._use_packages,
-        )
-
-    async def _use_packages(self, folder: Path | None) -> None:
-        await self.runner.use_packages(folder, self.packages.modules())
-
-    def _helping(self, context: Context) -> Helping:
-        """Give what answers the scripts of one request that ask for no records."""
-        caller = context.caller
-        return self.helpers.of(
-            Requester(
-                ip=context.request.remote_ip,
-                user=caller.id if caller is not None and caller.id else None,
-                method=context.request.method,
-                route=context.route.path,
-            )
-        )
-
-    def _script_env(self) -> bytes:
-        """Give what the operator lets scripts know of the environment."""
-        names = self.settings.script_env
-        return encode_json({name: os.environ[name] for name in names if name in os.environ})
 
     # -- starting and stopping ------------------------------------------------------------------
 
@@ -268,7 +202,6 @@ class Kernel:
             EnfyraError: CONFIGURATION_ERROR, or DATABASE_CONNECTION_ERROR.
         """
         self._compose()
-        await self.runner.start()
         await self.database.start()
         try:
             await self._bootstrap.run()
@@ -278,12 +211,12 @@ class Kernel:
             password = await self.sessions.ensure_administrator()
             self.bus.subscribe(DEFINITIONS, self._definitions_changed)
             self.bus.subscribe(SESSIONS, self._sessions_changed)
-            self.bus.subscribe(PACKAGES, self.packages.changed_elsewhere)
+            self.bus.subscribe(PACKAGES, self.scripts.packages.changed_elsewhere)
             if self.replicated is not None:
                 self.bus.subscribe(WRITES, self._written_elsewhere)
             self.bus.on_gap(self._after_gap)
             await self.bus.start()
-            await self.packages.start()
+            await self.scripts.start()
         except BaseException:
             await self.database.stop()
             raise
@@ -307,12 +240,7 @@ class Kernel:
             self._background = None
             await self.bus.stop()
             await self.database.stop()
-        await self.packages.stop()
-        await self.runner.stop()
-        await self.fetcher.stop()
-        await self.cache.stop()
-        await self.limits.stop()
-        self._script_passwords.stop()
+        await self.scripts.stop()
         self.passwords.stop()
 
     async def __aenter__(self) -> Kernel:

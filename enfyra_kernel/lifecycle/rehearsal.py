@@ -17,7 +17,6 @@ from ..query.commands import Delete, Insert, Update
 from ..query.plan import Plan
 from ..records.idempotency import Idempotency
 from ..records.records import Records
-from ..scripts.script import ScriptRunner
 from ..storage.database import (
     ConstraintViolation,
     Database,
@@ -35,8 +34,7 @@ from .crud import Crud
 from .messages import Response
 from .operations import Operations
 from .scripted.effects import CapturedEffects
-from .scripted.host import Helping
-from .scripted.hosts import RequestHosts
+from .scripted.services import ScriptServices
 from .scripted.stages import Scripted, Users
 from .scripted.system_rows import SystemRows
 
@@ -226,19 +224,15 @@ class Rehearsals:
         self,
         database: Database,
         records: Callable[[Database], Records],
-        runner: ScriptRunner,
+        scripts: ScriptServices,
         users: Users,
-        helping: Callable[[Context], Helping],
         clock: Clock,
-        env: bytes,
     ) -> None:
         self._database = database
         self._records = records
-        self._runner = runner
+        self._scripts = scripts
         self._users = users
-        self._helping = helping
         self._clock = clock
-        self._env = env
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Rehearsal, None]:
@@ -253,10 +247,8 @@ class Rehearsals:
         crud = Crud(records, Idempotency(records, self._clock, hours=1))
         refused = _Refused()
         operations = Operations({}, crud, refused, refused)
-        hosts = RequestHosts(records, SystemRows(operations.of).write, self._helping, effects)
-        scripted = Scripted(
-            self._runner, hosts, self._users, self._clock, env=self._env, debug=True
-        )
+        write_system = SystemRows(operations.of).write
+        scripted = self._scripts.scripted(self._users, records, write_system, effects, debug=True)
         return Rehearsal(scripted, operations, database, effects)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from ...encoding import decode_json
 from ...errors import EnfyraError, did_you_mean
@@ -13,6 +13,18 @@ from ..context import Context
 
 FLOW = "flow_definition"
 EXECUTION = "flow_execution_definition"
+
+
+class Effects(Protocol):
+    """Takes what scripts set off elsewhere: flows, and messages to sockets."""
+
+    async def trigger(self, context: Context, flow: Any, payload: Any) -> Any:
+        """Start a flow."""
+        ...
+
+    async def emit(self, context: Context, function: str, arguments: list[Any]) -> Any:
+        """Send a message to sockets."""
+        ...
 
 
 class RecordedEffects:

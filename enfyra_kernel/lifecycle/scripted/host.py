@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ...encoding import encode_json
 from ...errors import EnfyraError
 from ..context import Context
+from .effects import Effects
 from .repositories import Repositories, decoded_arguments
 from .streaming import Streaming
 from .transactions import Transactions
@@ -20,18 +21,6 @@ class Helping(Protocol):
 
     async def call(self, name: str, arguments: list[Any]) -> Any:
         """Answer a request; the answer must be plain data."""
-        ...
-
-
-class Effects(Protocol):
-    """Takes what scripts set off elsewhere: flows, and messages to sockets."""
-
-    async def trigger(self, context: Context, flow: Any, payload: Any) -> Any:
-        """Start a flow."""
-        ...
-
-    async def emit(self, context: Context, function: str, arguments: list[Any]) -> Any:
-        """Send a message to sockets."""
         ...
 
 

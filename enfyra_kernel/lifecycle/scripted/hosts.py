@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from ...records.records import Records
 from ..context import Context
-from .host import Effects, Helping, ScriptHost
+from .effects import Effects
+from .host import Helping, ScriptHost
 from .repositories import Repositories, SystemWrite
 from .transactions import Transactions
 

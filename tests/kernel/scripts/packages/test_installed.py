@@ -59,4 +59,4 @@ async def test_a_package_is_installed_used_and_taken_away(
             while "cannot be imported" not in str(await result(api, source)):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
     async with Kernel(allowed) as kernel:
-        assert kernel.packages.modules() == {}
+        assert kernel.scripts.packages.modules() == {}

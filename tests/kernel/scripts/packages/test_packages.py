@@ -61,7 +61,7 @@ class Rows:
 @pytest_asyncio.fixture
 async def rows(sqlite_kernel: Kernel) -> Rows:
     # The kernel would install them as well.
-    await sqlite_kernel.packages.stop()
+    await sqlite_kernel.scripts.packages.stop()
     return Rows(sqlite_kernel)
 
 

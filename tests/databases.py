@@ -8,11 +8,11 @@ import shutil
 import sqlite3
 import subprocess
 import uuid
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from enfyra_kernel.kernel import Kernel
@@ -152,7 +152,12 @@ class PostgresqlDatabases(ServerDatabases):
 
 
 class MysqlDatabases(ServerDatabases):
-    """Databases made of a dump."""
+    """Databases made of a dump; those that were used are put back into their first state.
+
+    To make forty tables takes longer than most tests. What others would find changed is found by
+    checksums and the server's own catalogue; a database whose system tables look otherwise is
+    thrown away.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -161,6 +166,10 @@ class MysqlDatabases(ServerDatabases):
             "-h127.0.0.1", f"-P{parts.port}", "-uenfyra", "-pp@ss", "--protocol=tcp",
         ]  # fmt: skip
         self._dump: bytes | None = None
+        self._template = ""
+        self._first: Any = None
+        self._used: list[str] = []
+        self._given: set[str] = set()
 
     def _run(self, text: str | bytes, database: str = "") -> None:
         data = text if isinstance(text, bytes) else text.encode()
@@ -171,11 +180,59 @@ class MysqlDatabases(ServerDatabases):
         if self._dump is None:
             uri = self.empty()
             install(uri)
-            command = ["mariadb-dump", "--no-defaults", *self._client, uri.rpartition("/")[2]]
+            self._template = uri.rpartition("/")[2]
+            command = ["mariadb-dump", "--no-defaults", *self._client, self._template]
             self._dump = subprocess.run(command, check=True, capture_output=True).stdout
+            self._first = asyncio.run(self._looks(self._template))
+        while self._used:
+            uri = self._used.pop()
+            if asyncio.run(self._reset(uri.rpartition("/")[2])):
+                return uri
+            self._drop(uri)
         uri = self.empty()
         self._run(self._dump, uri.rpartition("/")[2])
+        self._given.add(uri)
         return uri
+
+    @asynccontextmanager
+    async def _cursor(self) -> AsyncIterator[Any]:
+        import asyncmy
+
+        parts = urlsplit(self._url)
+        connection = await asyncmy.connect(
+            host="127.0.0.1", port=parts.port, user="enfyra", password="p@ss", autocommit=True
+        )
+        async with connection.cursor() as cursor:
+            yield cursor
+        await connection.ensure_closed()
+
+    async def _looks(self, name: str) -> Any:
+        async with self._cursor() as cursor:
+            return await _catalogue(cursor, name)
+
+    async def _reset(self, name: str) -> bool:
+        """Put a database back; say whether that could be done."""
+        async with self._cursor() as cursor:
+            await cursor.execute("SET FOREIGN_KEY_CHECKS = 0")
+            await cursor.execute(
+                "SELECT table_name, table_type FROM information_schema.tables "
+                "WHERE table_schema = %s", (name,)
+            )  # fmt: skip
+            for table, kind in await cursor.fetchall():
+                if table not in self._first.rows:
+                    what = "VIEW" if "VIEW" in kind else "TABLE"
+                    quoted = table.replace("`", "``")
+                    await cursor.execute(f"DROP {what} `{name}`.`{quoted}`")
+            now = await _catalogue(cursor, name)
+            if now.shape != self._first.shape:
+                return False
+            for table, rows in self._first.rows.items():
+                if now.rows.get(table) != rows:
+                    await cursor.execute(f"TRUNCATE `{name}`.`{table}`")
+                    await cursor.execute(
+                        f"INSERT INTO `{name}`.`{table}` SELECT * FROM `{self._template}`.`{table}`"
+                    )
+            return True
 
     def execute(self, uri: str, text: str) -> None:
         """Run statements as another program would."""
@@ -192,7 +249,50 @@ class MysqlDatabases(ServerDatabases):
         return re.sub(r" AUTO_INCREMENT=\d+", "", done.stdout)
 
     def drop(self, uri: str) -> None:
+        if uri in self._given:
+            self._used.append(uri)
+        else:
+            self._drop(uri)
+
+    def _drop(self, uri: str) -> None:
+        self._given.discard(uri)
         self._run(f"DROP DATABASE IF EXISTS {uri.rpartition('/')[2]}")
+
+
+class _Catalogue(NamedTuple):
+    """What a database of MariaDB looks like.
+
+    Attributes:
+        shape: Its columns, indexes, routines and triggers.
+        rows: Of each table a checksum, and the next key.
+    """
+
+    shape: Any
+    rows: dict[str, Any]
+
+
+async def _catalogue(cursor: Any, name: str) -> _Catalogue:
+    shape: list[Any] = []
+    for text in (
+        "SELECT table_name, column_name, column_type, is_nullable, column_default, extra "
+        "FROM information_schema.columns WHERE table_schema = %s ORDER BY 1, 2",
+        "SELECT table_name, index_name, seq_in_index, column_name, non_unique "
+        "FROM information_schema.statistics WHERE table_schema = %s ORDER BY 1, 2, 3",
+        "SELECT routine_name FROM information_schema.routines WHERE routine_schema = %s",
+        "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = %s",
+    ):
+        await cursor.execute(text, (name,))
+        shape.append(await cursor.fetchall())
+    await cursor.execute(
+        "SELECT table_name, auto_increment FROM information_schema.tables WHERE table_schema = %s",
+        (name,),
+    )
+    keys = dict(await cursor.fetchall())
+    if not keys:
+        return _Catalogue(shape, {})
+    await cursor.execute(f"CHECKSUM TABLE {', '.join(f'`{name}`.`{one}`' for one in keys)}")
+    sums = {full.partition(".")[2]: number for full, number in await cursor.fetchall()}
+    return _Catalogue(shape, {one: (sums[one], key) for one, key in keys.items()})
 
 
 class MongodbDatabases:
@@ -202,6 +302,7 @@ class MongodbDatabases:
         self._url = url
         self._template: dict[str, list[Any]] = {}
         self._indexes: dict[str, list[Any]] = {}
+        self._hashes: dict[str, str] = {}
         self._used: list[str] = []
 
     @cached_property
@@ -240,12 +341,15 @@ class MongodbDatabases:
             self._template[name] = list(database[name].find())
             indexes = [dict(one) for one in database[name].list_indexes()]
             self._indexes[name] = [one for one in indexes if one["name"] != "_id_"]
+        self._hashes = database.command("dbHash")["collections"]
 
     def _reset(self, database: Any) -> None:
         for name in set(database.list_collection_names()) - set(self._template):
             database.drop_collection(name)
+        # One question in the place of one for each collection.
+        hashes = database.command("dbHash")["collections"]
         for name, documents in self._template.items():
-            if list(database[name].find()) != documents:
+            if hashes.get(name) != self._hashes.get(name):
                 database[name].delete_many({})
                 if documents:
                     database[name].insert_many(documents)

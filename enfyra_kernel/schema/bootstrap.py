@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec.structs
 
 from ..clock import Clock
 from ..encoding import encode_json
-from ..errors import EnfyraError
+from ..errors import DeadlockError, EnfyraError
 from ..logs import get_logger
 from ..metadata.definitions import METHODS, RelationDefinition, TableDefinition
 from ..metadata.snapshot import Snapshot
@@ -26,6 +27,9 @@ from .rows import CatalogWriter, SystemRows
 
 # Who crashed while holding the lock holds it until its lease runs out.
 _LONG_ENOUGH = LEASE + 5
+
+# Seconds between attempts that others have come in between.
+_PAUSES = (0.05, 0.2, 0.5, 1.0)
 
 _log = get_logger("schema")
 
@@ -79,14 +83,27 @@ class Bootstrap:
         """Make the database ready; safe to run on several instances at once."""
         await self._ensure_lock_table()
         wanted = declarations_hash()
-        if (await self._lock.row()).system != wanted:
-            async with self._lock.hold(patience=_LONG_ENOUGH) as lease:
-                row = await self._lock.row()
-                if row.system != wanted:
-                    await self._install(lease, wanted, first=row.system is None)
+        for pause in (*_PAUSES, None):
+            try:
+                await self._ensure_declared(wanted)
+                break
+            except DeadlockError:
+                # The lease is prolonged meanwhile, and MongoDB takes that for a conflict.
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
         if await self._migrator.interrupted():
             async with self._lock.hold(patience=_LONG_ENOUGH):
                 await self._migrator.recover(await self._load())
+
+    async def _ensure_declared(self, wanted: str) -> None:
+        """Install what this version declares, unless it is there."""
+        if (await self._lock.row()).system == wanted:
+            return
+        async with self._lock.hold(patience=_LONG_ENOUGH) as lease:
+            row = await self._lock.row()
+            if row.system != wanted:
+                await self._install(lease, wanted, first=row.system is None)
 
     async def _ensure_lock_table(self) -> None:
         if await self._database.inspect([LOCK_TABLE.name]):

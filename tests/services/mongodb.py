@@ -99,7 +99,13 @@ class MongoDB(Service):
         client: Any = pymongo.MongoClient("127.0.0.1", self.port, directConnection=True)
         with client:
             member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
-            client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+            # Nobody pulls the plug of a test's server: writes need not wait for its journal.
+            config = {
+                "_id": "rs0",
+                "members": [member],
+                "writeConcernMajorityJournalDefault": False,
+            }
+            client.admin.command("replSetInitiate", config)
             deadline = time.monotonic() + PATIENCE
             while not client.admin.command("hello")["isWritablePrimary"]:
                 if time.monotonic() > deadline:

@@ -274,7 +274,8 @@ class _Catalogue(NamedTuple):
 async def _catalogue(cursor: Any, name: str) -> _Catalogue:
     shape: list[Any] = []
     for text in (
-        "SELECT table_name, column_name, column_type, is_nullable, column_default, extra "
+        "SELECT table_name, ordinal_position, column_name, column_type, is_nullable, "
+        "column_default, extra "
         "FROM information_schema.columns WHERE table_schema = %s ORDER BY 1, 2",
         "SELECT table_name, index_name, seq_in_index, column_name, non_unique "
         "FROM information_schema.statistics WHERE table_schema = %s ORDER BY 1, 2, 3",

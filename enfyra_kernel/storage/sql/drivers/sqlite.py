@@ -128,7 +128,8 @@ class SqliteDriver:
     def _open_writer(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = self._open()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        _use_wal(connection)
+        for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
@@ -400,6 +401,22 @@ class SqliteSchemaConnection:
 
     async def roll_back(self) -> None:
         """Do nothing: an error takes everything back when the connection is left."""
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Have writers and readers not wait for each other.
+
+    SQLite itself does not wait while another process is about to do the same.
+    """
+    until = time.monotonic() + BUSY_TIMEOUT / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.02)
 
 
 def _engine_on(connection: sqlite3.Connection) -> sa.Engine:

@@ -143,17 +143,29 @@ class Sessions:
         stored_hash = user.password if user is not None else None
         if not await self._passwords.verify(password, stored_hash) or user is None:
             raise EnfyraError("INVALID_CREDENTIALS")
+        return await self.begin(user.id, remember=remember)
+
+    async def begin(
+        self, user: str, *, remember: bool = False, login_provider: str | None = None
+    ) -> LoggedIn:
+        """Begin a login of somebody who has shown who it is.
+
+        Args:
+            user: The user's id.
+            login_provider: Who says so; None for the password.
+        """
         session = new_uuid()
-        given = self._tokens_for(user.id, session, remember=remember)
+        given = self._tokens_for(user, session, remember=remember)
         row = {
             "id": session,
             "expiredAt": self._clock.now() + self._lifetime(remember),
             "remember": remember,
+            "loginProvider": login_provider,
             "refreshTokenHash": token_hash(given.refresh_token),
-            "user": {"id": user.id},
+            "user": {"id": user},
         }
         await self._create_session(row)
-        return given
+        return msgspec.structs.replace(given, login_provider=login_provider)
 
     async def _create_session(self, row: dict[str, Any]) -> None:
         repository = self._records.of(SESSION)

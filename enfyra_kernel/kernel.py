@@ -280,8 +280,8 @@ class Kernel:
     # -- other instances ------------------------------------------------------------------------
 
     async def _load_catalog(self) -> Catalog:
-        # An older version's rules may have other columns than this one's.
-        loaded = await self._source.load(EVERYTHING, rules=False)
+        # An older version may lack tables and columns of what else is defined.
+        loaded = await self._source.load(EVERYTHING, physical_only=True)
         return Catalog(loaded.tables)
 
     async def _announce(self, change: DefinitionChange, version: int) -> None:

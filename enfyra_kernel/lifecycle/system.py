@@ -12,7 +12,7 @@ from ..errors import EnfyraError
 from ..identity.passwords import Passwords
 from ..metadata.names import RESERVED_PATHS
 from ..metadata.registry import EVERYTHING, DefinitionChange
-from ..metadata.system import DEFINITION_TABLES, SCRIPT_TABLES
+from ..metadata.system import DEFINITION_TABLES, PERMISSION_TABLES, SCRIPT_TABLES
 from ..query.ast import Compare, Operator, Query, Shape
 from ..query.plan import ADMINISTRATOR
 from ..records.definitions import Changed, Definitions
@@ -28,10 +28,13 @@ from .script_rows import SOURCE, ScriptRows, with_method_ids
 from .writes import answer_of, key_of, refuse_idempotency
 
 USER = "user_definition"
-# Changing a row of these changes what somebody's token is worth.
-IDENTITY_TABLES = frozenset({USER, "role_definition", "session_definition"})
-OPTIONS = frozenset({"schemaConfirmHash", "schema_confirm_hash", "preview"})
+ROLE = "role_definition"
 ROUTE = "route_definition"
+# Rows that name methods.
+WITH_METHODS = SCRIPT_TABLES | PERMISSION_TABLES | {ROUTE}
+# Changing a row of these changes what somebody's token is worth.
+IDENTITY_TABLES = frozenset({USER, ROLE, "session_definition"})
+OPTIONS = frozenset({"schemaConfirmHash", "schema_confirm_hash", "preview"})
 PACKAGE = "package_definition"
 # Rows of the system that are there to be changed.
 OPEN_TABLES = frozenset({USER, "setting_definition"})
@@ -184,7 +187,7 @@ class SystemCrud(Lists):
             named = await self._prepared_user(named, creating=creating)
         if context.table.name == ROUTE and "path" in named:
             _check_path(named["path"])
-        if context.table.name == ROUTE or context.table.name in SCRIPT_TABLES:
+        if context.table.name in WITH_METHODS:
             named = with_method_ids(named, await self._method_ids())
         if context.table.name == PACKAGE:
             row = (
@@ -258,10 +261,12 @@ class SystemCrud(Lists):
             change = EVERYTHING
             if name in SCRIPT_TABLES:
                 change = DefinitionChange(scripts=True)
+            elif name in PERMISSION_TABLES or name == ROLE:
+                change = DefinitionChange(permissions=True)
             async with self._definitions.changing(change) as session:
                 yield session
-            return
-        yield None
+        else:
+            yield None
         if name in IDENTITY_TABLES:
             await self._forget()
         if name == PACKAGE:

@@ -11,6 +11,7 @@ import msgspec
 from ..logs import get_logger
 from .definitions import RouteDefinition, TableDefinition
 from .hooks import Scripts
+from .permissions import Permissions
 from .snapshot import Snapshot
 
 _log = get_logger("registry")
@@ -23,6 +24,7 @@ class DefinitionChange(msgspec.Struct, frozen=True, kw_only=True):
     routes: frozenset[int] | None = frozenset()
     settings: bool = False
     scripts: bool = False
+    permissions: bool = False
 
     def __or__(self, other: DefinitionChange) -> DefinitionChange:
         return DefinitionChange(
@@ -30,10 +32,13 @@ class DefinitionChange(msgspec.Struct, frozen=True, kw_only=True):
             routes=_union(self.routes, other.routes),
             settings=self.settings or other.settings,
             scripts=self.scripts or other.scripts,
+            permissions=self.permissions or other.permissions,
         )
 
 
-EVERYTHING = DefinitionChange(tables=None, routes=None, settings=True, scripts=True)
+EVERYTHING = DefinitionChange(
+    tables=None, routes=None, settings=True, scripts=True, permissions=True
+)
 
 
 def _union(one: frozenset[int] | None, other: frozenset[int] | None) -> frozenset[int] | None:
@@ -43,7 +48,7 @@ def _union(one: frozenset[int] | None, other: frozenset[int] | None) -> frozense
 class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     """What was loaded, by id; an id that was asked for and is absent is gone.
 
-    Settings and scripts are None where they were not asked for.
+    Settings, scripts and permissions are None where they were not asked for.
     """
 
     version: int
@@ -51,6 +56,7 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     routes: Mapping[int, RouteDefinition]
     settings: Mapping[str, Any] | None
     scripts: Scripts | None = None
+    permissions: Permissions | None = None
 
 
 class DefinitionSource(Protocol):
@@ -103,6 +109,7 @@ class Registry:
                 loaded.routes.values(),
                 loaded.settings,
                 loaded.scripts,
+                loaded.permissions,
             )
         return self.current.with_changes(
             loaded.version,
@@ -110,6 +117,7 @@ class Registry:
             routes=_asked_for(change.routes, loaded.routes),
             settings=loaded.settings,
             scripts=loaded.scripts,
+            permissions=loaded.permissions,
         )
 
 

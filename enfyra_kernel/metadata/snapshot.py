@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import EnfyraError, did_you_mean
 from .definitions import RelationDefinition, RouteDefinition, TableDefinition
 from .hooks import Scripts
+from .permissions import Permissions
 from .routes import RouteTable, make_route
 from .system import ALIASES
 from .tables import Table, resolve
@@ -24,6 +25,7 @@ class Snapshot:
         routes: The compiled route table.
         settings: The row of `setting_definition`.
         scripts: All hooks and handlers.
+        permissions: Who may do what.
 
     A request takes one Snapshot and sees it from start to end; a change makes a new one that
     shares what has not changed.
@@ -36,6 +38,7 @@ class Snapshot:
         routes: Iterable[RouteDefinition] = (),
         settings: Mapping[str, Any] | None = None,
         scripts: Scripts | None = None,
+        permissions: Permissions | None = None,
         *,
         previous: Snapshot | None = None,
         changed: Collection[int] | None = None,
@@ -47,6 +50,7 @@ class Snapshot:
         self.route_definitions = tuple(routes)
         self.settings: Mapping[str, Any] = MappingProxyType(dict(settings or {}))
         self.scripts = scripts or Scripts()
+        self.permissions = permissions or Permissions()
         self._relations = {
             relation.id: relation for one in self.definitions.values() for relation in one.relations
         }
@@ -141,6 +145,7 @@ class Snapshot:
         routes: Mapping[int, RouteDefinition | None] | None = None,
         settings: Mapping[str, Any] | None = None,
         scripts: Scripts | None = None,
+        permissions: Permissions | None = None,
     ) -> Snapshot:
         """Make the next Snapshot: changed definitions by id, None for those that are gone."""
         tables = tables or {}
@@ -152,6 +157,7 @@ class Snapshot:
             (one for one in route_map.values() if one is not None),
             self.settings if settings is None else settings,
             self.scripts if scripts is None else scripts,
+            self.permissions if permissions is None else permissions,
             previous=self,
             changed=tuple(tables),
         )

@@ -9,6 +9,8 @@ import msgspec
 
 from ..encoding import decode_json
 from ..metadata.hooks import Scripts
+from ..metadata.permission_rows import PermissionRow, UserLinkRow, assemble_permissions
+from ..metadata.permissions import Permissions
 from ..metadata.registry import DefinitionChange, Definitions
 from ..metadata.rows import (
     LinkRow,
@@ -24,7 +26,7 @@ from ..metadata.rows import (
     decode_columns,
 )
 from ..metadata.snapshot import Snapshot
-from ..metadata.system import SCRIPT_TABLES
+from ..metadata.system import PERMISSION_TABLES, SCRIPT_TABLES
 from ..metadata.tables import Table, junction_as_table
 from ..query.parse import parse
 from ..query.plan import ADMINISTRATOR, plan
@@ -35,6 +37,13 @@ T = TypeVar("T")
 
 METHOD_PROPERTIES = ("availableMethods", "publicMethods", "skipRoleGuardMethods")
 HOOK_TABLES = ("pre_hook_definition", "post_hook_definition")
+WITH_METHODS = ("route_permission_definition", "guard_definition")
+WITH_USERS = {
+    "route_permission_definition": "allowedUsers",
+    "field_permission_definition": "allowedUsers",
+    "row_policy_definition": "allowedUsers",
+    "guard_rule_definition": "users",
+}
 
 
 class SystemSource:
@@ -53,35 +62,45 @@ class SystemSource:
             name: self._junction("route_definition", name) for name in METHOD_PROPERTIES
         }
         self._hook_junctions = {name: self._junction(name, "methods") for name in HOOK_TABLES}
+        self._permission_methods = {name: self._junction(name, "methods") for name in WITH_METHODS}
+        self._permission_users = {
+            name: self._junction(name, property_name) for name, property_name in WITH_USERS.items()
+        }
 
     def _junction(self, table: str, property_name: str) -> Table:
-        """Give the table between another one and its methods."""
+        """Give the table between another one and its methods or users."""
         owner = self._system.tables[table]
-        junction = owner.relations[property_name].junction
-        if junction is None:
+        relation = owner.relations[property_name]
+        if relation.junction is None:
             raise AssertionError(f"{table}.{property_name} has no junction")
-        return junction_as_table(junction, owner.key, self._system.tables["method_definition"].key)
+        target = self._system.tables[relation.target]
+        return junction_as_table(relation.junction, owner.key, target.key)
 
     async def version(self) -> int:
         """Give the number of the last committed change."""
         return (await self._lock.row()).version
 
-    async def load(self, change: DefinitionChange, *, rules: bool = True) -> Definitions:
+    async def load(self, change: DefinitionChange, *, physical_only: bool = False) -> Definitions:
         """Load the definitions that a change touched, all of one version.
 
         Args:
-            rules: Whether with the rules of fields, which the physical tables do not depend on.
+            physical_only: Leave out what the physical tables do not depend on: rules of fields,
+                scripts, permissions.
         """
         while True:
             version = await self.version()
-            loaded = await self._load(change, version, rules=rules)
+            loaded = await self._load(change, version, physical_only=physical_only)
             if await self.version() == version:
                 return loaded
 
-    async def _load(self, change: DefinitionChange, version: int, *, rules: bool) -> Definitions:
+    async def _load(
+        self, change: DefinitionChange, version: int, *, physical_only: bool
+    ) -> Definitions:
         everything = change.tables is None or change.routes is None
         tables = None if everything else change.tables
         routes = None if everything else change.routes
+        scripts = (everything or change.scripts) and not physical_only
+        permissions = (everything or change.permissions) and not physical_only
         settings = None
         if everything or change.settings:
             settings = await self._settings()
@@ -89,7 +108,7 @@ class SystemSource:
         columns = self._system.tables["column_definition"]
         column_rows = decode_columns(await self._found(columns, "table", tables))
         relation_rows = await self._rows("relation_definition", RelationRow, "sourceTable", tables)
-        rule_rows = await self._rules(tables) if rules else []
+        rule_rows = [] if physical_only else await self._rules(tables)
         return Definitions(
             version=version,
             tables=assemble_tables(table_rows, column_rows, relation_rows, rule_rows),
@@ -102,7 +121,8 @@ class SystemSource:
                 },
             ),
             settings=settings,
-            scripts=await self._scripts() if everything or change.scripts else None,
+            scripts=await self._scripts() if scripts else None,
+            permissions=await self._permissions() if permissions else None,
         )
 
     async def _scripts(self) -> Scripts:
@@ -112,6 +132,20 @@ class SystemSource:
             {
                 name: await self._read(junction, LinkRow, "sourceId", None)
                 for name, junction in self._hook_junctions.items()
+            },
+        )
+
+    async def _permissions(self) -> Permissions:
+        return assemble_permissions(
+            {name: await self._rows(name, PermissionRow, "id", None) for name in PERMISSION_TABLES},
+            await self._rows("method_definition", MethodRow, "id", None),
+            {
+                name: await self._read(junction, LinkRow, "sourceId", None)
+                for name, junction in self._permission_methods.items()
+            },
+            {
+                name: await self._read(junction, UserLinkRow, "sourceId", None)
+                for name, junction in self._permission_users.items()
             },
         )
 

@@ -18,6 +18,7 @@ __all__ = [
     "ALIASES",
     "DEFINITION_TABLES",
     "LOCK_TABLE",
+    "PERMISSION_TABLES",
     "PLANNED_TABLES",
     "READ_ONLY_TABLES",
     "SCRIPT_TABLES",
@@ -56,12 +57,20 @@ SCRIPT_TABLES = frozenset(
     {"pre_hook_definition", "post_hook_definition", "route_handler_definition"}
 )
 
+# Who may do what.
+PERMISSION_TABLES = frozenset(
+    {"route_permission_definition", "field_permission_definition", "row_policy_definition",
+     "guard_definition", "guard_rule_definition", "cors_origin_definition"}
+)  # fmt: skip
+
 # Changing a row of these changes what the API does: the Snapshot is made anew.
 DEFINITION_TABLES = (
     PLANNED_TABLES
     | SCRIPT_TABLES
+    | PERMISSION_TABLES
     | {
         "method_definition",
+        "role_definition",
         "route_definition",
         "setting_definition",
     }

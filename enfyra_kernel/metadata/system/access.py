@@ -1,4 +1,4 @@
-"""Who may do what: permissions and guards."""
+"""Who may do what: permissions, row policies, guards, origins."""
 
 from __future__ import annotations
 
@@ -30,6 +30,19 @@ def declare(d: Declarations) -> None:
     d.part_of("relation", "relation_definition", "fieldPermissions")
     d.many("allowedUsers", "user_definition")
 
+    d.table(
+        "row_policy_definition",
+        description="The records that a role or user may read, create, change or delete",
+    )
+    d.text("name", is_nullable=False)
+    d.choice("action", ["all", "read", "create", "update", "delete"], "all", is_nullable=False)
+    d.json("filter")
+    d.enabled()
+    d.described()
+    d.part_of("role", "role_definition")
+    d.part_of("table", "table_definition", is_nullable=False)
+    d.many("allowedUsers", "user_definition")
+
     d.table("guard_definition")
     d.text("name", is_nullable=False)
     d.choice("position", ["pre_auth", "post_auth"])
@@ -56,3 +69,12 @@ def declare(d: Declarations) -> None:
     d.described()
     d.part_of("guard", "guard_definition", "rules", is_nullable=False)
     d.many("users", "user_definition")
+
+    d.table(
+        "cors_origin_definition",
+        uniques=(("origin",),),
+        description="Web origins whose pages may call the API",
+    )
+    d.text("origin", is_nullable=False)
+    d.enabled()
+    d.described()

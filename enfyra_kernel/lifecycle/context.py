@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ..encoding import decode_json, decode_json_in_pieces
@@ -25,6 +26,23 @@ from .messages import JSON, Request
 
 # Decoding so many bytes takes about a millisecond.
 LARGE = 1 << 17
+
+
+# The queries of the mappings that scripts have left, by identity: the mapping is kept with it.
+_known: dict[int, tuple[Mapping[str, Any], Query]] = {}
+_MOST_KNOWN = 1024
+
+
+def _parsed(named: Mapping[str, Any]) -> Query:
+    """Parse parameters; a mapping that cannot change is parsed once."""
+    if not isinstance(named, MappingProxyType):
+        return parse(named)
+    found = _known.get(id(named))
+    if found is None or found[0] is not named:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        found = _known[id(named)] = (named, parse(named))
+    return found[1]
 
 
 @dataclass(slots=True)
@@ -77,6 +95,8 @@ class Context:
             ignoring: Parameters that the operation reads by itself.
         """
         text, named = self.request.query, self.named_query
+        if named is not None and not ignoring.intersection(named):
+            return _parsed(named)
         if named is not None or any(name in text for name in ignoring):
             named = parse_query_string(text) if named is None else named
             return parse({key: value for key, value in named.items() if key not in ignoring})

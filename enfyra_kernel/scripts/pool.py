@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,9 @@ _AT_ONCE = 64
 _GRACE = 0.25
 _TICK = 0.05
 # A worker that was silent for so long, with something to do, gets new calls last.
-_SILENT = 0.05
+_SILENT = 0.01
+# So many calls are better off in one worker that is awake than in several that have to wake up.
+_TOGETHER = 16
 _STARTING = 30.0
 _QUEUED = 30.0
 _ATTEMPTS = 3
@@ -218,7 +219,7 @@ class WorkerPool:
         if decisive is not None:
             sections["error"] = _error_section(decisive)
         rest = await self.run(posts, sections, batch.host())
-        return replace(rest, result=None, failure=decisive, ran=[ran, *rest.ran])
+        return msgspec.structs.replace(rest, result=None, failure=decisive, ran=[ran, *rest.ran])
 
     async def _answer(self, call: Call) -> Any:
         if self._stopped:
@@ -253,7 +254,7 @@ class WorkerPool:
 
     def _free(self, call: Call) -> _Worker | None:
         best: _Worker | None = None
-        least = (True, 0)
+        least = (True, True, 0)
         now = self.now()
         serving = 0
         for worker in self._workers:
@@ -261,8 +262,13 @@ class WorkerPool:
             if serving > self._size:
                 break  # the rest stands by
             if worker.takes(call):
-                since = worker.silent_since
-                rank = (since is not None and now - since > _SILENT, len(worker.calls))
+                since, busy = worker.silent_since, len(worker.calls)
+                crowded = busy >= _TOGETHER
+                rank = (
+                    since is not None and now - since > _SILENT,
+                    crowded,
+                    busy if crowded else -busy,
+                )
                 if best is None or rank < least:
                     best, least = worker, rank
         return best

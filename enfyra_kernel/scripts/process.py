@@ -59,6 +59,7 @@ class WorkerProcess:
         self._loop = asyncio.get_running_loop()
         self._frames = Frames(FromWorker, MAX_FROM_WORKER)
         self._unsent = bytearray()
+        self._flushing = self._blocked = False
         self._channel, theirs = socket.socketpair()
         try:
             self._process = _started(theirs, megabytes, packages)
@@ -83,18 +84,12 @@ class WorkerProcess:
         """Send the bytes of a message, as soon as there is room for them."""
         if self._lost is None:
             return
-        if self._unsent:
-            self._unsent += data
-            return
-        try:
-            sent = self._channel.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            return  # it has ended; the reader is about to find out
-        if sent < len(data):
-            self._unsent += data[sent:]
-            self._loop.add_writer(self._channel.fileno(), self._writable)
+        self._unsent += data
+        if not self._flushing:
+            # What comes in one turn of the loop goes out together: to wake a process costs more
+            # than to fill it in.
+            self._flushing = True
+            self._loop.call_soon(self._flush)
 
     def kill(self) -> None:
         """End the process, whatever it does; nothing is heard of it any more."""
@@ -130,16 +125,22 @@ class WorkerProcess:
         except ChannelError as error:
             self._lose(f"it has sent {error}")
 
-    def _writable(self) -> None:
+    def _flush(self) -> None:
+        if self._lost is None:
+            return
         try:
             sent = self._channel.send(self._unsent)
         except BlockingIOError:
-            return
+            sent = 0
         except OSError:
-            sent = len(self._unsent)
+            sent = len(self._unsent)  # it has ended; the reader is about to find out
         del self._unsent[:sent]
-        if not self._unsent:
+        blocked = self._flushing = bool(self._unsent)
+        if blocked and not self._blocked:
+            self._loop.add_writer(self._channel.fileno(), self._flush)
+        elif self._blocked and not blocked:
             self._loop.remove_writer(self._channel.fileno())
+        self._blocked = blocked
 
     def _lose(self, reason: str) -> None:
         lost = self._lost

@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
 
 class Language(StrEnum):
     """What a script is written in."""
@@ -107,8 +109,7 @@ class Failure:
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
+class Ran(msgspec.Struct, frozen=True, kw_only=True):
     """How one script of a batch ran, for traces.
 
     Attributes:
@@ -123,8 +124,7 @@ class Ran:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a batch.
 
     Attributes:

@@ -41,7 +41,7 @@ class ScriptHost:
         context: Context,
         repositories: Repositories,
         transactions: Transactions,
-        helping: Helping,
+        helping: Callable[[Context], Helping],
         effects: Effects,
     ) -> None:
         self._context = context
@@ -50,15 +50,6 @@ class ScriptHost:
         self._helping = helping
         self._effects = effects
         self.streaming: Streaming | None = None
-        self._functions: Mapping[str, Callable[[list[Any]], Awaitable[Any]]] = {
-            "transaction.begin": lambda _: transactions.begin(),
-            "transaction.commit": lambda given: self._end(given, commit=True),
-            "transaction.rollback": lambda given: self._end(given, commit=False),
-            "response.begin": self._begin,
-            "response.write": self._write,
-            "response.end": self._finish,
-            "trigger": self._trigger,
-        }
 
     async def call(self, name: str, arguments: bytes) -> bytes:
         """Answer a call of a script; see `scripts.Host`."""
@@ -66,13 +57,13 @@ class ScriptHost:
         room, _, verb = name.partition(".")
         if room == "repos":
             return await self._repositories.call(verb, given)
-        function = self._functions.get(name)
+        function = _FUNCTIONS.get(name)
         if function is not None:
-            answer = await function(given)
+            answer = await function(self, given)
         elif room == "socket":
             answer = await self._effects.emit(self._context, verb, given)
         elif room in {"cache", "helpers"}:
-            answer = await self._helping.call(name, given)
+            answer = await self._helping(self._context).call(name, given)
         else:
             raise EnfyraError("INVALID_ARGUMENT", f"There is no '{name[:64]}' for scripts")
         return NULL if answer is None else encode_json(answer)
@@ -85,13 +76,26 @@ class ScriptHost:
         """Let go of what the scripts have left open."""
         await self._transactions.close()
 
+    async def begin_transaction(self, _: list[Any]) -> int:
+        """Open a transaction; give its number."""
+        return await self._transactions.begin()
+
+    async def commit(self, given: list[Any]) -> None:
+        """Make what a transaction has done final."""
+        await self._end(given, commit=True)
+
+    async def roll_back(self, given: list[Any]) -> None:
+        """Take back what a transaction has done."""
+        await self._end(given, commit=False)
+
     async def _end(self, given: list[Any], *, commit: bool) -> None:
         number = given[0] if given else None
         if type(number) is not int:
             raise EnfyraError("INVALID_ARGUMENT", "Name the transaction")
         await self._transactions.end(number, commit=commit)
 
-    async def _trigger(self, given: list[Any]) -> Any:
+    async def trigger(self, given: list[Any]) -> Any:
+        """Record that a flow shall run."""
         flow, payload = [*given, None, None][:2]
         return await self._effects.trigger(self._context, flow, payload)
 
@@ -102,11 +106,25 @@ class ScriptHost:
             raise EnfyraError("INVALID_ARGUMENT", "Only a handler can stream its answer")
         return self.streaming
 
-    async def _begin(self, given: list[Any]) -> None:
+    async def begin_answer(self, given: list[Any]) -> None:
+        """Send the head of an answer."""
         self._stream().begin(given[0] if given else None)
 
-    async def _write(self, given: list[Any]) -> None:
+    async def write_answer(self, given: list[Any]) -> None:
+        """Send a piece of an answer."""
         await self._stream().write(given[0] if given else None)
 
-    async def _finish(self, _: list[Any]) -> None:
+    async def end_answer(self, _: list[Any]) -> None:
+        """End an answer."""
         await self._stream().end()
+
+
+_FUNCTIONS: Mapping[str, Callable[[ScriptHost, list[Any]], Awaitable[Any]]] = {
+    "transaction.begin": ScriptHost.begin_transaction,
+    "transaction.commit": ScriptHost.commit,
+    "transaction.rollback": ScriptHost.roll_back,
+    "response.begin": ScriptHost.begin_answer,
+    "response.write": ScriptHost.write_answer,
+    "response.end": ScriptHost.end_answer,
+    "trigger": ScriptHost.trigger,
+}

@@ -37,6 +37,4 @@ class RequestHosts:
         """Give the host of one request."""
         transactions = Transactions(self._records.database)
         repositories = Repositories(context, self._records, transactions, self._write_system)
-        return ScriptHost(
-            context, repositories, transactions, self._helping(context), self._effects
-        )
+        return ScriptHost(context, repositories, transactions, self._helping, self._effects)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import parse_qs
 
@@ -22,6 +23,9 @@ FORM = "application/x-www-form-urlencoded"
 _OBJECTS = ("filter", "deep", "aggregate", "measures")
 # What says who somebody is, and is worth as much as a password.
 _SECRET_HEADERS = frozenset({"cookie", "proxy-authorization", "x-enfyra-jupyter"})
+
+# Hooks make the same of the same query again and again, unless it is a long one.
+_SHORT = 1024
 
 Sections = dict[str, bytes]
 
@@ -132,10 +136,19 @@ def changed_context(context: Context, sections: Sections, changed: Mapping[str, 
         headers = {**request.headers, "content-type": _type_of(context)}
         request = dataclasses.replace(request, body=sections["body"], headers=headers)
     if "query" in changed:
-        query = _mapping("@QUERY", sections["query"])
+        query = _changed_query(sections["query"])
     if request is context.request and query is context.named_query:
         return context
-    return dataclasses.replace(context, request=request, named_query=query)
+    return Context(request, context.snapshot, context.match, context.caller, query)
+
+
+def _changed_query(text: bytes) -> Mapping[str, Any]:
+    return _remembered_query(text) if len(text) <= _SHORT else _mapping("@QUERY", text)
+
+
+@lru_cache(1024)
+def _remembered_query(text: bytes) -> Mapping[str, Any]:
+    return MappingProxyType(_mapping("@QUERY", text))
 
 
 def _type_of(context: Context) -> str:

@@ -285,7 +285,8 @@ class Run:
         return self._with_status(Response(response.status, body))
 
     def _with_status(self, response: Response) -> Response:
-        return replace(response, status=self._status(response.status))
+        status = self._status(response.status)
+        return response if status == response.status else replace(response, status=status)
 
     def _status(self, otherwise: int) -> int:
         """Give the status that scripts have set."""

@@ -45,10 +45,13 @@ class Trace:
 
     def note(self, outcome: Outcome) -> None:
         """Take in what came of some scripts."""
-        self._entries += map(_entry, outcome.ran)
+        if self.shown:
+            self._entries += map(_entry, outcome.ran)
 
     def note_default(self, name: str, began: float, error: str | None = None) -> None:
         """Take in what the route did by itself, since a moment of `time.perf_counter`."""
+        if not self.shown:
+            return
         took = (time.perf_counter() - began) * 1000
         self._entries.append(Entry("default", name, round(took, 3), error=error))
 

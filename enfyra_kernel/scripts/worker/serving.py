@@ -15,10 +15,12 @@ from ..channel import (
     Cancel,
     Check,
     Checked,
+    Done,
     Frames,
     FromHost,
     FromWorker,
     Reply,
+    Rpc,
     Run,
     frame,
 )  # fmt: skip
@@ -38,6 +40,7 @@ class Server:
         self._channel = channel
         self._frames = Frames(FromHost, MAX_FROM_HOST)
         self._calls: dict[int, Call] = {}
+        self._unsent = bytearray()
         self._sending = False
         self._ticking = self._sweeping = False
         loop.set_task_factory(self._task)
@@ -53,9 +56,12 @@ class Server:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._ticking = False
             return
-        call = CURRENT.get()
         # Half a frame would be the end of everything.
-        if call is None or self._sending or call.deadline is None:
+        if self._sending:
+            return
+        self._flush()  # whatever computes here shall not hold back what others have done
+        call = CURRENT.get()
+        if call is None or call.deadline is None:
             return
         if time.monotonic() >= call.deadline:
             raise TimeLimit
@@ -118,13 +124,26 @@ class Server:
             self._loop.call_later(_TICK, self._sweep)
 
     def _send(self, message: FromWorker) -> None:
+        """Send a message; requests and the ends of calls soon, with those of other calls."""
         data = frame(message)
         self._sending = True
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent += data
+        self._sending = False
+        if not isinstance(message, Done | Rpc):
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._unsent:
+            return
+        self._sending = True
         try:
-            self._channel.sendall(data)
+            self._channel.sendall(self._unsent)
         except OSError:
             self._loop.stop()  # the server has gone
         finally:
+            self._unsent.clear()
             self._sending = False
 
     def _task(

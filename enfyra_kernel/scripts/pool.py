@@ -219,7 +219,7 @@ class WorkerPool:
         if decisive is not None:
             sections["error"] = _error_section(decisive)
         rest = await self.run(posts, sections, batch.host())
-        return msgspec.structs.replace(rest, result=None, failure=decisive, ran=[ran, *rest.ran])
+        return rest._replace(result=None, failure=decisive, ran=[ran, *rest.ran])
 
     async def _answer(self, call: Call) -> Any:
         if self._stopped:

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
-
-import msgspec
+from typing import Any, NamedTuple, Protocol
 
 
 class Language(StrEnum):
@@ -109,7 +107,7 @@ class Failure:
     status: int | None = None
 
 
-class Ran(msgspec.Struct, frozen=True, kw_only=True):
+class Ran(NamedTuple):
     """How one script of a batch ran, for traces.
 
     Attributes:
@@ -124,7 +122,7 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(NamedTuple):
     """What came of a batch.
 
     Attributes:

@@ -46,6 +46,7 @@ from .schema.bootstrap import Bootstrap
 from .schema.catalog import Catalog
 from .schema.lock import SchemaLock
 from .schema.migrator import Migrator
+from .scripts.pools import Domain
 from .settings import Settings
 from .storage.connect import connect, connect_replicated
 from .storage.database import Database
@@ -143,6 +144,7 @@ class Kernel:
             self.records,
             SystemRows(operations.of).write,
             self.scripts.effects,
+            domain=Domain.SAVED,
             debug=self.settings.debug,
         )
         self.lifecycle = Lifecycle(
@@ -173,7 +175,7 @@ class Kernel:
                 self.definitions,
                 self.passwords,
                 self._forget_callers,
-                ScriptRows(self.scripts.runner, self.records),
+                ScriptRows(self.scripts.runner(Domain.UNSAVED), self.records),
                 self.scripts.packages,
             ),
             DefinitionCrud(self.records, self.definitions),
@@ -183,7 +185,8 @@ class Kernel:
         rehearsals = Rehearsals(
             self.database, self._records_on, self.scripts, self.sessions, self.clock
         )
-        return ScriptTools(self.scripts.runner, rehearsals, self.records, self.sessions)
+        runner = self.scripts.runner(Domain.UNSAVED)
+        return ScriptTools(runner, rehearsals, self.records, self.sessions)
 
     def _records_on(self, database: Database) -> Records:
         return Records(

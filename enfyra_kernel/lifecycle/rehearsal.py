@@ -17,6 +17,7 @@ from ..query.commands import Delete, Insert, Update
 from ..query.plan import Plan
 from ..records.idempotency import Idempotency
 from ..records.records import Records
+from ..scripts.pools import Domain
 from ..storage.database import (
     ConstraintViolation,
     Database,
@@ -248,7 +249,9 @@ class Rehearsals:
         refused = _Refused()
         operations = Operations({}, crud, refused, refused)
         write_system = SystemRows(operations.of).write
-        scripted = self._scripts.scripted(self._users, records, write_system, effects, debug=True)
+        scripted = self._scripts.scripted(
+            self._users, records, write_system, effects, domain=Domain.UNSAVED, debug=True
+        )
         return Rehearsal(scripted, operations, database, effects)
 
 

@@ -6,11 +6,8 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from ..errors import EnfyraError
 from ..logs import get_logger
@@ -28,66 +25,33 @@ from .channel import (
     Rpc,
     frame,
 )  # fmt: skip
-from .process import Packages, WorkerProcess
-from .script import Failure, Host, Language, Outcome, Problem, Ran, Script, Stage
+from .crew import Crew, Worker
+from .endings import aftermath, failed, unavailable
+from .process import Packages
+from .script import Failure, Host, Language, Outcome, Problem, Script
 
-# Calls that share a worker while they wait.
-_AT_ONCE = 64
 # The worker itself breaks off what is late; after that much more, in seconds, it is killed.
 _GRACE = 0.25
 _TICK = 0.05
-# A worker that was silent for so long, with something to do, gets new calls last.
-_SILENT = 0.01
-# So many calls are better off in one worker that is awake than in several that have to wake up.
-_TOGETHER = 16
 _STARTING = 30.0
 _QUEUED = 30.0
 _ATTEMPTS = 3
-_FAILED_STARTS = 3
 _CHECK_TIMEOUT = 10_000
 _ABANDONED = 1.0
-_NULL = b"null"
 
 _log = get_logger("scripts")
-
-
-class _Worker:
-    """A worker as the pool sees it."""
-
-    def __init__(self, pool: WorkerPool, megabytes: int) -> None:
-        self.calls: dict[int, Call] = {}
-        self.ready = False
-        self.worn = False
-        self.alone = False
-        self.layers: Mapping[str, str] = {}
-        self.started = pool.now()
-        self.silent_since: float | None = None
-        self.process = WorkerProcess(
-            megabytes,
-            pool.packages,
-            lambda message: pool.heard(self, message),
-            lambda reason: pool.lost(self, reason),
-        )
-
-    def takes(self, call: Call) -> bool:
-        """Whether it could run another call."""
-        if not self.ready or self.worn or self.alone or len(self.calls) >= _AT_ONCE:
-            return False
-        return not (call.alone and self.calls)
 
 
 class WorkerPool:
     """Runs scripts in processes of their own; a [`ScriptRunner`][enfyra_kernel.scripts.script].
 
-    Nothing is started until the first script is run or checked. One process more than `workers`
-    stands by to take the place of one that has to be killed.
+    Nothing is started until the first script is run or checked.
 
     Args:
         workers: How many processes run scripts.
+        spare: How many more stand by to take the place of one that has to be killed.
         memory_mb: What the scripts of each may use of memory.
-
-    Attributes:
-        packages: What scripts may import beside what every script may.
+        idle: After so many seconds without a script the processes end; None for never.
 
     Example:
         >>> from enfyra_kernel.scripts.script import Script, Stage
@@ -101,38 +65,43 @@ class WorkerPool:
         b'42'
     """
 
-    def __init__(self, *, workers: int = 2, memory_mb: int = 256) -> None:
-        self.packages = Packages()
-        self._size = workers
-        self._memory = memory_mb
-        self._workers: list[_Worker] = []
+    def __init__(
+        self,
+        *,
+        workers: int = 2,
+        spare: int = 1,
+        memory_mb: int = 256,
+        idle: float | None = None,
+    ) -> None:
+        self._crew = Crew(
+            serving=workers, spare=spare, megabytes=memory_mb, heard=self._heard, lost=self._lost
+        )
+        self._idle = idle
+        self._used = 0.0
         self._queue: deque[Call] = deque()
         self._queued: dict[int, float] = {}
-        self._ending: set[asyncio.Task[Any]] = set()
         self._number = 0
-        self._failed_starts = 0
         self._sweep_handle: asyncio.TimerHandle | None = None
+        self._rest_handle: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = False
 
     @property
     def pids(self) -> list[int]:
         """The processes that there are."""
-        return [worker.process.pid for worker in self._workers]
+        return [worker.process.pid for worker in self._crew.workers]
 
     @property
     def ready(self) -> int:
         """How many of them have begun to serve."""
-        return sum(worker.ready for worker in self._workers)
+        return sum(worker.ready for worker in self._crew.workers)
 
     @property
     def layers(self) -> Mapping[str, str]:
         """What each layer of the sandbox has got; empty until a worker is ready."""
-        none: Mapping[str, str] = {}
-        return next((one.layers for one in self._workers if one.ready), none)
+        return self._crew.layers
 
-    def now(self) -> float:
-        """Give the loop's clock."""
+    def _now(self) -> float:
         return self._loop.time() if self._loop is not None else 0.0
 
     async def start(self) -> None:
@@ -142,29 +111,31 @@ class WorkerPool:
     async def stop(self) -> None:
         """End all workers; what is running fails as SCRIPT_UNAVAILABLE."""
         self._stopped = True
-        if self._sweep_handle is not None:
-            self._sweep_handle.cancel()
-            self._sweep_handle = None
-        calls = [*self._queue, *(call for one in self._workers for call in one.calls.values())]
-        for worker in self._workers[:]:
+        for handle in (self._sweep_handle, self._rest_handle):
+            if handle is not None:
+                handle.cancel()
+        self._sweep_handle = self._rest_handle = None
+        workers = self._crew.workers[:]
+        calls = [*self._queue, *(call for one in workers for call in one.calls.values())]
+        for worker in workers:
             worker.calls.clear()
-            self._end(worker)
+            self._crew.end(worker)
         self._queue.clear()
         rpcs = [task for call in calls for task in call.rpcs.values()]
         for call in calls:
             self._give_up(call, "the server is ending")
-        await asyncio.gather(*self._ending, *rpcs, return_exceptions=True)
+        await asyncio.gather(self._crew.ended(), *rpcs, return_exceptions=True)
 
     async def use_packages(self, folder: Path | None, modules: Mapping[str, Sequence[str]]) -> None:
         """Have scripts that begin from now on use other packages."""
         names = sorted({name for some in modules.values() for name in some})
-        self.packages = Packages("" if folder is None else str(folder), tuple(names))
-        if not self._workers:
+        self._crew.packages = Packages("" if folder is None else str(folder), tuple(names))
+        if not self._crew.workers:
             return
-        for worker in self._workers[:]:
+        for worker in self._crew.workers[:]:
             worker.worn = True
             if not worker.calls:
-                self._end(worker)
+                self._crew.end(worker)
         self._pump()
 
     async def check(self, language: Language, source: str) -> list[Problem]:
@@ -199,38 +170,23 @@ class WorkerPool:
 
     async def _after_kill(self, batch: Batch, failure: Failure) -> Outcome:
         """Let the post-hooks run that the end of a worker has kept from running."""
-        index = batch.index
-        late = failure.code == "SCRIPT_TIMEOUT_ERROR"
-        milliseconds = float(batch.timeouts[index]) if late else 0.0
-        culprit = batch.scripts[index]
-        ran = Ran(
-            script=culprit.name, stage=culprit.stage, milliseconds=milliseconds,
-            logs=batch.logs, failure=failure,
-        )  # fmt: skip
-        decisive: Failure | None = failure
-        if batch.fault is not None:
-            decisive = batch.failure(batch.fault, batch.failed)
-        elif batch.sections.get("error", _NULL) != _NULL:
-            decisive = None
-        posts = [one for one in batch.scripts[index + 1 :] if one.stage is Stage.POST]
-        if not posts or self._stopped:
-            return Outcome(sections={}, failure=decisive, ran=[ran])
-        sections = dict(batch.sections) | {"data": _NULL}
-        if decisive is not None:
-            sections["error"] = _error_section(decisive)
-        rest = await self.run(posts, sections, batch.host())
-        return rest._replace(result=None, failure=decisive, ran=[ran, *rest.ran])
+        left = aftermath(batch, failure)
+        if not left.posts or self._stopped:
+            return Outcome(sections={}, failure=left.failure, ran=[left.ran])
+        rest = await self.run(left.posts, left.sections, batch.host())
+        return rest._replace(result=None, failure=left.failure, ran=[left.ran, *rest.ran])
 
     async def _answer(self, call: Call) -> Any:
         if self._stopped:
-            return _unavailable(call, "the server is ending")
+            return unavailable(call, "the server is ending")
         try:
             call.frame = frame(call.message())
         except UnicodeEncodeError:
-            return _failure(call, "SCRIPT_EXECUTION_ERROR", "The source holds half a character")
+            return failed(call, "SCRIPT_EXECUTION_ERROR", "The source holds half a character")
         self._loop = asyncio.get_running_loop()
         self._queue.append(call)
-        self._queued[call.number] = self.now() + _QUEUED
+        self._used = self._now()
+        self._queued[call.number] = self._used + _QUEUED
         self._pump()
         try:
             return await call.answer
@@ -243,38 +199,17 @@ class WorkerPool:
     def _pump(self) -> None:
         """Give what waits to workers that have room, and see that there are workers."""
         while self._queue:
-            worker = self._free(self._queue[0])
+            worker = self._crew.free(self._queue[0], self._now())
             if worker is None:
                 break
             self._assign(worker, self._queue.popleft())
-        if len(self._workers) <= self._size:
+        if self._crew.short:
             self._keep_up()
         if self._sweep_handle is None and self._loop is not None:
             self._sweep_handle = self._loop.call_later(_TICK, self._sweep)
 
-    def _free(self, call: Call) -> _Worker | None:
-        best: _Worker | None = None
-        least = (True, True, 0)
-        now = self.now()
-        serving = 0
-        for worker in self._workers:
-            serving += worker.ready and not worker.worn
-            if serving > self._size:
-                break  # the rest stands by
-            if worker.takes(call):
-                since, busy = worker.silent_since, len(worker.calls)
-                crowded = busy >= _TOGETHER
-                rank = (
-                    since is not None and now - since > _SILENT,
-                    crowded,
-                    busy if crowded else -busy,
-                )
-                if best is None or rank < least:
-                    best, least = worker, rank
-        return best
-
-    def _assign(self, worker: _Worker, call: Call) -> None:
-        now = self.now()
+    def _assign(self, worker: Worker, call: Call) -> None:
+        now = self._now()
         self._queued.pop(call.number, None)
         call.attempts += 1
         call.deadline = now + call.timeouts[0] / 1000 + _GRACE
@@ -287,33 +222,21 @@ class WorkerPool:
     def _keep_up(self) -> None:
         if self._stopped:
             return
-        alive = sum(not worker.worn for worker in self._workers)
-        while alive < self._size + 1 and self._failed_starts < _FAILED_STARTS:
-            try:
-                self._workers.append(_Worker(self, self._memory))
-            except OSError as error:
-                self._failed_starts += 1
-                self._not_started(str(error))
-                return
-            alive += 1
+        try:
+            self._crew.fill(self._now())
+        except OSError as error:
+            self._not_started(str(error))
 
     def _not_started(self, reason: str) -> None:
         _log.error("A script worker did not start: %s", reason)
-        if self._failed_starts >= _FAILED_STARTS and not any(one.ready for one in self._workers):
+        if self._crew.hopeless:
             while self._queue:
                 self._give_up(self._queue.popleft(), f"no worker can be started: {reason}")
-            self._failed_starts = 0  # the next script tries again
-
-    def _end(self, worker: _Worker) -> None:
-        worker.process.kill()
-        self._workers.remove(worker)
-        task = asyncio.ensure_future(worker.process.ended())
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+            self._crew.try_again()  # with the next script
 
     # -- what workers say ------------------------------------------------------------------------
 
-    def heard(self, worker: _Worker, message: Any) -> None:
+    def _heard(self, worker: Worker, message: Any) -> None:
         """Take a message of a worker.
 
         Raises:
@@ -342,13 +265,13 @@ class WorkerPool:
                 call.ask(message, worker.process.send)
             case Next():
                 call.next(message)
-                call.deadline = self.now() + call.timeouts[message.index] / 1000 + _GRACE
+                call.deadline = self._now() + call.timeouts[message.index] / 1000 + _GRACE
             case Log():
                 call.logged(message)
             case _:
                 raise ChannelError("something that goes with no call of that kind")
 
-    def _is_ready(self, worker: _Worker, message: Ready) -> None:
+    def _is_ready(self, worker: Worker, message: Ready) -> None:
         if worker.ready:
             raise ChannelError("that it is ready, twice")
         if message.problem:
@@ -356,41 +279,38 @@ class WorkerPool:
         if not self.layers:
             listed = "; ".join(f"{name}: {got}" for name, got in message.layers.items())
             _log.info("The sandbox of scripts on %s has %s", sys.platform, listed)
-        worker.ready = True
-        worker.layers = message.layers
-        self._failed_starts = 0
+        self._crew.is_ready(worker, message.layers)
         self._pump()
 
-    def _finish(self, worker: _Worker, call: Call, answer: Any) -> None:
+    def _finish(self, worker: Worker, call: Call, answer: Any) -> None:
         del worker.calls[call.number]
         worker.alone = False
         call.end()
         if not call.answer.done():
             call.answer.set_result(answer)
         if worker.worn and not worker.calls:
-            self._end(worker)
+            self._crew.end(worker)
         if self._queue or worker.worn:
             self._pump()
 
-    def lost(self, worker: _Worker, reason: str) -> None:
+    def _lost(self, worker: Worker, reason: str) -> None:
         """A worker has ended, or has said what it may not say."""
-        if worker not in self._workers:
+        if worker not in self._crew.workers:
             return
         if not worker.ready:
-            self._failed_starts += 1
-            self._end(worker)
+            self._crew.has_not_started(worker)
             self._not_started(reason)
         else:
             _log.warning("A script worker was lost with %d calls: %s", len(worker.calls), reason)
             self._replace(worker, reason, alone=True)
         self._pump()
 
-    def _replace(self, worker: _Worker, reason: str, *, alone: bool) -> None:
+    def _replace(self, worker: Worker, reason: str, *, alone: bool) -> None:
         """End a worker; its calls are run again elsewhere if they have not done anything yet."""
         calls = list(worker.calls.values())
         worker.calls.clear()
         culprit = calls[0] if worker.alone and calls else None
-        self._end(worker)
+        self._crew.end(worker)
         for call in calls:
             if call is culprit and alone:
                 message = f"The process that ran the script has come to an end: {reason}"
@@ -399,17 +319,17 @@ class WorkerPool:
                 self._give_up(call, f"the process that ran it has come to an end: {reason}")
             else:
                 call.alone = call.alone or alone
-                self._queued[call.number] = self.now() + _QUEUED
+                self._queued[call.number] = self._now() + _QUEUED
                 self._queue.appendleft(call)
 
     # -- time ------------------------------------------------------------------------------------
 
     def _sweep(self) -> None:
-        now = self.now()
+        now = self._now()
         busy = bool(self._queue)
-        for worker in self._workers[:]:
+        for worker in self._crew.workers[:]:
             if not worker.ready and now - worker.started > _STARTING:
-                self.lost(worker, "it did not start in time")
+                self._lost(worker, "it did not start in time")
                 continue
             late = [call for call in worker.calls.values() if now >= call.deadline]
             if late:
@@ -426,10 +346,25 @@ class WorkerPool:
             self._queue.remove(call)
             self._give_up(call, "all workers are busy")
         self._sweep_handle = None
+        self._keep_up()
         if busy or self._queue:
             self._pump()
         else:
-            self._keep_up()
+            self._rest(now)
+
+    def _rest(self, now: float) -> None:
+        """End the processes when nobody has had use for them in a long time, or look again."""
+        if self._rest_handle is not None:
+            self._rest_handle.cancel()
+            self._rest_handle = None
+        if self._idle is None or self._loop is None or self._stopped:
+            return
+        left = self._used + self._idle - now
+        if left > 0:
+            self._rest_handle = self._loop.call_later(left, lambda: self._rest(self._now()))
+        elif self._sweep_handle is None:  # otherwise something runs, however long ago it began
+            for worker in self._crew.workers[:]:
+                self._crew.end(worker)
 
     def _abandon(self, call: Call) -> None:
         """Break off a call that nobody waits for any more."""
@@ -437,41 +372,20 @@ class WorkerPool:
         call.end()
         if call in self._queue:
             self._queue.remove(call)
+            del self._queued[call.number]
             return
-        for worker in self._workers:
+        for worker in self._crew.workers:
             if call.number in worker.calls:
-                call.deadline = min(call.deadline, self.now() + _ABANDONED)
+                call.deadline = min(call.deadline, self._now() + _ABANDONED)
                 worker.process.send(Cancel(call.number))
 
     def _give_up(self, call: Call, reason: str) -> None:
         call.end()
         self._queued.pop(call.number, None)
         if not call.answer.done():
-            call.answer.set_result(_unavailable(call, reason))
+            call.answer.set_result(unavailable(call, reason))
 
     def _fail(self, call: Call, code: str, message: str) -> None:
         call.end()
         if not call.answer.done():
-            call.answer.set_result(_failure(call, code, message))
-
-
-def _failure(call: Call, code: str, message: str) -> Failure:
-    name = call.scripts[call.index].name if isinstance(call, Batch) else "check"
-    return Failure(code=code, script=name, problem=Problem(message=message))
-
-
-def _unavailable(call: Call, reason: str) -> Failure:
-    return _failure(call, "SCRIPT_UNAVAILABLE", f"The script could not be run to its end: {reason}")
-
-
-def _error_section(failure: Failure) -> bytes:
-    return msgspec.json.encode(
-        {
-            "message": failure.problem.message,
-            "name": failure.script,
-            "code": failure.code,
-            "statusCode": failure.status or EnfyraError(failure.code).status,
-            "details": failure.details,
-            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        }
-    )
+            call.answer.set_result(failed(call, code, message))

@@ -13,7 +13,7 @@ from ...identity.passwords import Passwords
 from ...records.records import Records
 from ...scripts.helpers import FetchAllowList, Fetcher, Helpers, Requester
 from ...scripts.packages import PackageAllowList, Packages, SharedPackages
-from ...scripts.pool import WorkerPool
+from ...scripts.pools import Domain, DomainPools
 from ...scripts.script import ScriptRunner
 from ...settings import Settings
 from ..context import Context
@@ -31,7 +31,6 @@ class ScriptServices:
         tell: Tells the other instances that packages have changed.
 
     Attributes:
-        runner: Runs scripts.
         packages: Installs packages for them.
         cache: What scripts keep for a while.
         limits: What counts requests for them.
@@ -48,7 +47,7 @@ class ScriptServices:
         self._settings = settings
         self._clock = clock
         self._records = records
-        self.runner: ScriptRunner = WorkerPool(
+        self._pools = DomainPools(
             workers=settings.script_workers, memory_mb=settings.script_memory_mb
         )
         self.packages = SharedPackages(
@@ -68,22 +67,26 @@ class ScriptServices:
         self._passwords = Passwords(settings.password_memory, settings.password_passes)
         self._helpers: Helpers | None = None
 
+    def runner(self, domain: Domain) -> ScriptRunner:
+        """Give what runs the scripts of a domain."""
+        return self._pools.of(domain)
+
     async def start(self) -> None:
         """Get ready; the first script starts the processes."""
-        await self.runner.start()
+        await self._pools.start()
         await self.packages.start()
 
     async def stop(self) -> None:
         """End the processes, and close all connections."""
         await self.packages.stop()
-        await self.runner.stop()
+        await self._pools.stop()
         await self._fetcher.stop()
         await self.cache.stop()
         await self.limits.stop()
         self._passwords.stop()
 
     async def _use_packages(self, folder: Path | None) -> None:
-        await self.runner.use_packages(folder, self.packages.modules())
+        await self._pools.use_packages(folder, self.packages.modules())
 
     def scripted(
         self,
@@ -92,17 +95,20 @@ class ScriptServices:
         write_system: SystemWrite,
         effects: Effects,
         *,
+        domain: Domain,
         debug: bool,
     ) -> Scripted:
         """Give what answers requests that have scripts.
 
         Args:
+            domain: Whose scripts they are.
             records: What their repositories work on.
             write_system: Writes rows of the system.
             debug: Whether everybody may see logs and traces.
         """
         hosts = RequestHosts(records, write_system, self._helping, effects)
-        return Scripted(self.runner, hosts, users, self._clock, env=self._env(), debug=debug)
+        runner = self.runner(domain)
+        return Scripted(runner, hosts, users, self._clock, env=self._env(), debug=debug)
 
     def _helping(self, context: Context) -> Helping:
         """Give what answers the scripts of one request that ask for no records."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from enfyra_kernel.kernel import Kernel
+from enfyra_kernel.scripts.pool import WorkerPool
+from enfyra_kernel.scripts.pools import Domain
 
 from tests.api import Api
 
@@ -50,6 +53,24 @@ async def test_nothing_of_a_trial_stays(api: Api) -> None:
     verbs = [(one["verb"], one["table"]) for one in report["touched"]]
     assert verbs.count(("create", "note")) == 2
     assert [row["title"] for row in await api.rows("/note")] == ["old"]
+
+
+async def test_trials_run_beside_what_serves_saved_scripts(
+    sqlite_api: Api, sqlite_kernel: Kernel
+) -> None:
+    saved = sqlite_kernel.scripts.runner(Domain.SAVED)
+    assert isinstance(saved, WorkerPool)
+    await sqlite_api.define("note", "title varchar!")
+    hook = {"name": "mark", "sourceCode": "ctx.body.title += '!'", "methods": ["POST"]}
+    await sqlite_api.create("/pre_hook_definition", {**hook, "route": "/note"})
+    report = await tried(sqlite_api, sourceCode="pass", request={"body": {"title": "a"}})
+    assert report["result"]["data"][0]["title"] == "a!"
+    endless = await tried(sqlite_api, sourceCode="while True: pass", timeout=50)
+    assert endless["status"] == 504
+    # The saved hook was run in the trial as well, but not where it serves.
+    assert saved.pids == []
+    assert (await sqlite_api.create("/note", {"title": "b"}))["title"] == "b!"
+    assert saved.pids
 
 
 async def test_a_trial_that_breaks_a_constraint_tells_so(api: Api) -> None:

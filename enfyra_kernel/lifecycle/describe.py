@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from ..access.policy import Asking, open_methods
 from ..encoding import encode_json
 from ..errors import EnfyraError, did_you_mean
 from ..metadata.snapshot import Snapshot
@@ -29,7 +30,7 @@ class Describe:
     async def all(self, context: Context) -> Response:
         """Answer GET /metadata."""
         tables = [
-            describe_table(table, context.snapshot, context.access)
+            describe_table(table, context.snapshot, context.access, context.caller)
             for table in context.snapshot.tables.values()
             if _visible(table, context)
         ]
@@ -51,23 +52,25 @@ class Describe:
                 "RESOURCE_NOT_FOUND",
                 f"There is no table '{name[:80]}'.{did_you_mean(name, names)}",
             )
-        shown = describe_table(table, context.snapshot, context.access)
+        shown = describe_table(table, context.snapshot, context.access, context.caller)
         return success(encode_json(shown))
 
 
 def _visible(table: Table, context: Context) -> bool:
     """Say whether the caller may call any route of a table."""
-    if context.caller is not None and context.caller.is_root:
+    caller = context.caller
+    if caller is not None and caller.is_root:
         return True
-    return any(
-        route.public or (context.caller is not None and route.skip_role_guard)
-        for route in context.snapshot.routes.routes
-        if route.table is table
-    )
+    return any(open_methods(route, caller) for route in context.snapshot.routes.of_table(table))
 
 
-def describe_table(table: Table, snapshot: Snapshot, access: Access) -> dict[str, Any]:
-    """Give a table's definition with both sides of its relations by name, as far as one sees it."""
+def describe_table(
+    table: Table, snapshot: Snapshot, access: Access, caller: Asking | None
+) -> dict[str, Any]:
+    """Give a table's definition with both sides of its relations by name, as far as one sees it.
+
+    Of its routes it names the methods that the caller may use.
+    """
     definition = table.definition
     shown = msgspec.to_builtins(definition)
     shown["columns"] = [
@@ -85,13 +88,9 @@ def describe_table(table: Table, snapshot: Snapshot, access: Access) -> dict[str
     ]
     shown["primary"] = table.primary.name
     shown["routes"] = [
-        {
-            "path": route.path,
-            "methods": sorted(route.available),
-            "publicMethods": sorted(route.public),
-        }
-        for route in snapshot.routes.routes
-        if route.table is table
+        {"path": route.path, "methods": sorted(methods), "publicMethods": sorted(route.public)}
+        for route in snapshot.routes.of_table(table)
+        if (methods := open_methods(route, caller))
     ]
     return shown
 

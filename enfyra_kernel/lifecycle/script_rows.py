@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 from ..encoding import decode_json
 from ..errors import EnfyraError, did_you_mean
@@ -22,9 +22,6 @@ VERSION = "script_version_definition"
 SOURCE = "sourceCode"
 # What the source was called in earlier versions of Enfyra.
 _OLD_NAMES = ("code", "logic")
-METHOD_FIELDS = (
-    "methods", "method", "availableMethods", "publicMethods", "skipRoleGuardMethods",
-)  # fmt: skip
 _LANGUAGES = list(Language)
 
 
@@ -94,35 +91,3 @@ def _route_id(path: str, snapshot: Snapshot) -> int:
             return route.id
     hint = did_you_mean(path, (route.path for route in snapshot.route_definitions))
     raise EnfyraError("INVALID_BODY", problems=[f"route: there is no route {path}.{hint}"])
-
-
-def with_method_ids(body: dict[str, Any], ids: Mapping[str, int]) -> dict[str, Any]:
-    """Give a body with methods by their ids where it names them.
-
-    Raises:
-        EnfyraError: INVALID_BODY, with the nearest name.
-
-    Example:
-        >>> with_method_ids({"methods": ["GET"], "method": 2}, {"GET": 1})
-        {'methods': [1], 'method': 2}
-    """
-
-    def of(name: str, method: Any) -> Any:
-        if not isinstance(method, str) or method.isdigit():
-            return method
-        found = ids.get(method.upper())
-        if found is None:
-            hint = did_you_mean(method.upper(), ids)
-            raise EnfyraError(
-                "INVALID_BODY", problems=[f"{name}: there is no method '{method}'.{hint}"]
-            )
-        return found
-
-    changed: dict[str, Any] = {}
-    for name in METHOD_FIELDS:
-        value = body.get(name)
-        if isinstance(value, list):
-            changed[name] = [of(name, one) for one in cast("Iterable[Any]", value)]
-        elif value is not None:
-            changed[name] = of(name, value)
-    return body | changed

@@ -19,19 +19,21 @@ from ..records.definitions import Changed, Definitions
 from ..records.records import Records
 from ..records.repository import Repository
 from ..storage.database import Session
+from .access_rows import check_row
 from .conditional import preconditions_of, refuse_preconditions, tagged
 from .context import Context
 from .crud import Lists
 from .messages import Response, success
+from .named import Named
 from .permits import permit_of
-from .script_rows import SOURCE, ScriptRows, with_method_ids
+from .script_rows import SOURCE, ScriptRows
 from .writes import answer_of, key_of, refuse_idempotency
 
 USER = "user_definition"
 ROLE = "role_definition"
 ROUTE = "route_definition"
-# Rows that name methods.
-WITH_METHODS = SCRIPT_TABLES | PERMISSION_TABLES | {ROUTE}
+# Rows that refer to others by name.
+WITH_NAMES = SCRIPT_TABLES | PERMISSION_TABLES | {ROUTE, USER}
 # Changing a row of these changes what somebody's token is worth.
 IDENTITY_TABLES = frozenset({USER, ROLE, "session_definition"})
 OPTIONS = frozenset({"schemaConfirmHash", "schema_confirm_hash", "preview"})
@@ -84,6 +86,7 @@ class SystemCrud(Lists):
         self._definitions = definitions
         self._passwords = passwords
         self._forget = forget
+        self._named = Named(records)
 
     async def create(self, context: Context) -> Response:
         """Answer POST: rows are never the system's own."""
@@ -187,8 +190,9 @@ class SystemCrud(Lists):
             named = await self._prepared_user(named, creating=creating)
         if context.table.name == ROUTE and "path" in named:
             _check_path(named["path"])
-        if context.table.name in WITH_METHODS:
-            named = with_method_ids(named, await self._method_ids())
+        if context.table.name in WITH_NAMES:
+            named = await self._named.resolved(context.table, named, context.snapshot)
+        check_row(context.table, named, creating=creating)
         if context.table.name == PACKAGE:
             row = (
                 {}
@@ -203,11 +207,6 @@ class SystemCrud(Lists):
                 context.table, named, context.snapshot, creating=creating
             )
         return named
-
-    async def _method_ids(self) -> dict[str, int]:
-        methods = self._records.of("method_definition")
-        rows = await methods.rows(Query(limit=0), ADMINISTRATOR)
-        return {row["name"]: row["id"] for row in rows}
 
     async def _prepared_user(self, body: dict[str, Any], *, creating: bool) -> dict[str, Any]:
         password = body.get("password")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from .definitions import RouteDefinition
 from .hooks import MethodScripts, Scripts, scripts_of
+from .permissions import Grant, Grants
 from .system import ALIASES
 from .tables import Table
 
@@ -25,6 +27,7 @@ class Route:
 
     Attributes:
         scripts: The hooks and handlers that run on it, by method.
+        grants: Whom permissions let in, by method.
     """
 
     definition: RouteDefinition = field(repr=False)
@@ -34,6 +37,7 @@ class Route:
     public: frozenset[str]
     skip_role_guard: frozenset[str]
     scripts: Mapping[str, MethodScripts] = field(default_factory=dict[str, MethodScripts])
+    grants: Grants = field(default_factory=dict[str, Grant], repr=False)
 
 
 def methods_on_many(table: Table) -> frozenset[str]:
@@ -92,8 +96,11 @@ class RouteTable:
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
         self._exact: dict[str, Route] = {}
+        self._of_table: defaultdict[str, list[Route]] = defaultdict(list)
         patterns: list[_Pattern] = []
         for route in self.routes:
+            if route.table is not None:
+                self._of_table[route.table.name].append(route)
             segments = tuple(part for part in route.path.split("/") if part)
             if any(part.startswith((":", "*")) for part in segments):
                 patterns.append(_Pattern(route, segments, _score(segments)))
@@ -124,13 +131,20 @@ class RouteTable:
             return RouteMatch(route, {"id": _decoded(last)}, True)
         return None
 
+    def of_table(self, table: Table) -> Sequence[Route]:
+        """Give the routes that are about a table."""
+        return self._of_table.get(table.name, ())
+
     def paths(self) -> tuple[str, ...]:
         """Give every path, for messages."""
         return tuple(route.path for route in self.routes)
 
 
 def make_route(
-    definition: RouteDefinition, table: Table | None, scripts: Scripts | None = None
+    definition: RouteDefinition,
+    table: Table | None,
+    scripts: Scripts | None = None,
+    grants: Grants | None = None,
 ) -> Route:
     """Make the route of a definition."""
     return Route(
@@ -141,6 +155,7 @@ def make_route(
         definition.public,
         definition.skip_role_guard,
         scripts_of(definition, scripts) if scripts is not None else {},
+        grants or {},
     )
 
 

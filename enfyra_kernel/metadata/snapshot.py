@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import EnfyraError, did_you_mean
 from .definitions import RelationDefinition, RouteDefinition, TableDefinition
 from .hooks import Scripts
-from .permissions import Permissions
+from .permissions import Permissions, grants_by_route
 from .routes import RouteTable, make_route
 from .system import ALIASES
 from .tables import Table, resolve
@@ -65,8 +65,9 @@ class Snapshot:
             for table in self.tables.values()
             if table.definition.alias
         }
+        grants = grants_by_route(self.permissions.routes)
         self.routes = RouteTable(
-            make_route(route, self._table_of_route(route), self.scripts)
+            make_route(route, self._table_of_route(route), self.scripts, grants.get(route.id))
             for route in self.route_definitions
             if route.is_enabled
         )

@@ -18,6 +18,7 @@ from .errors import EnfyraError
 from .identity.passwords import Passwords
 from .identity.sessions import Sessions
 from .identity.tokens import Tokens
+from .lifecycle.accesses import Accesses
 from .lifecycle.accounts import Accounts
 from .lifecycle.adopting import Adopting
 from .lifecycle.crud import Crud
@@ -138,6 +139,7 @@ class Kernel:
         self.sessions = Sessions(
             self.database, self.records, self.passwords, tokens, self.clock, self.settings
         )
+        self.accesses = Accesses(self.sessions.profile)
         operations = self._operations()
         scripted = self.scripts.scripted(
             self.sessions,
@@ -148,7 +150,12 @@ class Kernel:
             debug=self.settings.debug,
         )
         self.lifecycle = Lifecycle(
-            self.registry, self.sessions, operations, scripted, self.migrator.interrupted
+            self.registry,
+            self.sessions,
+            self.accesses,
+            operations,
+            scripted,
+            self.migrator.interrupted,
         )
 
     def _operations(self) -> Operations:
@@ -186,7 +193,7 @@ class Kernel:
             self.database, self._records_on, self.scripts, self.sessions, self.clock
         )
         runner = self.scripts.runner(Domain.UNSAVED)
-        return ScriptTools(runner, rehearsals, self.records, self.sessions)
+        return ScriptTools(runner, rehearsals, self.records, self.sessions, self.accesses)
 
     def _records_on(self, database: Database) -> Records:
         return Records(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..query.plan import ADMINISTRATOR, PUBLISHED, Access
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
@@ -21,8 +19,3 @@ class Caller:
     role: int | None = None
     session: str | None = None
     login_provider: str | None = None
-
-    @property
-    def access(self) -> Access:
-        """What the caller may see."""
-        return ADMINISTRATOR if self.is_root else PUBLISHED

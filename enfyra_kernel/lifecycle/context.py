@@ -19,7 +19,7 @@ from ..query.brackets import parse_query_string
 from ..query.forms import parse_text
 from ..query.names import flag
 from ..query.parse import parse
-from ..query.plan import PUBLISHED, Access
+from ..query.plan import Access
 from ..records.streams import formats
 from ..records.streams.formats import Format
 from .messages import JSON, Request
@@ -50,6 +50,7 @@ class Context:
     """A request on its way: the Snapshot it sees, where it leads, who sent it.
 
     Attributes:
+        access: What the caller may see.
         named_query: The parameters of the query, where a script has changed them.
     """
 
@@ -57,6 +58,7 @@ class Context:
     snapshot: Snapshot
     match: RouteMatch
     caller: Caller | None
+    access: Access
     named_query: Mapping[str, Any] | None = None
 
     @property
@@ -77,11 +79,6 @@ class Context:
         if table is None:
             raise EnfyraError("ROUTE_NOT_FOUND", f"'{self.route.path}' has no table")
         return table
-
-    @property
-    def access(self) -> Access:
-        """What the caller may see."""
-        return self.caller.access if self.caller is not None else PUBLISHED
 
     @property
     def parameters(self) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from ..metadata.snapshot import Snapshot
 from ..metadata.system import SYSTEM_NAMES
 from ..metadata.tables import why_not_written
 from ..storage.replicated.reader import reads_as
+from .accesses import Accesses
 from .context import Context
 from .messages import Request, Response, failure, identify
 from .operations import Operations
@@ -43,6 +44,7 @@ class Lifecycle:
         self,
         registry: Registry,
         sessions: Sessions,
+        accesses: Accesses,
         operations: Operations,
         scripted: Scripted,
         unsettled: Callable[[], Awaitable[bool]],
@@ -50,6 +52,7 @@ class Lifecycle:
         self._registry = registry
         self._unsettled = unsettled
         self._sessions = sessions
+        self._accesses = accesses
         self._operations = operations
         self._scripted = scripted
 
@@ -113,7 +116,10 @@ class Lifecycle:
         authorize(route, method, caller)
         if caller is not None:
             reads_as(caller.id)
-        context = Context(request, snapshot, match, caller)
+        access = self._accesses.known(snapshot, caller)
+        if access is None:
+            access = await self._accesses.of(snapshot, caller)
+        context = Context(request, snapshot, match, caller, access)
         scripts = route.scripts.get(method) if route.scripts else None
         if scripts is not None or is_traced(context):
             return await self._scripted.answer(context, scripts or NO_SCRIPTS, self._steadily)
@@ -136,16 +142,17 @@ class Lifecycle:
                 if not await self._is_changing(version):
                     break
             await asyncio.sleep(pause)
-            context = self._renewed(context)
+            context = await self._renewed(context)
         raise EnfyraError("DATABASE_BUSY")
 
-    def _renewed(self, context: Context) -> Context:
+    async def _renewed(self, context: Context) -> Context:
         """Give a request's context with the definitions of now."""
         snapshot = self._registry.current
         match = snapshot.routes.find(context.request.path)
         if match is None or context.method not in match.methods:
             raise _no_route(context.request, snapshot)
-        return dataclasses.replace(context, snapshot=snapshot, match=match)
+        access = await self._accesses.of(snapshot, context.caller)
+        return dataclasses.replace(context, snapshot=snapshot, match=match, access=access)
 
     async def _caller(self, request: Request, route: Route, method: str) -> Caller | None:
         header = request.headers.get("authorization")

@@ -19,6 +19,7 @@ from ..query.parse import parse
 from ..query.plan import ADMINISTRATOR
 from ..records.records import Records
 from ..scripts.script import Language, Problem, ScriptRunner
+from .accesses import Accesses
 from .context import Context
 from .messages import JSON, Request, Response, identify, success
 from .rehearsal import Rehearsal, Rehearsals
@@ -80,11 +81,13 @@ class ScriptTools:
         rehearsals: Rehearsals,
         records: Records,
         callers: CallerSource,
+        accesses: Accesses,
     ) -> None:
         self._runner = runner
         self._rehearsals = rehearsals
         self._records = records
         self._callers = callers
+        self._accesses = accesses
 
     async def validate(self, context: Context) -> Response:
         """Answer POST /admin/script/validate: what is wrong with a source, all of it."""
@@ -115,6 +118,7 @@ class ScriptTools:
         if "user" in given:
             user = given["user"]
             caller = None if user is None else await self._callers.caller_of(str(user))
+        access = await self._accesses.of(context.snapshot, caller)
         body = given.get("body")
         if trial.sample:
             match, body = await self._sampled(trial, match, body, context)
@@ -123,7 +127,7 @@ class ScriptTools:
         content = b"" if body is None else encode_json(body)
         request = Request(trial.method, path, "", {"content-type": JSON, **headers}, content)
         identify(request)
-        return Context(request, context.snapshot, match, caller, given.get("query") or None)
+        return Context(request, context.snapshot, match, caller, access, given.get("query") or None)
 
     async def _sampled(
         self, trial: Trial, match: RouteMatch, body: Any, context: Context

@@ -38,6 +38,8 @@ def _import() -> None:
     with suppress(ImportError):
         for name in _MODULES:
             import_module(name)
+        # The first array that it makes imports pandas, where that is installed.
+        import_module("pyarrow").array([0])
 
 
 def is_load(content_type: str, query: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
-from .ast import Compare, Deep, Filter, Operator, Query, Shape
+from .ast import Compare, Deep, Filter, Keyset, Operator, Query, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,18 @@ def answer_by_key(query: Query, key: str, operator: Operator = Operator.EQ) -> A
     where = Compare(key, operator, 0)
     if not query.values:
         return Answer(Shape(fields=shape.fields, deep=shape.deep, where=where), ())
-    used = _slots(shape.where)
-    deep = tuple(cast("Deep", _moved(one, 1 - used)) for one in shape.deep)
-    rest = query.values[used : used + sum(map(_slots, shape.deep))]
+    used = slots_of(shape.where)
+    deep = tuple(cast("Deep", moved(one, 1 - used)) for one in shape.deep)
+    rest = query.values[used : used + sum(map(slots_of, shape.deep))]
     return Answer(Shape(fields=shape.fields, deep=deep, where=where), rest)
 
 
 def condition_of(query: Query) -> tuple[Filter | None, tuple[Any, ...]]:
     """Give the condition of a query, and the values of its slots, which are the first ones."""
-    return query.shape.where, query.values[: _slots(query.shape.where)]
+    return query.shape.where, query.values[: slots_of(query.shape.where)]
 
 
-def _slots(node: Any) -> int:
+def slots_of(node: Any) -> int:
     """Count the slots of a part of a tree."""
     if node is None:
         return 0
@@ -57,18 +57,20 @@ def _slots(node: Any) -> int:
         value = getattr(node, name)
         if name in _SLOTS and value is not None:
             found += 1
+        elif isinstance(node, Keyset):
+            found += sum(slot is not None for slot in node.slots)
         elif isinstance(value, tuple):
             parts = cast("tuple[Any, ...]", value)
-            found += sum(_slots(part) for part in parts if isinstance(part, msgspec.Struct))
+            found += sum(slots_of(part) for part in parts if isinstance(part, msgspec.Struct))
         elif isinstance(value, msgspec.Struct):
-            found += _slots(value)
+            found += slots_of(value)
     return found
 
 
-def _moved(node: Any, by: int) -> Any:
+def moved(node: Any, by: int) -> Any:
     """Give a part of a tree with its slots moved on."""
     if isinstance(node, tuple):
-        return tuple(_moved(part, by) for part in cast("tuple[Any, ...]", node))
+        return tuple(moved(part, by) for part in cast("tuple[Any, ...]", node))
     if not isinstance(node, msgspec.Struct):
         return node
     changes: dict[str, Any] = {}
@@ -77,7 +79,7 @@ def _moved(node: Any, by: int) -> Any:
         if name in _SLOTS:
             changes[name] = None if value is None else value + by
         else:
-            changes[name] = _moved(value, by)
+            changes[name] = moved(value, by)
     return type(node)(**changes)
 
 

@@ -35,6 +35,7 @@ from .predicates import (
     Not,
     Predicate,
     RelatedMeasure,
+    both,
 )
 from .slots import Slot, Slots
 from .visibility import Names
@@ -98,9 +99,11 @@ class Conditions:
         target = self.names.target(relation)
         self._check_operator(target.primary, node.operator, place)
         self._add_slot(node, target.primary, place)
-        if key_is_here(relation, target):
+        policy = self.names.rows(target)
+        if key_is_here(relation, target) and policy is None:
             return Comparison(key_of(relation, target), node.operator, node.slot)
-        return Existence(relation, target, Comparison(target.key, node.operator, node.slot))
+        where = both(Comparison(target.key, node.operator, node.slot), policy)
+        return Existence(relation, target, where)
 
     def _check_operator(self, column: ColumnDefinition, operator: Operator, place: str) -> None:
         problem = _unfit(column, operator)
@@ -122,9 +125,10 @@ class Conditions:
             return Emptiness(stored(column), node.empty)
         self.names.permit(table, relation.name, relation, place)
         target = self.names.target(relation)
-        if relation.holds_key:
+        policy = self.names.rows(target)
+        if relation.holds_key and policy is None:
             return Emptiness(key_of(relation, target), node.empty)
-        exists = Existence(relation, target, None)
+        exists = Existence(relation, target, policy)
         return Not(exists) if node.empty else exists
 
     def _related(self, node: Related, table: Table, path: tuple[str, ...]) -> Predicate:
@@ -132,7 +136,9 @@ class Conditions:
         relation = self.names.relation(table, node.relation, self._place(".".join(place)))
         target = self.names.target(relation)
         where = self.resolve(node.where, target, place)
-        return _key_only(relation, target, where) or Existence(relation, target, where)
+        policy = self.names.rows(target)
+        here = _key_only(relation, target, where) if policy is None else None
+        return here or Existence(relation, target, both(where, policy))
 
     def _measured(
         self, node: Measured | MeasuredNull, table: Table, path: tuple[str, ...]
@@ -142,7 +148,9 @@ class Conditions:
         place = ".".join((*path, node.relation, *named))
         relation = self.names.to_many(table, node.relation, self._place(place))
         target = self.names.target(relation)
-        measure = measure_of(figure, target, self.names, self._place(place))
+        measure = measure_of(
+            figure, target, self.names, self._place(place), self.names.rows(target)
+        )
         related = RelatedMeasure(relation, target, measure)
         if isinstance(node, MeasuredNull):
             return MeasureEmptiness(related, node.empty)

@@ -109,7 +109,9 @@ def _fields(selection: Selection) -> list[Any]:
 
 def _field(one: Any) -> Any:
     if isinstance(one, SelectedColumn):
-        return one.name
+        if one.visible is None:
+            return one.name
+        return {one.name: {"visible": describe_predicate(one.visible)}}
     described: dict[str, Any] = {"fields": _fields(one.selection)}
     if one.where is not None:
         described["where"] = describe_predicate(one.where)

@@ -11,7 +11,7 @@ from ..metadata.tables import Relation, StoredColumn, Table, stored
 from ..metadata.types import DOCUMENTS, NUMBERS, ColumnType
 from . import ast
 from .ast import Aggregate, Figure, Filter, Function
-from .predicates import Measure, Predicate, RelatedMeasure
+from .predicates import Measure, Predicate, RelatedMeasure, both
 from .visibility import Names
 
 MAX_DIMENSIONS = 16
@@ -108,6 +108,7 @@ def resolve_aggregate(one: Aggregate, table: Table, names: Names, resolve: Resol
         relation = names.relation(table, one.field, place)
         target = names.target(relation)
         where = resolve(one.where, target, place) if one.where is not None else None
+        where = both(where, names.rows(target))
         counted = RelatedMeasure(relation, target, Measure(Function.COUNT, None, where))
         return Aggregated(one.field, COUNT_RECORDS, counted)
     place = f"aggregate.{one.field}.{one.function.value}"
@@ -185,5 +186,6 @@ def walk(
             )
         joins.append(relation)
         current = names.target(relation)
+        names.whole(current, place)
         targets.append(current)
     return tuple(joins), tuple(targets), current

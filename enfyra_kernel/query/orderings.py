@@ -86,7 +86,7 @@ def _measured(key: SortKey, table: Table, names: Names, parameter: str) -> Order
         )
     relation = names.to_many(table, key.path[0], place)
     target = names.target(relation)
-    measure = measure_of(figure, target, names, place)
+    measure = measure_of(figure, target, names, place, names.rows(target))
     nullable = figure.function is not Function.COUNT
     by = RelatedMeasure(relation, target, measure)
     return Ordering((), (), by, nullable, key.descending)

@@ -128,3 +128,10 @@ class Ordering:
     by: StoredColumn | RelatedMeasure
     nullable: bool
     descending: bool
+
+
+def both(first: Predicate | None, second: Predicate | None) -> Predicate | None:
+    """Give the condition that two conditions hold, of which either may be none."""
+    if first is None or second is None:
+        return second if first is None else first
+    return All((first, second))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import EnfyraError
@@ -13,7 +13,7 @@ from ..metadata.types import ColumnType
 from .ast import Deep, Filter, Operator, SortKey
 from .conditions import Conditions, key_is_here
 from .orderings import resolve_order
-from .predicates import Ordering, Predicate
+from .predicates import Ordering, Predicate, both
 from .slots import Slot, Slots
 from .visibility import Names
 
@@ -25,10 +25,15 @@ DEFAULT_LIMIT = 10
 
 @dataclass(frozen=True, slots=True)
 class SelectedColumn:
-    """A column in the answer."""
+    """A column in the answer.
+
+    Attributes:
+        visible: The condition on the record for the value to be shown; otherwise it is null.
+    """
 
     name: str
     column: ColumnDefinition
+    visible: Predicate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class SelectedOne:
 
     Attributes:
         key_only: Whether only the related record's key is asked for, which needs no join.
+        visible: The condition on the record for the relation to be shown; otherwise it is null.
     """
 
     name: str
@@ -45,6 +51,7 @@ class SelectedOne:
     selection: Selection
     key_only: bool
     where: Predicate | None = None
+    visible: Predicate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +214,7 @@ class Selector:
                 raise EnfyraError(
                     "INVALID_QUERY", f"{place}: '{name}' is a column and has no fields of its own"
                 )
-            return SelectedColumn(name, column)
+            return self._column(table, column)
         relation = table.relations[name]
         self._permit(table, name, place)
         self._count(place)
@@ -216,7 +223,7 @@ class Selector:
         inner = f"{place}.{name}"
         if below is None:
             selection: Selection = tuple(
-                SelectedColumn(one.name, one)
+                self._column(target, one)
                 for one in target.keys
                 if one is target.primary or self.names.access.sees(one)
             )
@@ -225,8 +232,13 @@ class Selector:
             selection = self._select(below, target, inner, depth + 1)
             options = below.options
         if relation.kind.to_one:
-            return self._to_one(relation, target, selection, options, inner)
+            one = self._to_one(relation, target, selection, options, inner)
+            return replace(one, visible=self.names.visible(table, relation))
         return self._to_many(relation, target, selection, options, inner)
+
+    def _column(self, table: Table, column: ColumnDefinition) -> SelectedColumn:
+        visible = None if column.is_primary else self.names.visible(table, column)
+        return SelectedColumn(column.name, column, visible)
 
     def _count(self, place: str) -> None:
         self.relations += 1
@@ -255,6 +267,7 @@ class Selector:
                         f"{name} is for relations to many",
                     )
             where = self._where(options.where, target, place)
+        where = both(where, self.names.rows(target))
         key_only = where is None and _key_only(relation, target, selection)
         return SelectedOne(relation.name, relation, target, selection, key_only, where)
 
@@ -268,6 +281,7 @@ class Selector:
     ) -> SelectedMany:
         sort: tuple[SortKey, ...] = options.sort if options is not None else ()
         where = self._where(options.where, target, place) if options is not None else None
+        where = both(where, self.names.rows(target))
         limit = options.limit if options is not None else None
         offset = options.offset if options is not None else None
         named = _deep(place)

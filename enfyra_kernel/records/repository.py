@@ -81,7 +81,7 @@ class Repository:
         """
         read = self.read(query.shape, access)
         limit, offset = self.window(query)
-        values = read.plan.bind(query.values)
+        values = read.plan.bind(query.values, access)
         source = session or self._workbench.database
         try:
             if not query.shape.keyed:
@@ -104,7 +104,7 @@ class Repository:
             raise EnfyraError("AUTHORIZATION_ERROR", "explain is for administrators")
         read = self.read(query.shape, access)
         limit, offset = self.window(query)
-        values = read.plan.bind(query.values)
+        values = read.plan.bind(query.values, access)
         explanation = await self._workbench.database.explain(read, values, limit, offset)
         return {
             "plan": describe_plan(read.plan),
@@ -165,7 +165,7 @@ class Repository:
         """
         read = self.read(query.shape, access)
         self._refuse_pages(query)
-        values = read.plan.bind(query.values)
+        values = read.plan.bind(query.values, access)
         limit = query.limit or None
         database = self._workbench.database
         if format is NDJSON:

@@ -139,7 +139,7 @@ def changed_context(context: Context, sections: Sections, changed: Mapping[str, 
         query = _changed_query(sections["query"])
     if request is context.request and query is context.named_query:
         return context
-    return Context(request, context.snapshot, context.match, context.caller, query)
+    return Context(request, context.snapshot, context.match, context.caller, context.access, query)
 
 
 def _changed_query(text: bytes) -> Mapping[str, Any]:

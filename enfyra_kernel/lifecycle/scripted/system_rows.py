@@ -61,8 +61,9 @@ class SystemRows:
         match = context.snapshot.routes.find(path)
         if match is None or method not in match.route.available or not match.allows(method):
             raise EnfyraError("INVALID_ARGUMENT", f"Scripts cannot {method} '{table.name}'")
-        caller = context.caller
+        caller, access = context.caller, context.access
         if call.access is ADMINISTRATOR:
+            access = ADMINISTRATOR
             caller = _SCRIPT if caller is None else dataclasses.replace(caller, is_root=True)
         else:
             authorize(match.route, method, caller)
@@ -73,4 +74,4 @@ class SystemRows:
             for name in ("fields", "include", "deep")
             if name in call.options
         }
-        return Context(request, context.snapshot, match, caller, named or None)
+        return Context(request, context.snapshot, match, caller, access, named or None)

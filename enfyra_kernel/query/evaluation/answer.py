@@ -70,9 +70,14 @@ class _Evaluation:
         return Answer(
             _window(page, limit, offset),
             len(found) if plan.filter_count else None,
-            len(everything) if plan.total_count else None,
+            self._count(plan, everything) if plan.total_count else None,
             self._aggregates(plan, found),
         )
+
+    def _count(self, plan: Plan, everything: Sequence[Row]) -> int:
+        if plan.scope is None:
+            return len(everything)
+        return sum(map(self._compiled(plan.scope, plan.table), everything))
 
     def _compiled(self, predicate: Predicate, table: Table) -> Holds:
         return condition(predicate, table, self._values, self._rows)
@@ -97,13 +102,17 @@ class _Evaluation:
 
     def _selected(self, one: Selected, table: Table) -> _Value:
         if isinstance(one, SelectedColumn):
-            return _written(stored(one.column))
+            return self._shown(_written(stored(one.column)), one.visible, table)
         if isinstance(one, SelectedMany):
             return self._many(one, table)
         relation, target = one.relation, one.target
         if one.key_only:
             name, key = one.selection[0].name, _written(key_of(relation, target))
-            return lambda row: None if (value := key(row)) is None else {name: value}
+
+            def keyed(row: Row) -> Any:
+                return None if (value := key(row)) is None else {name: value}
+
+            return self._shown(keyed, one.visible, table)
         inner = self._selection(one.selection, target)
         meets = self._compiled(one.where, target) if one.where is not None else None
 
@@ -113,7 +122,14 @@ class _Evaluation:
                 return None
             return {name: value(found) for name, value in inner}
 
-        return related
+        return self._shown(related, one.visible, table)
+
+    def _shown(self, value: _Value, visible: Predicate | None, table: Table) -> _Value:
+        """Give a value where a condition on the record holds, otherwise null."""
+        if visible is None:
+            return value
+        holds = self._compiled(visible, table)
+        return lambda row: value(row) if holds(row) else None
 
     def _many(self, one: SelectedMany, table: Table) -> _Value:
         inner = self._selection(one.selection, one.target)

@@ -13,7 +13,7 @@ from ..database import Explanation, Values
 from .client import Client, Document
 from .faults import explained
 from .pipeline.aggregates import Beside
-from .pipeline.pages import page
+from .pipeline.pages import page, total
 
 VALUE = "?"
 _COMPARISONS = frozenset({"$eq", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$limit", "$skip"})
@@ -28,7 +28,7 @@ async def explain(
     if plan.filter_count or plan.aggregates:
         pipelines.append(Beside(plan, values).pipeline)
     if plan.total_count:
-        pipelines.append([{"$group": {"_id": 1, "n": {"$sum": 1}}}])
+        pipelines.append(total(plan, values))
     plans: list[Any] = []
     for pipeline in pipelines:
         command: Document = {"aggregate": collection, "pipeline": pipeline, "cursor": {}}

@@ -18,7 +18,7 @@ from .faults import explained
 from .inserts import Inserts
 from .integrity import chunks
 from .pipeline.aggregates import Beside
-from .pipeline.pages import Reading, page, rows_of
+from .pipeline.pages import COUNT, Reading, page, rows_of, total
 from .pipeline.scope import Scope
 from .pipeline.selections import shape
 from .prepared import MongoRead, MongoWrite
@@ -77,8 +77,7 @@ class MongoSession:
         total = None
         if plan.total_count:
             with explained():
-                collection = self._client.database[plan.table.definition.physical]
-                total = await collection.count_documents({}, session=self._session)
+                total = await self._count(plan, values)
         if not (plan.filter_count or plan.aggregates):
             return Page(rows, None, total)
         beside = Beside(plan, values)
@@ -89,6 +88,14 @@ class MongoSession:
             total,
             encode_rows(beside.figures(figures)) if plan.aggregates else None,
         )
+
+    async def _count(self, plan: Plan, values: Values) -> int:
+        """Count all records that may be seen."""
+        if plan.scope is None:
+            collection = self._client.database[plan.table.definition.physical]
+            return await collection.count_documents({}, session=self._session)
+        found = await self._all(plan, total(plan, values))
+        return found[0][COUNT] if found else 0
 
     async def _lock(self, plan: Plan, keys: list[Any]) -> None:
         """Keep others from changing records until the transaction ends.

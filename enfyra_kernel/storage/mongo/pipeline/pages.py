@@ -16,6 +16,7 @@ from .scope import Document, Scope, Stage
 from .selections import Shape, shape, value_of, window
 
 _GROUP = "_id"
+COUNT = "n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ def page(plan: Plan, values: Sequence[Any], limit: int, offset: int) -> Reading:
     if plan.keyed:
         _keep_place(made, fields)
     return Reading([*stages, *made.project], made)
+
+
+def total(plan: Plan, values: Sequence[Any]) -> list[Stage]:
+    """Give the pipeline that counts all records that may be seen, into the field `COUNT`."""
+    which = where(Scope(values), plan.scope, plan.table)
+    return [*which, {"$group": {"_id": 1, COUNT: {"$sum": 1}}}]
 
 
 def _keep_place(made: Shape, fields: Sequence[SortField]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....metadata.tables import StoredColumn, Table, key_of, stored
+from ....query.predicates import Predicate
 from ....query.selection import (
     DEFAULT_LIMIT,
     Selected,
@@ -87,10 +88,12 @@ def _add(scope: Scope, one: Selected, table: Table, made: Shape) -> None:
     if isinstance(one, SelectedColumn):
         column = stored(one.column)
         kept = field_of(column.name)
-        made.keep(one.name, kept, value_of(kept, column))
+        take = _shown(scope, one.visible, table, made, value_of(kept, column))
+        made.keep(one.name, kept, take)
     elif isinstance(one, SelectedOne) and one.key_only:
         key = key_of(one.relation, one.target)
-        made.keep(one.name, key.name, _as_key(one.target.primary.name, value_of(key.name, key)))
+        take = _as_key(one.target.primary.name, value_of(key.name, key))
+        made.keep(one.name, key.name, _shown(scope, one.visible, table, made, take))
     elif isinstance(one, SelectedOne):
         _add_one(scope, one, table, made)
     else:
@@ -111,7 +114,28 @@ def _add_one(scope: Scope, one: SelectedOne, table: Table, made: Shape) -> None:
         found: list[Document] = document[into]
         return inner.row(found[0]) if found else None
 
-    made.keep(one.name, into, take)
+    made.keep(one.name, into, _shown(scope, one.visible, table, made, take))
+
+
+def _shown(scope: Scope, visible: Predicate | None, table: Table, made: Shape, take: Take) -> Take:
+    """Give what takes a value where a condition on the record holds, otherwise null.
+
+    The record looks itself up, as only `$match` knows all conditions.
+    """
+    if visible is None:
+        return take
+    into = scope.field()
+    only: list[Stage] = [{"$limit": 1}, {"$project": {"_id": 1}}]
+    itself: Document = {
+        "from": table.definition.physical,
+        "localField": "_id",
+        "foreignField": "_id",
+        "pipeline": [*where(scope, visible, table), *only],
+        "as": into,
+    }
+    made.stages.append({"$lookup": itself})
+    made.projection[into] = 1
+    return lambda document: take(document) if document[into] else None
 
 
 def _add_many(scope: Scope, one: SelectedMany, table: Table, made: Shape) -> None:

@@ -124,20 +124,34 @@ class FlatRows:
     ) -> Iterable[Part]:
         for one in selection:
             if isinstance(one, SelectedColumn):
-                yield self._leaf(one.name, stored(one.column), base)
+                column = stored(one.column)
+                value = self._shown(base.c[column.name], one.visible, base, table)
+                yield self._labelled(one.name, column, value)
             elif isinstance(one, SelectedMany):
                 key = self._leaf(one.name, parent_key(one.relation, table, one.target), base)
                 yield Many(one.name, key, one, table)
             elif one.key_only:
-                key = self._leaf(one.selection[0].name, key_of(one.relation, one.target), base)
+                column = key_of(one.relation, one.target)
+                value = self._shown(base.c[column.name], one.visible, base, table)
+                key = self._labelled(one.selection[0].name, column, value)
                 yield Branch(one.name, key.label, (key,))
             else:
-                yield self._branch(one, base, (*path, one.name))
+                yield self._branch(one, base, table, (*path, one.name))
 
-    def _branch(self, one: SelectedOne, base: From, path: tuple[str, ...]) -> Branch:
+    def _shown(
+        self, value: Expression, visible: Predicate | None, base: From, table: Table
+    ) -> Expression:
+        """Give a value where a condition on the record holds, otherwise null."""
+        if visible is None:
+            return value
+        return sa.case((condition(self._scope, visible, base, table), value))
+
+    def _branch(self, one: SelectedOne, base: From, table: Table, path: tuple[str, ...]) -> Branch:
         # One with a condition is another one than that of the same name in the order.
-        joined = (*path, "where") if one.where is not None else path
-        target = self._join(one.relation, one.target, base, joined, one.where)
+        conditional = one.where is not None or one.visible is not None
+        joined = (*path, "where") if conditional else path
+        on = self._on(one, base, table)
+        target = self._join(one.relation, one.target, base, joined, one.where, on)
         parts = tuple(self._parts(one.selection, target, one.target, joined))
         presence = next(
             part.label
@@ -145,6 +159,12 @@ class FlatRows:
             if isinstance(part, Leaf) and part.column.name == one.target.primary.physical
         )
         return Branch(one.name, presence, parts)
+
+    def _on(self, one: SelectedOne, base: From, table: Table) -> Expression | None:
+        """Give the condition on the record itself for its related record to be joined."""
+        if one.visible is None:
+            return None
+        return condition(self._scope, one.visible, base, table)
 
     def _leaf(self, name: str, column: StoredColumn, base: From) -> Leaf:
         return self._labelled(name, column, base.c[column.name])
@@ -169,6 +189,7 @@ class FlatRows:
         base: From,
         path: tuple[str, ...],
         where: Predicate | None = None,
+        also: Expression | None = None,
     ) -> From:
         alias = self._joined.get(path)
         if alias is None:
@@ -181,6 +202,8 @@ class FlatRows:
                 on = alias.c[relation.foreign_key] == base.c[relation.referenced]
             if where is not None:
                 on = sa.and_(on, condition(self._scope, where, alias, target))
+            if also is not None:
+                on = sa.and_(on, also)
             self._joins.append((alias, on))
         return alias
 

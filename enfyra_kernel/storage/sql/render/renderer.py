@@ -326,7 +326,7 @@ def _counts(scope: Scope, plan: Plan) -> list[Any]:
     columns: list[Any] = []
     for wanted, name, where in (
         (plan.filter_count, "filter_count", plan.where),
-        (plan.total_count, "total_count", None),
+        (plan.total_count, "total_count", plan.scope),
     ):
         if wanted:
             base = scope.alias(plan.table)

@@ -51,6 +51,14 @@ _KINDS = (
     ErrorKind("AUTHENTICATION_ERROR", 401, "Log in first", "POST /auth/login gives a bearer token"),
     ErrorKind("INVALID_CREDENTIALS", 401, "Invalid email or password"),
     ErrorKind("INVALID_TOKEN", 401, "The token is not valid", "Log in again"),
+    ErrorKind(
+        "TOKEN_REUSED",
+        401,
+        "The refresh token has been used already, so that it may have been stolen; the login has "
+        "ended",
+        "Log in again",
+    ),
+    ErrorKind("ACCOUNT_DISABLED", 401, "The account is disabled", "Ask an administrator"),
     ErrorKind("TOKEN_EXPIRED", 401, "The token has expired", "POST /auth/refresh-token renews it"),
     ErrorKind("AUTHORIZATION_ERROR", 403, "You are not allowed to do that"),
     ErrorKind("ROUTE_NOT_FOUND", 404, "There is nothing at this path"),

@@ -16,8 +16,11 @@ from .clock import Clock, SystemClock
 from .cluster.bus import DEFINITIONS, PACKAGES, SESSIONS, WRITES, Bus, LocalBus, RedisBus
 from .errors import EnfyraError
 from .identity.passwords import Passwords
+from .identity.session_rows import SessionRows
 from .identity.sessions import Sessions
 from .identity.tokens import Tokens
+from .identity.users import Users
+from .identity.verified import EVERYBODY, Revoked
 from .lifecycle.accesses import Accesses
 from .lifecycle.accounts import Accounts
 from .lifecycle.adopting import Adopting
@@ -32,6 +35,7 @@ from .lifecycle.script_tools import ScriptTools
 from .lifecycle.scripted.services import ScriptServices
 from .lifecycle.scripted.system_rows import SystemRows
 from .lifecycle.system import DefinitionCrud, SystemCrud
+from .lifecycle.user_rows import UserRows
 from .logs import get_logger
 from .metadata.definitions import has_encrypted
 from .metadata.registry import EVERYTHING, DefinitionChange, Registry
@@ -132,17 +136,23 @@ class Kernel:
         self.adoption = Adoption(self.database, self.definitions)
         self.idempotency = Idempotency(self.records, self.clock, hours=settings.idempotency_hours)
         self.passwords = Passwords(settings.password_memory, settings.password_passes)
+        self.users = Users(self.records, self.passwords, settings)
 
     def _compose(self) -> None:
         """Make the parts that need the signing key, which may be made at the first start."""
-        tokens = Tokens(self.settings.signing_key())
         self.sessions = Sessions(
-            self.database, self.records, self.passwords, tokens, self.clock, self.settings
+            SessionRows(self.records),
+            self.users,
+            self.passwords,
+            Tokens(self.settings.signing_keys(), self.clock),
+            self.clock,
+            self.settings,
+            self._announce_revoked,
         )
-        self.accesses = Accesses(self.sessions.profile)
+        self.accesses = Accesses(self.users.profile)
         operations = self._operations()
         scripted = self.scripts.scripted(
-            self.sessions,
+            self.users,
             self.records,
             SystemRows(operations.of).write,
             self.scripts.effects,
@@ -160,7 +170,8 @@ class Kernel:
 
     def _operations(self) -> Operations:
         """Give what routes do by themselves."""
-        accounts = Accounts(self.sessions, self.records, self.passwords, self._forget_callers)
+        user_rows = UserRows(self.records, self.passwords, self.sessions)
+        accounts = Accounts(self.sessions, self.records, user_rows)
         describe = Describe(self.database.engine)
         tools = self._script_tools()
         return Operations(
@@ -170,6 +181,8 @@ class Kernel:
                 ("POST", "/auth/logout"): accounts.logout,
                 ("GET", "/me"): accounts.me,
                 ("PATCH", "/me"): accounts.change_me,
+                ("GET", "/me/sessions"): accounts.sessions,
+                ("DELETE", "/me/sessions/:id"): accounts.end_session,
                 ("GET", "/metadata"): describe.all,
                 ("GET", "/metadata/:name"): describe.one,
                 ("POST", "/admin/adopt"): Adopting(self.adoption).adopt,
@@ -180,8 +193,8 @@ class Kernel:
             SystemCrud(
                 self.records,
                 self.definitions,
-                self.passwords,
-                self._forget_callers,
+                self.sessions,
+                user_rows,
                 ScriptRows(self.scripts.runner(Domain.UNSAVED), self.records),
                 self.scripts.packages,
             ),
@@ -190,10 +203,10 @@ class Kernel:
 
     def _script_tools(self) -> ScriptTools:
         rehearsals = Rehearsals(
-            self.database, self._records_on, self.scripts, self.sessions, self.clock
+            self.database, self._records_on, self.scripts, self.users, self.clock
         )
         runner = self.scripts.runner(Domain.UNSAVED)
-        return ScriptTools(runner, rehearsals, self.records, self.sessions, self.accesses)
+        return ScriptTools(runner, rehearsals, self.records, self.users, self.accesses)
 
     def _records_on(self, database: Database) -> Records:
         return Records(
@@ -218,7 +231,7 @@ class Kernel:
             snapshot = await self.registry.reload()
             if any(has_encrypted(table) for table in snapshot.definitions.values()):
                 self.keyring.check()
-            password = await self.sessions.ensure_administrator()
+            password = await self.users.ensure_administrator()
             self.bus.subscribe(DEFINITIONS, self._definitions_changed)
             self.bus.subscribe(SESSIONS, self._sessions_changed)
             self.bus.subscribe(PACKAGES, self.scripts.packages.changed_elsewhere)
@@ -304,12 +317,16 @@ class Kernel:
             self._all_written()
             await self.registry.reload(msgspec.convert(message["change"], DefinitionChange))
 
-    async def _forget_callers(self) -> None:
-        self.sessions.forget()
-        await self.bus.publish(SESSIONS, {})
+    async def _announce_revoked(self, revoked: Revoked) -> None:
+        await self.bus.publish(SESSIONS, msgspec.to_builtins(revoked))
 
-    async def _sessions_changed(self, _: Any) -> None:
-        self.sessions.forget()
+    async def _sessions_changed(self, message: Any) -> None:
+        try:
+            revoked = msgspec.convert(message, Revoked)
+        except msgspec.ValidationError:
+            # Another version's words: whoever it is about is among everybody.
+            revoked = EVERYBODY
+        self.sessions.forget(revoked)
 
     async def _tell_written(self, caller: str) -> None:
         """Tell the others who wrote, before he is answered and can ask one of them."""
@@ -327,7 +344,7 @@ class Kernel:
 
     async def _after_gap(self) -> None:
         self._all_written()
-        self.sessions.forget()
+        self.sessions.forget(EVERYBODY)
         await self.registry.refresh()
 
     async def _keep_fresh(self) -> None:
@@ -340,9 +357,10 @@ class Kernel:
                 if self.clock.now().timestamp() >= prune_at:
                     prune_at = self.clock.now().timestamp() + _PRUNE_EVERY
                     await self.idempotency.prune()
+                    await self.sessions.prune()
                 if await self.registry.refresh():
                     self._all_written()
-                    self.sessions.forget()
+                    self.sessions.forget(EVERYBODY)
                 await self.definitions.heal()
             except EnfyraError as error:
                 _log.debug("no look at the definitions", extra={"reason": error.message})

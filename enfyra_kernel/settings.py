@@ -26,6 +26,7 @@ from .errors import EnfyraError, did_you_mean
 from .uri import DatabaseUri, check_replicas, split_address
 
 MIN_KEY_LENGTH = 32
+MIN_SIGNING_KEY_LENGTH = 16
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # A stranger's DB_HOST in the environment is none of our business; in our own .env it is a mistake.
 _OUR_ENVIRONMENT = ("ENFYRA_",)
@@ -85,6 +86,18 @@ def _encryption_keys(value: Any) -> Any:
     return value
 
 
+def _signing_keys(value: Any) -> Any:
+    if isinstance(value, str):
+        keys = _separated(value)
+        if not keys:
+            raise ValueError("holds no key")
+        if any(len(key) < MIN_SIGNING_KEY_LENGTH for key in keys):
+            raise ValueError(f"each key must have at least {MIN_SIGNING_KEY_LENGTH} characters")
+        if len(set(keys)) != len(keys):
+            raise ValueError("a key is there twice")
+    return value
+
+
 def _list(value: Any) -> Any:
     return _separated(value) if isinstance(value, str) else value
 
@@ -136,11 +149,11 @@ class Settings(BaseModel):
         alias="NODE_NAME",
         description="Decorates Redis channels and keys; the same on all instances of a cluster.",
     )
-    secret_key: SecretStr | None = Field(
+    secret_key: Annotated[SecretStr | None, BeforeValidator(_signing_keys)] = Field(
         default=None,
         alias="SECRET_KEY",
-        min_length=16,
-        description="Signs tokens. With SQLite one is made and kept beside the database's file.",
+        description="Signs tokens. Several keys, separated by commas: the first one signs, all are "
+        "accepted. With SQLite one is made and kept beside the database's file.",
     )
     encryption_keys: Annotated[SecretStr | None, BeforeValidator(_encryption_keys)] = Field(
         default=None,
@@ -250,6 +263,14 @@ class Settings(BaseModel):
         alias="ENFYRA_REMEMBER_TTL",
         ge=1,
         description="Seconds that a login lasts with `remember`.",
+    )
+    refresh_grace: int = Field(
+        default=10,
+        alias="ENFYRA_REFRESH_GRACE",
+        ge=0,
+        le=300,
+        description="Seconds in which a refresh token that was used up is answered once more, for "
+        "clients that refresh from several places at once. Later, it ends the login.",
     )
     schema_lock_wait: float = Field(
         default=5.0,
@@ -370,20 +391,24 @@ class Settings(BaseModel):
         return settings
 
     def signing_key(self) -> str:
-        """Give SECRET_KEY; for SQLite make one at first use and keep it beside the file.
+        """Give the key that signs; see `signing_keys`."""
+        return self.signing_keys()[0]
+
+    def signing_keys(self) -> tuple[str, ...]:
+        """Give the keys of SECRET_KEY; for SQLite make one at first use and keep it.
 
         Raises:
             EnfyraError: CONFIGURATION_ERROR when a database server is used without SECRET_KEY.
         """
         if self.secret_key is not None:
-            return self.secret_key.get_secret_value()
+            return _separated(self.secret_key.get_secret_value())
         if self.db_uri.engine != "sqlite":
             raise EnfyraError(
                 "CONFIGURATION_ERROR",
                 "SECRET_KEY must be set when the database is not SQLite: "
                 "all instances sign tokens with the same key",
             )
-        return _key_beside(self.db_uri.path, ".key")
+        return _separated(_key_beside(self.db_uri.path, ".key"))
 
     def data_folder(self) -> Path:
         """Give the folder of files that are kept; it need not exist yet.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
@@ -10,40 +10,35 @@ import msgspec
 from ..encoding import encode_json
 from ..errors import EnfyraError, did_you_mean
 from ..identity.callers import Caller
-from ..identity.passwords import Passwords
-from ..identity.sessions import USER, Sessions
+from ..identity.sessions import Client, Sessions
 from ..query.ast import Compare, Operator, Query, Shape
-from ..query.plan import ADMINISTRATOR, Access
+from ..query.plan import Access
 from ..records.records import Records
+from ..records.refusals import together
 from .context import Context
 from .messages import Response, spread, success
 from .permits import permit_of
+from .user_rows import USER, UserRows
 
 
 class Accounts:
-    """Operations on logins and on `/me`.
+    """Operations on logins and on `/me`."""
 
-    Args:
-        forget: Called when a user or login changed.
-    """
-
-    def __init__(
-        self,
-        sessions: Sessions,
-        records: Records,
-        passwords: Passwords,
-        forget: Callable[[], Awaitable[None]],
-    ) -> None:
+    def __init__(self, sessions: Sessions, records: Records, users: UserRows) -> None:
         self._sessions = sessions
         self._records = records
-        self._passwords = passwords
-        self._forget = forget
+        self._users = users
+
+    # -- logins ---------------------------------------------------------------------------------
 
     async def login(self, context: Context) -> Response:
         """Answer POST /auth/login."""
         body = _strict(await context.json(), {"email": str, "password": str}, {"remember": bool})
         given = await self._sessions.login(
-            body["email"], body["password"], remember=body.get("remember", False)
+            body["email"],
+            body["password"],
+            remember=body.get("remember", False),
+            client=_client_of(context),
         )
         return spread(msgspec.to_builtins(given))
 
@@ -54,19 +49,42 @@ class Accounts:
         return spread(msgspec.to_builtins(given))
 
     async def logout(self, context: Context) -> Response:
-        """Answer POST /auth/logout: by the refresh token in the body, or by the bearer token."""
-        session: str | None = None
+        """Answer POST /auth/logout: by the refresh token in the body, or by the bearer token.
+
+        `all` ends the other logins of the account, too.
+        """
+        body: dict[str, Any] = {}
         if context.request.body:
-            body = _strict(await context.json(), {}, {"refreshToken": str})
-            if "refreshToken" in body:
-                session = self._sessions.session_of(body["refreshToken"])
-        if session is None and context.caller is not None:
+            body = _strict(await context.json(), {}, {"refreshToken": str, "all": bool})
+        if body.get("all", False):
+            await self._sessions.end_all(_required(context).id)
+            return success(message="Logged out everywhere")
+        session: str | None = None
+        if "refreshToken" in body:
+            session = self._sessions.session_of(body["refreshToken"])
+        elif context.caller is not None:
             session = context.caller.session
         if session is None:
             raise EnfyraError("AUTHENTICATION_ERROR", "There is no login to end")
-        await self._sessions.logout(session)
-        await self._forget()
+        await self._sessions.end(session)
         return success(message="Logged out")
+
+    async def sessions(self, context: Context) -> Response:
+        """Answer GET /me/sessions: the logins of the account."""
+        caller = _required(context)
+        rows = await self._sessions.of_user(caller.id)
+        return success(
+            encode_json([row | {"isCurrent": row["id"] == caller.session} for row in rows])
+        )
+
+    async def end_session(self, context: Context) -> Response:
+        """Answer DELETE /me/sessions/:id."""
+        id_ = context.parameters["id"]
+        if not await self._sessions.end(id_, user=_required(context).id):
+            raise EnfyraError("RESOURCE_NOT_FOUND", f"You have no login '{id_[:80]}'")
+        return success(message="Logged out")
+
+    # -- the account ----------------------------------------------------------------------------
 
     async def me(self, context: Context) -> Response:
         """Answer GET /me."""
@@ -78,21 +96,23 @@ class Accounts:
         body = await context.json()
         if not isinstance(body, Mapping):
             raise EnfyraError("INVALID_BODY", "The body must be a JSON object")
-        values = dict(cast("Mapping[str, Any]", body))
-        access = context.access
-        self._refuse_protected(values, access)
-        if "password" in values:
-            if not isinstance(values["password"], str) or not values["password"]:
-                raise EnfyraError("INVALID_BODY", problems=["password must be a text"])
-            values["password"] = await self._passwords.hash(values["password"])
-            # The hash is unpublished; everything else has been looked at above.
-            access = ADMINISTRATOR
-        if isinstance(values.get("email"), str):
-            values["email"] = values["email"].strip().lower()
-        await self._records.of(USER).update(
-            caller.id, values, access=access, permit=permit_of(context)
-        )
-        await self._forget()
+        named = cast("Mapping[str, Any]", body)
+        self._refuse_protected(named, context.access)
+        if named.get("password", "") is None:
+            raise EnfyraError("INVALID_BODY", problems=["password must be a text"])
+        values, password = await self._users.prepared(named, caller)
+        async with together(self._records.database) as session:
+            if password is not None:
+                await self._users.set_password(caller.id, password, session)
+            if values:
+                await self._records.of(USER).update(
+                    caller.id,
+                    values,
+                    access=context.access,
+                    session=session,
+                    permit=permit_of(context),
+                )
+        await self._users.changed(caller.id, named, caller)
         return success(await self._account(caller, context))
 
     def _refuse_protected(self, values: Mapping[str, Any], access: Access) -> None:
@@ -128,6 +148,11 @@ class Accounts:
         if not rows:
             raise EnfyraError("INVALID_TOKEN", "The account no longer exists")
         return encode_json([rows[0] | {"loginProvider": caller.login_provider}])
+
+
+def _client_of(context: Context) -> Client:
+    request = context.request
+    return Client(request.remote_ip or None, request.headers.get("user-agent"))
 
 
 def _required(context: Context) -> Caller:

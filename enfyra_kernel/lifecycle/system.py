@@ -9,7 +9,8 @@ from typing import Any, Protocol, cast
 
 from ..encoding import decode_json, encode_json
 from ..errors import EnfyraError
-from ..identity.passwords import Passwords
+from ..identity.sessions import Sessions
+from ..identity.verified import EVERYBODY
 from ..metadata.names import RESERVED_PATHS
 from ..metadata.registry import EVERYTHING, DefinitionChange
 from ..metadata.system import DEFINITION_TABLES, PERMISSION_TABLES, SCRIPT_TABLES
@@ -17,6 +18,7 @@ from ..query.ast import Compare, Operator, Query, Shape
 from ..query.plan import ADMINISTRATOR
 from ..records.definitions import Changed, Definitions
 from ..records.records import Records
+from ..records.refusals import together
 from ..records.repository import Repository
 from ..storage.database import Session
 from .access_rows import check_row
@@ -27,15 +29,13 @@ from .messages import Response, success
 from .named import Named
 from .permits import permit_of
 from .script_rows import SOURCE, ScriptRows
+from .user_rows import PASSWORD, USER, UserRows
 from .writes import answer_of, key_of, refuse_idempotency
 
-USER = "user_definition"
 ROLE = "role_definition"
 ROUTE = "route_definition"
 # Rows that refer to others by name.
 WITH_NAMES = SCRIPT_TABLES | PERMISSION_TABLES | {ROUTE, USER}
-# Changing a row of these changes what somebody's token is worth.
-IDENTITY_TABLES = frozenset({USER, ROLE, "session_definition"})
 OPTIONS = frozenset({"schemaConfirmHash", "schema_confirm_hash", "preview"})
 PACKAGE = "package_definition"
 # Rows of the system that are there to be changed.
@@ -66,7 +66,8 @@ class SystemCrud(Lists):
     """Default CRUD for system tables that need no physical change.
 
     Args:
-        forget: Called when a user, role or login changed.
+        sessions: Looks callers up anew when roles have changed.
+        users: Prepares rows of users.
         scripts: Prepares rows that hold scripts.
         packages: Installs what rows of packages ask for.
     """
@@ -75,8 +76,8 @@ class SystemCrud(Lists):
         self,
         records: Records,
         definitions: Definitions,
-        passwords: Passwords,
-        forget: Callable[[], Awaitable[None]],
+        sessions: Sessions,
+        users: UserRows,
         scripts: ScriptRows,
         packages: PackageKeeper,
     ) -> None:
@@ -84,19 +85,21 @@ class SystemCrud(Lists):
         self._packages = packages
         self._scripts = scripts
         self._definitions = definitions
-        self._passwords = passwords
-        self._forget = forget
         self._named = Named(records)
+        self._sessions = sessions
+        self._users = users
 
     async def create(self, context: Context) -> Response:
         """Answer POST: rows are never the system's own."""
         repository = self._repository(context)
         refuse_preconditions(context, "POST")
         refuse_idempotency(context)
-        body = await self._prepared(context, creating=True)
+        body, password = await self._prepared(context, creating=True)
         query, access = answer_of(context, filtered=False), context.access
         async with self._changing(context) as session:
             rows = await repository.create(body, query, access, session, permit=permit_of(context))
+            if password is not None:
+                await self._users.set_password(decode_json(rows)[0]["id"], password, session)
             await self._keep_version(context, body, rows, session)
         return tagged(success(rows, status=201), repository, rows, query, access)
 
@@ -110,11 +113,13 @@ class SystemCrud(Lists):
 
     async def _change(self, context: Context, change: Callable[..., Awaitable[bytes]]) -> Response:
         refuse_idempotency(context)
-        body = await self._prepared(context, creating=False)
+        body, password = await self._prepared(context, creating=False)
         await self._guard_system(context, body)
         await self._guard_root(context)
         query, access = answer_of(context), context.access
         async with self._changing(context) as session:
+            if password is not None:
+                await self._users.set_password(key_of(context), password, session)
             rows = await change(
                 key_of(context),
                 body,
@@ -125,6 +130,9 @@ class SystemCrud(Lists):
                 permit=permit_of(context),
             )
             await self._keep_version(context, body, rows, session)
+        if context.table.name == USER:
+            given = body if password is None else {**body, PASSWORD: None}
+            await self._users.changed(decode_json(rows)[0]["id"], given, context.caller)
         return tagged(success(rows), self._repository(context), rows, query, access)
 
     async def _keep_version(
@@ -162,6 +170,8 @@ class SystemCrud(Lists):
                 access=context.access,
                 preconditions=preconditions_of(context),
             )
+        if context.table.name == USER:
+            await self._users.changed(key_of(context), {}, context.caller)
         return success(message="Deleted")
 
     def _repository(self, context: Context) -> Repository:
@@ -175,19 +185,23 @@ class SystemCrud(Lists):
             raise repository.not_found(key)
         return rows[0]
 
-    async def _prepared(self, context: Context, *, creating: bool) -> Any:
+    async def _prepared(self, context: Context, *, creating: bool) -> tuple[Any, str | None]:
+        """Give the body as it is written, and the hash of a password that was in it."""
         body = await context.json()
         if isinstance(body, list):
             raise EnfyraError("INVALID_BODY", "System tables take one record at a time")
         if not isinstance(body, dict):
-            return body
+            return body, None
+        if context.table.name == USER:
+            given, password = await self._users.prepared(
+                cast("dict[str, Any]", body), context.caller
+            )
+            return await self._named.resolved(context.table, given, context.snapshot), password
         named: dict[str, Any] = {
             key: value
             for key, value in body.items()  # pyright: ignore[reportUnknownVariableType]
             if key != "isSystem"
         }
-        if context.table.name == USER:
-            named = await self._prepared_user(named, creating=creating)
         if context.table.name == ROUTE and "path" in named:
             _check_path(named["path"])
         if context.table.name in WITH_NAMES:
@@ -206,21 +220,7 @@ class SystemCrud(Lists):
             named = await self._scripts.prepared(
                 context.table, named, context.snapshot, creating=creating
             )
-        return named
-
-    async def _prepared_user(self, body: dict[str, Any], *, creating: bool) -> dict[str, Any]:
-        password = body.get("password")
-        if password is not None:
-            if not isinstance(password, str) or not password:
-                raise EnfyraError("INVALID_BODY", problems=["password must be a text"])
-            body = body | {"password": await self._passwords.hash(password)}
-        elif creating and "password" not in body:
-            body = body | {"password": None}
-        if creating and body.get("isRootAdmin"):
-            raise EnfyraError("INVALID_BODY", problems=["isRootAdmin cannot be set"])
-        if isinstance(body.get("email"), str):
-            body = body | {"email": body["email"].strip().lower()}
-        return body
+        return named, None
 
     async def _guard_system(self, context: Context, body: Any) -> None:
         """Rows of the system are changed only where that breaks nothing."""
@@ -264,10 +264,13 @@ class SystemCrud(Lists):
                 change = DefinitionChange(permissions=True)
             async with self._definitions.changing(change) as session:
                 yield session
+        elif name == USER:
+            async with together(self._records.database) as session:
+                yield session
         else:
             yield None
-        if name in IDENTITY_TABLES:
-            await self._forget()
+        if name == ROLE:
+            await self._sessions.revoke(EVERYBODY)
         if name == PACKAGE:
             await self._packages.changed()
 

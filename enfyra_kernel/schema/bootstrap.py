@@ -39,6 +39,8 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/auth/refresh-token", ("POST",), ("POST",), ()),
     ("/auth/logout", ("POST",), ("POST",), ()),
     ("/me", ("GET", "PATCH"), (), ("GET", "PATCH")),
+    ("/me/sessions", ("GET",), (), ("GET",)),
+    ("/me/sessions/:id", ("DELETE",), (), ("DELETE",)),
     ("/metadata", ("GET",), (), ("GET",)),
     ("/metadata/:name", ("GET",), (), ("GET",)),
     ("/admin/adopt", ("POST",), (), ()),

@@ -16,6 +16,7 @@ from enfyra_kernel.metadata.tables import Relation, Table
 from enfyra_kernel.metadata.types import ColumnType, RelationKind
 from enfyra_kernel.metadata.values import enum_values, length_of
 
+from .openapi_accounts import described
 from .openapi_parameters import (
     FILTER,
     IDEMPOTENCY_KEY,
@@ -139,7 +140,11 @@ def _static(route: Route, method: str) -> Json:
         "summary": f"{method} {route.path}",
         "responses": {"200": {"description": "Success"}, "default": _failure()},
     }
-    if method in {"POST", "PATCH", "PUT"}:
+    special = described(method, route.path)
+    if special is not None:
+        operation |= special
+        operation["responses"] = {**special["responses"], "default": _failure()}
+    elif method in {"POST", "PATCH", "PUT"}:
         operation["requestBody"] = _body({"type": "object"})
     if method in route.public:
         operation["security"] = []

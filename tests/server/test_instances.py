@@ -162,6 +162,24 @@ async def test_a_logout_counts_everywhere(sqlite_cluster: tuple[Api, Api]) -> No
 
 
 @pytest.mark.asyncio
+async def test_what_ends_logins_counts_everywhere(sqlite_cluster: tuple[Api, Api]) -> None:
+    a, b = sqlite_cluster
+    assert (await b.get("/me")).status == 200
+    body = {"email": "ann@example.org", "password": "secret"}
+    user = await a.create("/user_definition", body)
+    path = f"/user_definition/{user['id']}"
+    for change in ({"password": "another"}, {"isDisabled": True}):
+        login = await a.anonymous.login("ann@example.org", body["password"])
+        there = Api(b.kernel, login.token)
+        assert (await there.get("/me")).status == 200
+        assert (await a.patch(path, change)).status == 200
+        await until(status_is(there, "/me", 401))
+        body |= change  # type: ignore[arg-type]
+    # Others were not even looked up anew.
+    assert b.kernel.sessions.cached(b.token or "") is not None
+
+
+@pytest.mark.asyncio
 async def test_published_methods_are_open_everywhere(sqlite_cluster: tuple[Api, Api]) -> None:
     a, b = sqlite_cluster
     await a.define("post", "title varchar")

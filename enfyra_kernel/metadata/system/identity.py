@@ -11,6 +11,7 @@ def declare(d: Declarations) -> None:
     d.text("email", is_nullable=False)
     d.text("password", is_published=False, is_secret=True)
     d.flag("isRootAdmin", is_updatable=False)
+    d.flag("isDisabled")
     d.system()
     d.to_one("role", "role_definition", "users")
 
@@ -23,6 +24,9 @@ def declare(d: Declarations) -> None:
     d.flag("remember")
     d.text("loginProvider")
     d.text("refreshTokenHash", is_published=False, is_secret=True)
+    d.text("previousTokenHash", is_published=False, is_secret=True)
+    d.instant("refreshedAt")
+    d.text("ip", "userAgent")
     d.part_of("user", "user_definition", is_nullable=False)
 
     d.table("api_token_definition", uuid=True, uniques=(("tokenHash",),))

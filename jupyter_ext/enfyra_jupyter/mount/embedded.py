@@ -8,7 +8,6 @@ from logging import Logger
 
 from enfyra_kernel.encoding import encode_json
 from enfyra_kernel.errors import EnfyraError
-from enfyra_kernel.identity.tokens import Tokens
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.lifecycle.messages import Request, Response, failure
 from enfyra_kernel.lifecycle.streams import prepare_streams
@@ -50,7 +49,6 @@ class Embedded:
         self._log = log
         self._pause = pause
         self._router: SiteRouter | None = None
-        self._tokens: Tokens | None = None
         self._starting: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
 
@@ -123,7 +121,6 @@ class Embedded:
             raise TypeError("the routes lead to no site")
         self.kernel = kernel
         self.problem = None
-        self._tokens = Tokens(kernel.settings.signing_key())
         self._router = router
         self._log.info("Enfyra's API is at %s/", self._prefix)
 
@@ -148,15 +145,7 @@ class Embedded:
 
     def knows(self, credential: str) -> bool:
         """Say whether a token was signed with our key."""
-        if self.kernel is None or self._tokens is None:
-            return False
-        if self.kernel.sessions.cached(credential) is not None:
-            return True
-        try:
-            self._tokens.read_access(credential)
-        except EnfyraError as error:
-            return error.code == "TOKEN_EXPIRED"
-        return True
+        return self.kernel is not None and self.kernel.sessions.knows(credential)
 
     async def answer(self, request: Request, *, holder: bool) -> Response:
         """Answer a request."""
@@ -165,7 +154,7 @@ class Embedded:
             return self._absent(request, holder=holder)
         if holder:
             try:
-                request.caller = await kernel.sessions.owner()
+                request.caller = await kernel.users.owner()
             except EnfyraError as error:
                 return failure(error, request)
         return await router.site.handle(request)

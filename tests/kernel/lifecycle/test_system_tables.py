@@ -104,7 +104,7 @@ async def test_nobody_makes_an_administrator(sqlite_api: Api) -> None:
         answer = await sqlite_api.send(
             method, f"/user_definition/{created['id']}", {"email": "b@b.c", "isRootAdmin": True}
         )
-        assert (answer.status, answer.message) == (400, "isRootAdmin cannot be changed")
+        assert (answer.status, answer.message) == (400, "isRootAdmin cannot be set")
 
 
 async def test_an_open_method_does_not_open_the_root(sqlite_api: Api) -> None:

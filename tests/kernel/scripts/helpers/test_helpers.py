@@ -194,7 +194,7 @@ async def test_a_token(script: Script) -> None:
 async def test_no_token_of_a_script_is_a_login_and_none_of_a_login_is_a_scripts(
     script: Script,
 ) -> None:
-    logins = Tokens(KEY)
+    logins = Tokens((KEY,), SystemClock())
     now = datetime.datetime.now(datetime.UTC)
     forged = await script("helpers.jwt", {"sub": "1", "sid": "2", "typ": "access"}, "1h")
     refresh = await script("helpers.jwt", {"sub": "1", "jti": "2", "typ": "refresh"}, "1h")

@@ -1,0 +1,92 @@
+"""What the routes under `/auth` and `/me` take and give, in the words of JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Json = dict[str, Any]
+
+_TEXT: Json = {"type": "string"}
+_FLAG: Json = {"type": "boolean"}
+_INSTANT: Json = {"type": ["string", "null"], "format": "date-time"}
+_MAYBE: Json = {"type": ["string", "null"]}
+_TOKENS: Json = {
+    "accessToken": {**_TEXT, "description": "Send it as Authorization: Bearer ..."},
+    "refreshToken": {**_TEXT, "description": "Good for one refresh"},
+    "expTime": {
+        "type": "integer",
+        "description": "When the access token expires, in milliseconds since 1970",
+    },
+    "loginProvider": _MAYBE,
+}
+_LOGIN: Json = {
+    "id": {**_TEXT, "format": "uuid"},
+    "createdAt": _INSTANT,
+    "refreshedAt": _INSTANT,
+    "expiredAt": _INSTANT,
+    "remember": _FLAG,
+    "loginProvider": _MAYBE,
+    "ip": _MAYBE,
+    "userAgent": _MAYBE,
+    "isCurrent": {**_FLAG, "description": "Whether the request belongs to it"},
+}
+
+
+class Described(NamedTuple):
+    """One operation.
+
+    Attributes:
+        body: The properties of the body; None where there is none.
+        required: Those that there must be; with none of them, there need be no body.
+        more: What the answer has beside `statusCode` and `message`.
+    """
+
+    summary: str
+    body: Json | None = None
+    required: tuple[str, ...] = ()
+    more: Json = {}  # noqa: RUF012 - a tuple's default, which nobody changes
+
+
+def _list_of(properties: Json) -> Json:
+    return {"data": {"type": "array", "items": {"type": "object", "properties": properties}}}
+
+
+_OPERATIONS: dict[tuple[str, str], Described] = {
+    ("POST", "/auth/login"): Described(
+        "Log in",
+        {"email": {**_TEXT, "format": "email"}, "password": _TEXT, "remember": _FLAG},
+        ("email", "password"),
+        _TOKENS,
+    ),
+    ("POST", "/auth/refresh-token"): Described(
+        "Prolong a login", {"refreshToken": _TEXT}, ("refreshToken",), _TOKENS
+    ),
+    ("POST", "/auth/logout"): Described(
+        "End a login, or all of the account", {"refreshToken": _TEXT, "all": _FLAG}
+    ),
+    ("GET", "/me/sessions"): Described("List your logins", more=_list_of(_LOGIN)),
+    ("DELETE", "/me/sessions/:id"): Described("End one of your logins"),
+}
+
+
+def described(method: str, path: str) -> Json | None:
+    """Give what is special about an operation; None for one that is not known here."""
+    one = _OPERATIONS.get((method, path))
+    if one is None:
+        return None
+    envelope = {"statusCode": {"type": "integer"}, "message": _TEXT, **one.more}
+    answer = {"application/json": {"schema": {"type": "object", "properties": envelope}}}
+    operation: Json = {
+        "summary": one.summary,
+        "tags": ["account"],
+        "responses": {"200": {"description": "Success", "content": answer}},
+    }
+    if one.body is not None:
+        schema: Json = {"type": "object", "properties": one.body, "additionalProperties": False}
+        if one.required:
+            schema["required"] = list(one.required)
+        operation["requestBody"] = {
+            "required": bool(one.required),
+            "content": {"application/json": {"schema": schema}},
+        }
+    return operation

@@ -61,6 +61,8 @@ _KINDS = (
     ErrorKind("ACCOUNT_DISABLED", 401, "The account is disabled", "Ask an administrator"),
     ErrorKind("TOKEN_EXPIRED", 401, "The token has expired", "POST /auth/refresh-token renews it"),
     ErrorKind("AUTHORIZATION_ERROR", 403, "You are not allowed to do that"),
+    ErrorKind("IP_NOT_ALLOWED", 403, "Requests from your address are not let in"),
+    ErrorKind("IP_BLOCKED", 403, "Requests from your address are kept out"),
     ErrorKind("ROUTE_NOT_FOUND", 404, "There is nothing at this path"),
     ErrorKind("RESOURCE_NOT_FOUND", 404, "There is no such record"),
     ErrorKind("METHOD_NOT_ALLOWED", 405, "The path exists, but not for this method"),

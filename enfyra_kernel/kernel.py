@@ -26,6 +26,7 @@ from .lifecycle.accounts import Accounts
 from .lifecycle.adopting import Adopting
 from .lifecycle.crud import Crud
 from .lifecycle.describe import Describe
+from .lifecycle.guarding import Guarding
 from .lifecycle.lifecycle import Lifecycle
 from .lifecycle.messages import Request, Response
 from .lifecycle.operations import Operations
@@ -130,6 +131,7 @@ class Kernel:
         self.scripts = ScriptServices(
             settings, self.clock, self.records, lambda: self.bus.publish(PACKAGES, {})
         )
+        self.guarding = Guarding(self.scripts.limits, self.clock, enabled=settings.guards)
         self.definitions = Definitions(
             self.database, self.registry, self.lock, self.migrator, self.keyring, self._announce
         )
@@ -165,6 +167,7 @@ class Kernel:
             self.accesses,
             operations,
             scripted,
+            self.guarding,
             self.migrator.interrupted,
         )
 

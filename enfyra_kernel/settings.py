@@ -199,6 +199,11 @@ class Settings(BaseModel):
         alias="ENFYRA_DEBUG",
         description="Show everybody the logs and errors of scripts, not administrators alone.",
     )
+    guards: bool = Field(
+        default=True,
+        alias="ENFYRA_GUARDS",
+        description="Apply guards; `false` lets in somebody whom a guard has locked out.",
+    )
     script_env: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
         default=(),
         alias="ENFYRA_SCRIPT_ENV",

@@ -41,9 +41,10 @@ class Answer(NamedTuple):
 class Api:
     """Sends requests to a kernel as the administrator, or as nobody."""
 
-    def __init__(self, kernel: Kernel, token: str | None = None) -> None:
+    def __init__(self, kernel: Kernel, token: str | None = None, ip: str = "") -> None:
         self.kernel = kernel
         self.token = token
+        self.ip = ip
 
     async def login(self, email: str = ADMIN_EMAIL, password: str = ADMIN_PASSWORD) -> Api:
         answer = await self.post("/auth/login", {"email": email, "password": password})
@@ -53,6 +54,10 @@ class Api:
     @property
     def anonymous(self) -> Api:
         return Api(self.kernel)
+
+    def at(self, ip: str) -> Api:
+        """Give the same client at another address."""
+        return Api(self.kernel, self.token, ip)
 
     async def send(
         self,
@@ -75,7 +80,8 @@ class Api:
         text = urlencode(
             {k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in query.items()}
         )
-        response = await self.kernel.handle(Request(method, path, text, named, content))
+        request = Request(method, path, text, named, content, remote_ip=self.ip)
+        response = await self.kernel.handle(request)
         if response.stream is not None:
             data = b"".join([piece async for piece in response.stream])
             return Answer(response.status, data, response.headers)

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 
+from ..access.guards import Guards
 from ..access.policy import authorize
 from ..errors import DeadlockError, EnfyraError, StaleDefinitionError, did_you_mean
 from ..identity.callers import Caller
@@ -20,6 +21,7 @@ from ..metadata.tables import why_not_written
 from ..storage.replicated.reader import reads_as
 from .accesses import Accesses
 from .context import Context
+from .guarding import Guarding
 from .messages import Request, Response, failure, identify
 from .operations import Operations
 from .scripted import Scripted
@@ -30,6 +32,9 @@ _log = get_logger("request")
 # Between attempts, in seconds: changes of the schema are over soon, unless tables are large.
 _PAUSES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
+# What a request has passed: the guards before, and those after it is known who calls.
+_BEFORE, _AFTER = 1, 2
+
 
 class Lifecycle:
     """Answers requests; knows nothing of the transport that they came by.
@@ -37,6 +42,7 @@ class Lifecycle:
     Args:
         operations: What routes do by themselves.
         scripted: Answers where scripts are.
+        guarding: Applies guards.
         unsettled: Says whether a change of the schema is under way that others can see half made.
     """
 
@@ -47,6 +53,7 @@ class Lifecycle:
         accesses: Accesses,
         operations: Operations,
         scripted: Scripted,
+        guarding: Guarding,
         unsettled: Callable[[], Awaitable[bool]],
     ) -> None:
         self._registry = registry
@@ -55,22 +62,26 @@ class Lifecycle:
         self._accesses = accesses
         self._operations = operations
         self._scripted = scripted
+        self._guarding = guarding
 
     async def handle(self, request: Request) -> Response:
         """Answer a request; whatever happens, there is a response."""
         identify(request)
         token = correlation_id.set(request.correlation_id)
         try:
-            return await self._answered(request)
+            response = await self._answered(request)
         except EnfyraError as error:
             if error.status >= 500:
                 _log.warning("request failed", extra={"code": error.code, "path": request.path})
-            return failure(error, request)
+            response = failure(error, request)
         except Exception:
             _log.exception("request failed", extra={"path": request.path})
-            return failure(EnfyraError("INTERNAL_SERVER_ERROR"), request)
+            response = failure(EnfyraError("INTERNAL_SERVER_ERROR"), request)
         finally:
             correlation_id.reset(token)
+        if request.answer_headers:
+            response.headers |= request.answer_headers
+        return response
 
     async def _answered(self, request: Request) -> Response:
         """Answer a request, once more where others came in between and nothing was done yet."""
@@ -110,10 +121,12 @@ class Lifecycle:
             method = "GET"
         if method not in route.available or not match.allows(method):
             raise _wrong_method(request, match)
-        caller = request.caller
-        if caller is None:
-            caller = await self._caller(request, route, method)
-        authorize(route, method, caller)
+        guards = self._guarding.of(snapshot.permissions)
+        if guards is None:
+            caller = request.caller or await self._caller(request, route, method)
+            authorize(route, method, caller)
+        else:
+            caller = await self._guarded(request, route, method, guards)
         if caller is not None:
             reads_as(caller.id)
         access = self._accesses.known(snapshot, caller)
@@ -124,6 +137,22 @@ class Lifecycle:
         if scripts is not None or is_traced(context):
             return await self._scripted.answer(context, scripts or NO_SCRIPTS, self._steadily)
         return await self._operations.of(route, method)(context)
+
+    async def _guarded(
+        self, request: Request, route: Route, method: str, guards: Guards
+    ) -> Caller | None:
+        """Let a request pass its guards, which count it once however often it is tried."""
+        here = guards.of(route.definition.id, method)
+        if request.passed < _BEFORE:
+            await self._guarding.admit(here.before, request, route.path)
+            request.passed = _BEFORE
+        caller = request.caller or await self._caller(request, route, method)
+        authorize(route, method, caller)
+        if request.passed < _AFTER:
+            user = caller.id if caller is not None else None
+            await self._guarding.admit(here.after, request, route.path, user)
+            request.passed = _AFTER
+        return caller
 
     async def _steadily(self, context: Context) -> Response:
         """Do what a route does by itself, once more where others came in between.

@@ -25,6 +25,11 @@ _MAX_PATH = 2000
 _SOON = {"Retry-After": "1"}
 
 
+def _no_headers() -> dict[str, str]:
+    # `dict[str, str]()` takes ten times as long.
+    return {}
+
+
 @dataclass(slots=True)
 class Request:
     """A request.
@@ -36,6 +41,8 @@ class Request:
         body: All of it; empty when it comes as `stream`.
         stream: The body piece by piece, for content that may be larger than memory.
         caller: Who is calling, where the transport knows (Jupyter); else the token says.
+        passed: How many of the two positions of guards it has passed, so that it is counted once.
+        answer_headers: Go into the answer, whatever that is.
     """
 
     method: str
@@ -47,11 +54,8 @@ class Request:
     remote_ip: str = ""
     caller: Any = None
     correlation_id: str = ""
-
-
-def _no_headers() -> dict[str, str]:
-    # `dict[str, str]()` takes ten times as long.
-    return {}
+    passed: int = 0
+    answer_headers: dict[str, str] = field(default_factory=_no_headers)
 
 
 @dataclass(slots=True)
@@ -112,6 +116,8 @@ def _headers_of(error: EnfyraError) -> dict[str, str]:
             return {"Allow": ", ".join(error.details["allowed"])}
         case 412 if error.details:
             return {"ETag": error.details["etag"]}
+        case 429 if error.details and "retryAfterSeconds" in error.details:
+            return {"Retry-After": str(error.details["retryAfterSeconds"])}
         case 423 | 503:
             return dict(_SOON)
         case _:

@@ -21,7 +21,7 @@ from ..records.records import Records
 from ..records.refusals import together
 from ..records.repository import Repository
 from ..storage.database import Session
-from .access_rows import check_row
+from .access_rows import AccessRows
 from .conditional import preconditions_of, refuse_preconditions, tagged
 from .context import Context
 from .crud import Lists
@@ -88,6 +88,7 @@ class SystemCrud(Lists):
         self._named = Named(records)
         self._sessions = sessions
         self._users = users
+        self._access_rows = AccessRows(records)
 
     async def create(self, context: Context) -> Response:
         """Answer POST: rows are never the system's own."""
@@ -101,6 +102,7 @@ class SystemCrud(Lists):
             if password is not None:
                 await self._users.set_password(decode_json(rows)[0]["id"], password, session)
             await self._keep_version(context, body, rows, session)
+            await self._access_rows.settle(context.table, rows, session)
         return tagged(success(rows, status=201), repository, rows, query, access)
 
     async def update(self, context: Context) -> Response:
@@ -130,6 +132,7 @@ class SystemCrud(Lists):
                 permit=permit_of(context),
             )
             await self._keep_version(context, body, rows, session)
+            await self._access_rows.settle(context.table, rows, session)
         if context.table.name == USER:
             given = body if password is None else {**body, PASSWORD: None}
             await self._users.changed(decode_json(rows)[0]["id"], given, context.caller)
@@ -206,7 +209,7 @@ class SystemCrud(Lists):
             _check_path(named["path"])
         if context.table.name in WITH_NAMES:
             named = await self._named.resolved(context.table, named, context.snapshot)
-        check_row(context.table, named, creating=creating)
+        await self._access_rows.check(context.table, named, None if creating else key_of(context))
         if context.table.name == PACKAGE:
             row = (
                 {}

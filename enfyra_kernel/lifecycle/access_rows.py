@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..access.guards import DEEPEST, POST_AUTH, PRE_AUTH
 from ..access.guard_rules import LISTS, RATES, rule_problems
+from ..access.guards import DEEPEST, POST_AUTH, PRE_AUTH
 from ..encoding import decode_json
 from ..errors import EnfyraError
 from ..metadata.tables import Table

@@ -349,6 +349,12 @@ class Settings(BaseModel):
         le=65_536,
         description="Megabytes that the scripts of one such process may use together.",
     )
+    script_isolation: Literal["warm", "fork"] = Field(
+        default="warm",
+        alias="ENFYRA_SCRIPT_ISOLATION",
+        description="`warm`: a process runs many scripts, several at a time. `fork`: each call "
+        "gets a fresh process, which costs some milliseconds.",
+    )
 
     @field_validator("db_replica_uris")
     @classmethod

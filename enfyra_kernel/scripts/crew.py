@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Any
 
 from .calls import Call
-from .process import Packages, WorkerProcess
+from .forking import Forking
+from .process import Packages, Starter, WorkerProcess
+from .spawning import Spawning
 
 # Calls that share a worker while they wait.
 _AT_ONCE = 64
@@ -16,6 +19,15 @@ _SILENT = 0.01
 # So many calls are better off in one worker that is awake than in several that have to wake up.
 _TOGETHER = 16
 _FAILED_STARTS = 3
+# Processes that have one call each, for one that takes many: most of them wait for the server.
+_FORKED_AT_ONCE = 16
+
+
+class Isolation(StrEnum):
+    """What a process is used for: many calls, or just one."""
+
+    WARM = "warm"
+    FORK = "fork"
 
 
 class Worker:
@@ -51,7 +63,8 @@ class Crew:
     """The processes of one pool.
 
     Args:
-        serving: How many of them run scripts.
+        isolation: Whether each runs many calls, or one.
+        serving: How many of them run scripts; of those that run one call, 16 times as many.
         spare: How many more stand by, to take the place of one that has to be killed.
         megabytes: What the scripts of each may use of memory.
         heard: Called with each message of a worker.
@@ -65,6 +78,7 @@ class Crew:
     def __init__(
         self,
         *,
+        isolation: Isolation,
         serving: int,
         spare: int,
         megabytes: int,
@@ -73,9 +87,10 @@ class Crew:
     ) -> None:
         self.packages = Packages()
         self.workers: list[Worker] = []
-        self._serving = serving
-        self._size = serving + spare
-        self._megabytes = megabytes
+        self._once = isolation is Isolation.FORK
+        self._most = serving * _FORKED_AT_ONCE if self._once else serving
+        self._ready = serving + spare
+        self._starter: Starter = Forking(megabytes) if self._once else Spawning(megabytes)
         self._heard = heard
         self._lost = lost
         self._ending: set[asyncio.Task[Any]] = set()
@@ -87,10 +102,14 @@ class Crew:
         none: Mapping[str, str] = {}
         return next((one.layers for one in self.workers if one.ready), none)
 
-    @property
-    def short(self) -> bool:
-        """Whether there are fewer than there should be."""
-        return len(self.workers) < self._size
+    def missing(self, waiting: int) -> int:
+        """Say how many processes there should be, and are not, when calls wait."""
+        alive = sum(not worker.worn for worker in self.workers)
+        if not self._once:
+            return self._ready - alive
+        # Those that have their call are worn.
+        busy = len(self.workers) - alive
+        return min(self._ready + waiting, self._most - busy) - alive
 
     @property
     def hopeless(self) -> bool:
@@ -104,7 +123,7 @@ class Crew:
         serving = 0
         for worker in self.workers:
             serving += worker.ready and not worker.worn
-            if serving > self._serving:
+            if serving > self._most:
                 break  # the rest stands by
             if worker.takes(call):
                 since, busy = worker.silent_since, len(worker.calls)
@@ -118,25 +137,33 @@ class Crew:
                     best, least = worker, rank
         return best
 
-    def fill(self, now: float) -> None:
+    def take(self, worker: Worker, call: Call, now: float) -> None:
+        """Note that a worker is given a call."""
+        worker.calls[call.number] = call
+        worker.alone = call.alone
+        worker.worn = worker.worn or self._once
+        if worker.silent_since is None:
+            worker.silent_since = now
+
+    def fill(self, waiting: int, now: float) -> None:
         """Start what is missing.
 
         Raises:
             OSError: The system does not let us.
         """
-        alive = sum(not worker.worn for worker in self.workers)
-        while alive < self._size and self._failed_starts < _FAILED_STARTS:
+        for _ in range(self.missing(waiting)):
+            if self._failed_starts >= _FAILED_STARTS:
+                return
             try:
                 self.workers.append(self._started(now))
             except OSError:
                 self._failed_starts += 1
                 raise
-            alive += 1
 
     def _started(self, now: float) -> Worker:
         worker = Worker(now)
         worker.process = WorkerProcess(
-            self._megabytes,
+            self._starter,
             self.packages,
             lambda message: self._heard(worker, message),
             lambda reason: self._lost(worker, reason),
@@ -166,6 +193,19 @@ class Crew:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
+    def renew(self) -> None:
+        """Replace forked workers that wait for a call: what one has died of, all may have."""
+        if self._once:
+            for worker in [one for one in self.workers if not one.calls]:
+                self.end(worker)
+
+    def end_all(self) -> None:
+        """End all workers, and what starts them."""
+        for worker in self.workers[:]:
+            self.end(worker)
+        self._starter.rest()
+
     async def ended(self) -> None:
         """Wait until those that were ended are gone."""
         await asyncio.gather(*self._ending, return_exceptions=True)
+        await self._starter.stop()

@@ -25,7 +25,7 @@ from .channel import (
     Rpc,
     frame,
 )  # fmt: skip
-from .crew import Crew, Worker
+from .crew import Crew, Isolation, Worker
 from .endings import aftermath, failed, unavailable
 from .process import Packages
 from .script import Failure, Host, Language, Outcome, Problem, Script
@@ -51,6 +51,7 @@ class WorkerPool:
         workers: How many processes run scripts.
         spare: How many more stand by to take the place of one that has to be killed.
         memory_mb: What the scripts of each may use of memory.
+        isolation: Whether a process runs many calls, or one.
         idle: After so many seconds without a script the processes end; None for never.
 
     Example:
@@ -71,11 +72,13 @@ class WorkerPool:
         workers: int = 2,
         spare: int = 1,
         memory_mb: int = 256,
+        isolation: Isolation = Isolation.WARM,
         idle: float | None = None,
     ) -> None:
         self._crew = Crew(
-            serving=workers, spare=spare, megabytes=memory_mb, heard=self._heard, lost=self._lost
-        )
+            isolation=isolation, serving=workers, spare=spare, megabytes=memory_mb,
+            heard=self._heard, lost=self._lost,
+        )  # fmt: skip
         self._idle = idle
         self._used = 0.0
         self._queue: deque[Call] = deque()
@@ -89,7 +92,7 @@ class WorkerPool:
     @property
     def pids(self) -> list[int]:
         """The processes that there are."""
-        return [worker.process.pid for worker in self._crew.workers]
+        return [worker.process.pid for worker in self._crew.workers if worker.process.pid]
 
     @property
     def ready(self) -> int:
@@ -115,11 +118,11 @@ class WorkerPool:
             if handle is not None:
                 handle.cancel()
         self._sweep_handle = self._rest_handle = None
-        workers = self._crew.workers[:]
+        workers = self._crew.workers
         calls = [*self._queue, *(call for one in workers for call in one.calls.values())]
         for worker in workers:
             worker.calls.clear()
-            self._crew.end(worker)
+        self._crew.end_all()
         self._queue.clear()
         rpcs = [task for call in calls for task in call.rpcs.values()]
         for call in calls:
@@ -203,8 +206,7 @@ class WorkerPool:
             if worker is None:
                 break
             self._assign(worker, self._queue.popleft())
-        if self._crew.short:
-            self._keep_up()
+        self._keep_up()
         if self._sweep_handle is None and self._loop is not None:
             self._sweep_handle = self._loop.call_later(_TICK, self._sweep)
 
@@ -213,17 +215,14 @@ class WorkerPool:
         self._queued.pop(call.number, None)
         call.attempts += 1
         call.deadline = now + call.timeouts[0] / 1000 + _GRACE
-        worker.calls[call.number] = call
-        worker.alone = call.alone
-        if worker.silent_since is None:
-            worker.silent_since = now
+        self._crew.take(worker, call, now)
         worker.process.send_frame(call.frame)
 
     def _keep_up(self) -> None:
         if self._stopped:
             return
         try:
-            self._crew.fill(self._now())
+            self._crew.fill(len(self._queue), self._now())
         except OSError as error:
             self._not_started(str(error))
 
@@ -303,6 +302,7 @@ class WorkerPool:
         else:
             _log.warning("A script worker was lost with %d calls: %s", len(worker.calls), reason)
             self._replace(worker, reason, alone=True)
+            self._crew.renew()
         self._pump()
 
     def _replace(self, worker: Worker, reason: str, *, alone: bool) -> None:
@@ -363,8 +363,7 @@ class WorkerPool:
         if left > 0:
             self._rest_handle = self._loop.call_later(left, lambda: self._rest(self._now()))
         elif self._sweep_handle is None:  # otherwise something runs, however long ago it began
-            for worker in self._crew.workers[:]:
-                self._crew.end(worker)
+            self._crew.end_all()
 
     def _abandon(self, call: Call) -> None:
         """Break off a call that nobody waits for any more."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from .crew import Isolation
 from .pool import WorkerPool
 from .script import ScriptRunner
 
@@ -35,6 +36,7 @@ class DomainPools:
     Args:
         workers: How many processes run saved scripts.
         memory_mb: What the scripts of each process may use of memory.
+        isolation: Whether a process runs many calls, or one.
 
     Example:
         >>> pools = DomainPools(workers=2, memory_mb=64)
@@ -42,10 +44,14 @@ class DomainPools:
         False
     """
 
-    def __init__(self, *, workers: int, memory_mb: int) -> None:
+    def __init__(
+        self, *, workers: int, memory_mb: int, isolation: Isolation = Isolation.WARM
+    ) -> None:
         self._pools: Mapping[Domain, WorkerPool] = {
-            Domain.SAVED: WorkerPool(workers=workers, memory_mb=memory_mb),
-            Domain.UNSAVED: WorkerPool(workers=1, spare=0, memory_mb=memory_mb, idle=_IDLE),
+            Domain.SAVED: WorkerPool(workers=workers, memory_mb=memory_mb, isolation=isolation),
+            Domain.UNSAVED: WorkerPool(
+                workers=1, spare=0, memory_mb=memory_mb, isolation=isolation, idle=_IDLE
+            ),
         }
 
     def of(self, domain: Domain) -> ScriptRunner:

@@ -1,28 +1,15 @@
-"""The server's side of one worker: its process, and the channel to it."""
+"""The server's side of one worker: the channel to it, and the way to end it."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-import msgspec
+from .channel import MAX_FROM_WORKER, ChannelError, Frames, FromHost, FromWorker, frame
 
-from .channel import MAX_FROM_WORKER, MEBIBYTE, ChannelError, Frames, FromHost, FromWorker, frame
-
-_BEGIN = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); sys.path.append(sys.argv.pop(1)); "
-    "from enfyra_kernel.scripts.worker.main import main; main()"
-)
 _CHUNK = 1 << 18
-_PATIENCE = 0.005
-# What a Python that was built elsewhere may need to find its own libraries.
-_KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 class Packages(NamedTuple):
@@ -37,19 +24,59 @@ class Packages(NamedTuple):
     modules: tuple[str, ...] = ()
 
 
+class Started(Protocol):
+    """A process, for those who have it started."""
+
+    @property
+    def pid(self) -> int:
+        """The number of the process; 0 while that is not known."""
+        ...
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        ...
+
+    async def ended(self) -> None:
+        """Wait until it is gone after it was killed."""
+        ...
+
+
+class Starter(Protocol):
+    """Starts processes that run scripts."""
+
+    def start(self, channel: socket.socket, packages: Packages) -> Started:
+        """Start one.
+
+        Args:
+            channel: Its end of the channel.
+            packages: What its scripts may import beside what every script may.
+
+        Raises:
+            OSError: The system does not let us.
+        """
+        ...
+
+    def rest(self) -> None:
+        """Let go of what is only there to start processes; it comes back when it is needed."""
+        ...
+
+    async def stop(self) -> None:
+        """Wait until nothing is left."""
+        ...
+
+
 class WorkerProcess:
     """A process that runs scripts.
 
     Args:
-        megabytes: What its scripts may use of memory.
-        packages: What they may import beside what every script may.
+        packages: What its scripts may import beside what every script may.
         heard: Called with each message.
         lost: Called once, when the process has ended or may not be listened to any more.
     """
 
     def __init__(
         self,
-        megabytes: int,
+        starter: Starter,
         packages: Packages,
         heard: Callable[[Any], None],
         lost: Callable[[str], None],
@@ -62,7 +89,7 @@ class WorkerProcess:
         self._flushing = self._blocked = False
         self._channel, theirs = socket.socketpair()
         try:
-            self._process = _started(theirs, megabytes, packages)
+            self._process = starter.start(theirs, packages)
         except OSError:
             self._channel.close()
             raise
@@ -73,7 +100,7 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The number of the process; 0 while that is not known."""
         return self._process.pid
 
     def send(self, message: FromHost) -> None:
@@ -100,12 +127,9 @@ class WorkerProcess:
             self._channel.close()
         self._process.kill()
 
-    async def ended(self) -> int:
-        """Wait until a killed process is gone, and give what it ended with."""
-        # The loop may be of any kind, and not every kind can watch a child.
-        while (code := self._process.poll()) is None:  # noqa: ASYNC110
-            await asyncio.sleep(_PATIENCE)
-        return code
+    async def ended(self) -> None:
+        """Wait until a killed process is gone."""
+        await self._process.ended()
 
     def _readable(self) -> None:
         try:
@@ -147,18 +171,3 @@ class WorkerProcess:
         self.kill()
         if lost is not None:
             lost(reason)
-
-
-def _started(channel: socket.socket, megabytes: int, packages: Packages) -> subprocess.Popen[bytes]:
-    number = channel.fileno()
-    ours = Path(__file__).parents[2]
-    libraries = Path(str(msgspec.__file__)).parents[1]
-    command = [
-        sys.executable, "-I", "-c", _BEGIN, str(ours), str(libraries),
-        str(number), str(megabytes * MEBIBYTE), str(os.getpid()), packages.folder,
-        *packages.modules,
-    ]  # fmt: skip
-    environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return subprocess.Popen(  # noqa: S603 - all of it is ours
-        command, pass_fds=(number,), env=environment, stdin=subprocess.DEVNULL
-    )

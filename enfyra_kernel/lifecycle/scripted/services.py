@@ -11,6 +11,7 @@ from ...cluster.connect import connect_cache, connect_limits
 from ...encoding import encode_json
 from ...identity.passwords import Passwords
 from ...records.records import Records
+from ...scripts.crew import Isolation
 from ...scripts.helpers import FetchAllowList, Fetcher, Helpers, Requester
 from ...scripts.packages import PackageAllowList, Packages, SharedPackages
 from ...scripts.pools import Domain, DomainPools
@@ -48,7 +49,9 @@ class ScriptServices:
         self._clock = clock
         self._records = records
         self._pools = DomainPools(
-            workers=settings.script_workers, memory_mb=settings.script_memory_mb
+            workers=settings.script_workers,
+            memory_mb=settings.script_memory_mb,
+            isolation=Isolation(settings.script_isolation),
         )
         self.packages = SharedPackages(
             Packages(

@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 _CPU_SECONDS = 7200
 _OPEN_FILES = 32
+_OF_ALL = {"FSIZE": 0, "CORE": 0, "NOFILE": _OPEN_FILES}
+# What would keep a zygote from forking, for as long as it should.
+_OF_CHILDREN = {"NPROC": 0, "CPU": _CPU_SECONDS}
 # Without these there is no sandbox on Linux worth the name.
 REQUIRED = ("limits", "system calls")
 
 
 class NotHardened(Exception):
     """A layer is missing that scripts must not run without."""
+
+
+Layer = tuple[str, Callable[[], str]]
 
 
 def harden(memory: int, parent: int) -> dict[str, str]:
@@ -27,23 +33,40 @@ def harden(memory: int, parent: int) -> dict[str, str]:
     Raises:
         NotHardened: A required layer is missing.
     """
-    layers: list[tuple[str, Callable[[], str]]] = []
     size = _size_of_this()
-    if sys.platform == "linux":
-        from . import linux, seccomp
-
-        layers = [
-            ("namespaces", linux.new_namespaces),
-            ("root", linux.empty_root),
-            ("user", linux.drop_identity),
-            ("capabilities", linux.drop_capabilities),
-            ("ends", lambda: linux.die_with(parent)),
-            ("landlock", linux.landlock),
-            ("limits", lambda: _limit(size + memory)),
-            ("system calls", lambda: seccomp.restrict(linux.prctl)),
+    return _applied(
+        [
+            *_surroundings(parent),
+            ("limits", lambda: _limit(_OF_CHILDREN | _OF_ALL | {"AS": size + memory})),
+            *_calls(forking=False),
         ]
-    else:
-        layers = [("limits", lambda: _limit(size + memory))]
+    )
+
+
+def harden_zygote(memory: int, parent: int) -> dict[str, str]:
+    """Harden this process, as far as it still has to fork others; see `harden`."""
+    size = _size_of_this()
+    return _applied(
+        [
+            *_surroundings(parent),
+            ("limits", lambda: _limit(_OF_ALL | {"AS": size + memory})),
+            *_calls(forking=True),
+        ]
+    )
+
+
+def harden_child(zygote: int) -> dict[str, str]:
+    """Take the rest from this process, which a hardened one has forked; see `harden`."""
+    layers: list[Layer] = []
+    if sys.platform == "linux":
+        from . import linux
+
+        layers = [("ends", lambda: linux.die_with(zygote))]
+    limits: Layer = ("limits", lambda: _limit(_OF_CHILDREN))
+    return _applied([*layers, limits, *_calls(forking=False)])
+
+
+def _applied(layers: Iterable[Layer]) -> dict[str, str]:
     got: dict[str, str] = {}
     for name, layer in layers:
         try:
@@ -55,6 +78,29 @@ def harden(memory: int, parent: int) -> dict[str, str]:
     return got
 
 
+def _surroundings(parent: int) -> list[Layer]:
+    if sys.platform != "linux":
+        return []
+    from . import linux
+
+    return [
+        ("namespaces", linux.new_namespaces),
+        ("root", linux.empty_root),
+        ("user", linux.drop_identity),
+        ("capabilities", linux.drop_capabilities),
+        ("ends", lambda: linux.die_with(parent)),
+        ("landlock", linux.landlock),
+    ]
+
+
+def _calls(*, forking: bool) -> list[Layer]:
+    if sys.platform != "linux":
+        return []
+    from . import linux, seccomp
+
+    return [("system calls", lambda: seccomp.restrict(linux.prctl, forking=forking))]
+
+
 def _size_of_this() -> int:
     try:
         with open("/proc/self/statm", "rb") as file:  # noqa: PTH123
@@ -63,15 +109,7 @@ def _size_of_this() -> int:
         return 256 << 20
 
 
-def _limit(memory: int) -> str:
-    limits = {
-        "FSIZE": 0,
-        "CORE": 0,
-        "NPROC": 0,
-        "NOFILE": _OPEN_FILES,
-        "CPU": _CPU_SECONDS,
-        "AS": memory,
-    }
+def _limit(limits: Mapping[str, int]) -> str:
     missing: list[str] = []
     for name, value in limits.items():
         kind = getattr(resource, f"RLIMIT_{name}", None)
@@ -85,7 +123,8 @@ def _limit(memory: int) -> str:
             missing.append(name)
     if missing and sys.platform == "linux":
         raise OSError(f"{', '.join(missing)} cannot be limited")
-    text = f"{memory >> 20} MB of address space, {_CPU_SECONDS} s of a processor"
+    space = f"{limits['AS'] >> 20} MB of address space, " if "AS" in limits else ""
+    text = f"{space}{_CPU_SECONDS} s of a processor"
     return f"{text}; without {', '.join(missing)}" if missing else text
 
 

@@ -14,8 +14,9 @@ _LOAD, _EQUALS, _AT_LEAST, _HAS_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW = 0x7FFF0000
 _REFUSE = 0x00050001  # EPERM
 _KILL = 0x80000000
-_NUMBER, _ARCHITECTURE, _THIRD_ARGUMENT = 0, 4, 32
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _THIRD_ARGUMENT = 0, 4, 16, 32
 _EXECUTABLE = 4
+_ANY_NAMESPACE = 0x7E020080
 # Calls of the 32-bit ABI on x86-64 would pass by their numbers.
 _FOREIGN = 0x40000000
 
@@ -37,10 +38,29 @@ _AARCH64: Mapping[str, int] = {
     "sendto": 206, "recvfrom": 207, "brk": 214, "munmap": 215, "mremap": 216, "madvise": 233,
     "getrandom": 278, "epoll_pwait2": 441,
 }  # fmt: skip
+# What a process needs to fork others, and those to get ready. It runs no scripts, and they have
+# the shorter list before they do.
+_FORKING_X86_64: Mapping[str, int] = {
+    "rt_sigaction": 13, "ioctl": 16, "sendmsg": 46, "recvmsg": 47, "getsockname": 51,
+    "socketpair": 53, "getsockopt": 55, "wait4": 61, "kill": 62, "fcntl": 72, "getrlimit": 97,
+    "getppid": 110, "prctl": 157, "setrlimit": 160, "set_tid_address": 218,
+    "set_robust_list": 273, "epoll_create1": 291, "prlimit64": 302, "rseq": 334,
+}  # fmt: skip
+_FORKING_AARCH64: Mapping[str, int] = {
+    "epoll_create1": 20, "fcntl": 25, "ioctl": 29, "set_tid_address": 96, "set_robust_list": 99,
+    "kill": 129, "rt_sigaction": 134, "getrlimit": 163, "setrlimit": 164, "prctl": 167,
+    "getppid": 173, "socketpair": 199, "getsockname": 204, "getsockopt": 209, "sendmsg": 211,
+    "recvmsg": 212, "wait4": 260, "prlimit64": 261, "rseq": 293,
+}  # fmt: skip
 # By machine: its number for the kernel, the calls, and those that may map no executable memory.
 _MACHINES: Mapping[str, tuple[int, Mapping[str, int], tuple[int, int]]] = {
     "x86_64": (0xC000003E, _X86_64, (9, 10)),
     "aarch64": (0xC00000B7, _AARCH64, (222, 226)),
+}
+# By machine: the calls for forking, and that which makes a process.
+_FORKING: Mapping[str, tuple[Mapping[str, int], int]] = {
+    "x86_64": (_FORKING_X86_64, 56),
+    "aarch64": (_FORKING_AARCH64, 220),
 }
 
 
@@ -48,8 +68,11 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
-def program(machine: str) -> bytes | None:
+def program(machine: str, *, forking: bool = False) -> bytes | None:
     """Give the filter for a machine, or None for a machine that we do not know.
+
+    Args:
+        forking: Whether the process may fork others.
 
     Example:
         >>> len(program("x86_64")) % 8, program("vax")
@@ -66,21 +89,30 @@ def program(machine: str) -> bytes | None:
         (_AT_LEAST, 0, 1, _FOREIGN),
         (_RETURN, 0, 0, _KILL),
     ]
+    if forking:
+        more, clone = _FORKING[machine]
+        calls = {**calls, **more}
+        lines += _unless(clone, _FIRST_ARGUMENT, _ANY_NAMESPACE)
     for number in calls.values():
         lines += [(_EQUALS, 0, 1, number), (_RETURN, 0, 0, _ALLOW)]
     for number in mapping:
-        lines += [
-            (_EQUALS, 0, 4, number),
-            (_LOAD, 0, 0, _THIRD_ARGUMENT),
-            (_HAS_BITS, 0, 1, _EXECUTABLE),
-            (_RETURN, 0, 0, _REFUSE),
-            (_RETURN, 0, 0, _ALLOW),
-        ]
+        lines += _unless(number, _THIRD_ARGUMENT, _EXECUTABLE)
     lines.append((_RETURN, 0, 0, _REFUSE))
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
 
 
-def restrict(prctl: Callable[..., int]) -> str:
+def _unless(number: int, argument: int, bits: int) -> list[tuple[int, int, int, int]]:
+    """Allow a call unless its argument has one of these bits."""
+    return [
+        (_EQUALS, 0, 4, number),
+        (_LOAD, 0, 0, argument),
+        (_HAS_BITS, 0, 1, bits),
+        (_RETURN, 0, 0, _REFUSE),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+
+
+def restrict(prctl: Callable[..., int], *, forking: bool = False) -> str:
     """Refuse this process all other calls, for ever; give what came of it.
 
     Raises:
@@ -88,10 +120,11 @@ def restrict(prctl: Callable[..., int]) -> str:
     """
     prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
     machine = platform.machine()
-    code = program(machine)
+    code = program(machine, forking=forking)
     if code is None:
         raise OSError(f"no list of system calls for the machine {machine}")
     kept = ctypes.create_string_buffer(code, len(code))
     filtering = _Program(len(code) // 8, ctypes.addressof(kept))
     prctl(_SET_SECCOMP, _FILTER, ctypes.addressof(filtering), 0, 0)
-    return f"{len(_MACHINES[machine][1]) + 2} system calls are left"
+    left = len(_MACHINES[machine][1]) + 2 + (len(_FORKING[machine][0]) + 1 if forking else 0)
+    return f"{left} system calls are left"

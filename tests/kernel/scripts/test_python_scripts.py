@@ -330,7 +330,7 @@ async def test_check_runs_nothing(pool: WorkerPool) -> None:
     assert "underscore" in problem.message or "cannot be used" in problem.message
 
 
-async def test_many_different_scripts(pool: WorkerPool) -> None:
+async def test_many_different_scripts(warm: WorkerPool) -> None:
     for _ in range(2):
-        answers = await asyncio.gather(*(value(pool, f"return {n}") for n in range(600)))
+        answers = await asyncio.gather(*(value(warm, f"return {n}") for n in range(600)))
         assert answers == list(range(600))

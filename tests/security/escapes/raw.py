@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from enfyra_kernel.scripts.worker import linux, seccomp  # noqa: F401 - while there are files
-from enfyra_kernel.scripts.worker.hardening import harden
+from enfyra_kernel.scripts.worker.hardening import harden, harden_child, harden_zygote
 
 
 def attempts(secret: str, port: int, parent: int) -> dict[str, Callable[[], Any]]:
@@ -88,6 +88,16 @@ def attempts(secret: str, port: int, parent: int) -> dict[str, Callable[[], Any]
     }
 
 
+def forked() -> dict[str, str]:
+    """Be the hardened child of a hardened process; it waits for this one."""
+    layers = harden_zygote(64 << 20, os.getppid())
+    zygote = os.getpid()
+    child = os.fork()
+    if child:
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    return layers | harden_child(zygote)
+
+
 def main() -> None:
     secret, port = sys.argv[1], int(sys.argv[2])
     tries = attempts(secret, port, os.getppid())
@@ -95,7 +105,7 @@ def main() -> None:
     if len(sys.argv) > 3:
         os.setresuid(*[int(sys.argv[3])] * 3)
         linux.prctl(4, 1, 0, 0, 0)  # as a process has it that was started by that user
-    layers = harden(64 << 20, os.getppid())
+    layers = forked() if os.environ.get("FORKED") else harden(64 << 20, os.getppid())
     reached: list[str] = []
     for name, attempt in tries.items():
         try:

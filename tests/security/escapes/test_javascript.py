@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from enfyra_kernel.scripts.crew import Isolation
 from enfyra_kernel.scripts.pool import WorkerPool
 from enfyra_kernel.scripts.script import Language, Outcome, Script, Stage
 
@@ -18,10 +19,16 @@ FAILURES = {"SCRIPT_SYNTAX_ERROR", "SCRIPT_EXECUTION_ERROR", "SCRIPT_TIMEOUT_ERR
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def pool() -> AsyncIterator[WorkerPool]:
-    one = WorkerPool(workers=1)
-    yield one
-    await one.stop()
+async def pools() -> AsyncIterator[dict[Isolation, WorkerPool]]:
+    pools = {one: WorkerPool(workers=1, isolation=one) for one in Isolation}
+    yield pools
+    for pool in pools.values():
+        await pool.stop()
+
+
+@pytest.fixture
+def pool(pools: dict[Isolation, WorkerPool], isolation: Isolation) -> WorkerPool:
+    return pools[isolation]
 
 
 class Host:
@@ -49,7 +56,11 @@ async def outcome_of(pool: WorkerPool, source: str, host: Host, timeout: int) ->
 _SECTIONS = dict.fromkeys(("body", "query", "params", "share", "req", "api", "env"), b"{}")
 
 
-@pytest.mark.parametrize("escape", ESCAPES, ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    ("isolation", "escape"),
+    [(Isolation.WARM, one) for one in ESCAPES] + [(Isolation.FORK, one) for one in ESCAPES[::3]],
+    ids=lambda one: one.name if isinstance(one, Escape) else one,
+)
 async def test_the_worker_holds(pool: WorkerPool, escape: Escape) -> None:
     host = Host()
     outcome = await outcome_of(pool, escape.source, host, timeout=400)

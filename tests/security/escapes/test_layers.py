@@ -20,7 +20,7 @@ linux = pytest.mark.skipif(
 )
 
 
-def tried(tmp_path: Path, *more: str) -> dict[str, object]:
+def tried(tmp_path: Path, *more: str, **environment: str) -> dict[str, object]:
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
     with socket.socket() as listener:
@@ -30,6 +30,7 @@ def tried(tmp_path: Path, *more: str) -> dict[str, object]:
             [sys.executable, "-m", "tests.security.escapes.raw", str(secret),
              str(listener.getsockname()[1]), *more],
             cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+            env=os.environ | environment,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert secret.read_text() == "secret"
@@ -49,6 +50,17 @@ def test_nothing_is_reached(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 def test_nothing_is_reached_from_an_ordinary_user(tmp_path: Path) -> None:
     assert tried(tmp_path, "65533")["reached"] == []
+
+
+@linux
+@pytest.mark.may_block
+@pytest.mark.parametrize("user", [(), ("65533",)])
+def test_nothing_is_reached_from_a_fork(tmp_path: Path, user: tuple[str, ...]) -> None:
+    if user and os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    got = tried(tmp_path, *user, FORKED="1")
+    assert got["reached"] == []
+    assert got["tried"] == 37
 
 
 @linux
@@ -78,3 +90,10 @@ def test_a_machine_without_a_list_is_refused() -> None:
     assert program("aarch64") is not None
     assert program("pdp11") is None
     assert "system calls" in hardening.REQUIRED
+
+
+def test_what_forks_may_do_a_little_more() -> None:
+    plain, forking = program("x86_64"), program("x86_64", forking=True)
+    assert plain is not None
+    assert forking is not None
+    assert len(plain) < len(forking) < 2 * len(plain)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from enfyra_kernel.scripts.crew import Isolation
 from enfyra_kernel.scripts.pool import WorkerPool
 from enfyra_kernel.scripts.script import Outcome, Script, Stage
 
@@ -96,12 +97,19 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pool(target: Target) -> AsyncIterator[WorkerPool]:
-    pool = WorkerPool(workers=1, memory_mb=128)
+async def pools(target: Target) -> AsyncIterator[dict[Isolation, WorkerPool]]:
+    pools = {one: WorkerPool(workers=1, memory_mb=128, isolation=one) for one in Isolation}
     # Another call has had the canary before them.
-    await run(pool, "ctx.share.x = ctx.body\nprint(ctx.body)", body=CANARY)
-    yield pool
-    await pool.stop()
+    for pool in pools.values():
+        await run(pool, "ctx.share.x = ctx.body\nprint(ctx.body)", body=CANARY)
+    yield pools
+    for pool in pools.values():
+        await pool.stop()
+
+
+@pytest.fixture
+def pool(pools: dict[Isolation, WorkerPool], isolation: Isolation) -> WorkerPool:
+    return pools[isolation]
 
 
 async def run(pool: WorkerPool, source: str, timeout: int = 5000, **sections: Any) -> Outcome:
@@ -133,10 +141,16 @@ def holds(outcome: Outcome, target: Target) -> None:
 
 
 def cases(*tables: dict[str, str]) -> list[Any]:
-    return [pytest.param(source, id=name) for one in tables for name, source in one.items()]
+    """Give all scripts for warm processes, and every third for fresh ones, which cost more."""
+    return [
+        pytest.param(isolation, source, id=f"{isolation}-{name}")
+        for isolation, step in ((Isolation.WARM, 1), (Isolation.FORK, 3))
+        for table in tables
+        for name, source in list(table.items())[::step]
+    ]
 
 
-@pytest.mark.parametrize("source", cases(FILES, INTERNALS, NETWORK, PROCESSES))
+@pytest.mark.parametrize(("isolation", "source"), cases(FILES, INTERNALS, NETWORK, PROCESSES))
 async def test_what_scripts_have_no_business_with(
     pool: WorkerPool, target: Target, source: str
 ) -> None:
@@ -147,7 +161,7 @@ async def test_what_scripts_have_no_business_with(
     await is_clean(pool)
 
 
-@pytest.mark.parametrize("source", cases(ENVIRONMENT, STATE))
+@pytest.mark.parametrize(("isolation", "source"), cases(ENVIRONMENT, STATE))
 async def test_nothing_goes_from_one_call_to_another(
     pool: WorkerPool, target: Target, source: str
 ) -> None:
@@ -155,7 +169,7 @@ async def test_nothing_goes_from_one_call_to_another(
     await is_clean(pool)
 
 
-@pytest.mark.parametrize("source", cases(ENDLESS))
+@pytest.mark.parametrize(("isolation", "source"), cases(ENDLESS))
 async def test_what_does_not_end_is_ended(pool: WorkerPool, target: Target, source: str) -> None:
     outcome = await run(pool, source, timeout=150)
     holds(outcome, target)
@@ -164,7 +178,7 @@ async def test_what_does_not_end_is_ended(pool: WorkerPool, target: Target, sour
     await is_clean(pool)
 
 
-@pytest.mark.parametrize("source", cases(GREEDY))
+@pytest.mark.parametrize(("isolation", "source"), cases(GREEDY))
 async def test_what_is_greedy_gets_no_more_than_there_is(
     pool: WorkerPool, target: Target, source: str
 ) -> None:

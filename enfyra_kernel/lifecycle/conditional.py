@@ -36,7 +36,9 @@ def tagged(
     shape, table = query.shape, repository.table
     whole = shape.fields is None and not shape.deep
     if whole and table.addressable and table.name not in PLANNED_TABLES:
-        response.headers["ETag"] = repository.tag(rows, access)
+        tag = repository.tag(rows, access)
+        if tag is not None:
+            response.headers["ETag"] = tag
     return response
 
 

@@ -195,6 +195,6 @@ def _scope(policies: Policies | None, table: Table, demand: Demand) -> Predicate
 __all__ = [
     "ADMINISTRATOR", "INTERNAL", "PLACE", "PUBLISHED", "Access", "Aggregated", "All", "Any_",
     "Comparison", "Demand", "Emptiness", "Existence", "Groups", "Limits", "Measure",
-    "MeasureComparison", "MeasureEmptiness", "Not", "Ordering", "Plan", "Predicate",
+    "MeasureComparison", "MeasureEmptiness", "Not", "Ordering", "Plan", "Predicate", "READ",
     "RelatedMeasure", "Selected", "SelectedMany", "Selection", "Slot", "plan", "unknown_field",
 ]  # fmt: skip

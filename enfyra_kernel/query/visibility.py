@@ -99,7 +99,7 @@ class Access:
         if isinstance(field, Relation):
             published = field.published
         elif field.is_secret:
-            return self.secrets
+            return self.secrets or (self.unpublished and use != "read")
         else:
             published = field.is_published
         if self.rules is not None:

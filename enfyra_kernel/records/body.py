@@ -14,7 +14,7 @@ from ..metadata.tables import Relation, StoredColumn, Table, key_of, refuse_writ
 from ..metadata.types import INSTANTS, NUMBERS, ColumnType
 from ..metadata.uuid7 import new_uuid
 from ..metadata.values import Reader, reader
-from ..query.plan import Access
+from ..query.visibility import Access, Field
 from .content import Content, Reading
 from .increments import is_increment, read_increment
 from .related import IGNORED, Invalid, Nested, item_reader, read_list
@@ -42,7 +42,7 @@ class _Field:
     item: Reader | None
     nullable: bool
     updatable: bool
-    published: bool
+    field: Field
     settled: bool = False
     read_only: str | None = None
 
@@ -153,8 +153,8 @@ class BodyReader:
         for name, one in self._fields.items():
             if name in body or name == primary:
                 continue
-            if not one.published and not reading.access.unpublished:
-                # What the caller cannot see is not the caller's to replace.
+            if reading.access.verdict(one.field, "update") is not True:
+                # What the caller may not set is not the caller's to replace.
                 continue
             if one.read_only is not None or _database_fills(self._table, name):
                 # Of adopted tables: the value is the database's to give.
@@ -184,12 +184,19 @@ class BodyReader:
         place = _dotted(content.place)
         for name, value in cast("Mapping[str, Any]", body).items():
             one = self._fields.get(name)
-            if one is None or (not one.published and not reading.access.unpublished):
+            use = "update" if content.exists else "create"
+            verdict = one is not None and reading.access.verdict(one.field, use)
+            if one is None or (verdict is False and not reading.access.sees(one.field)):
                 if name not in IGNORED and self._table.definition.validate_body:
                     reading.problems.append(f"{place}{self._unknown(name, reading.access)}")
                 continue
             if content.exists and name == self._table.primary.name:
                 continue
+            if verdict is False:
+                reading.denied.append(f"{place}{name}")
+                continue
+            if verdict is not True:
+                content.conditional |= {name}
             try:
                 if name == within.inverse:
                     _check_inverse(one, value, within)
@@ -234,9 +241,7 @@ class BodyReader:
         for relation in self._table.relations.values():
             if name == relation.foreign_key and relation.holds_key and access.sees(relation):
                 return f"{name} is not allowed. Use the relation '{relation.name}'"
-        known = [
-            field for field, one in self._fields.items() if one.published or access.unpublished
-        ]
+        known = [name for name, one in self._fields.items() if access.sees(one.field)]
         return f"{name} is not allowed.{did_you_mean(name, known)}"
 
     # -- related records ------------------------------------------------------------------------
@@ -251,7 +256,9 @@ class BodyReader:
         within: Within,
     ) -> None:
         place = f"{_dotted(content.place)}{name}"
-        if one.store is not None:
+        if self._sets_denied(one.relation, reading.access):
+            reading.denied.append(place)
+        elif one.store is not None:
             item = self._item(content, one, value, reading, place, within)
             if isinstance(item, Content):
                 content.parents[name] = item
@@ -275,6 +282,15 @@ class BodyReader:
             if (broken := items_broken(items, one.relation)) is not None:
                 reading.problems += lines_of(place, broken)
             content.links[name] = items
+
+    def _sets_denied(self, relation: Relation | None, access: Access) -> bool:
+        """Say whether a relation is a field of other records that the caller may not set there."""
+        if access.rules is None or relation is None or relation.inverse is None:
+            return False
+        if relation.holds_key or relation.junction is not None:
+            return False
+        inverse = self._of(relation.target)._table.relations[relation.inverse]
+        return access.verdict(inverse, "update") is False
 
     def _item(
         self,
@@ -362,7 +378,7 @@ def _fields(table: Table, snapshot: Snapshot) -> dict[str, _Field]:
             None,
             column.is_nullable and not (column.is_primary and table.addressable),
             column.is_updatable and not column.is_primary,
-            column.is_published and not column.is_secret,
+            column,
             read_only=None if column.read_only is None else f"is read only: {column.read_only}",
         )
     for name, relation in table.relations.items():
@@ -376,7 +392,7 @@ def _fields(table: Table, snapshot: Snapshot) -> dict[str, _Field]:
             item_reader(relation, target),
             relation.nullable or store is None or relation.read_only is not None,
             relation.updatable and not settled,
-            relation.published,
+            relation,
             settled,
             relation.read_only,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ..encoding import decode_json
@@ -12,7 +12,7 @@ from ..errors import EnfyraError
 from ..metadata.tables import refuse_write
 from ..query.answers import condition_of
 from ..query.ast import Compare, Deep, Operator, Query, Shape
-from ..query.plan import Access
+from ..query.plan import READ, Access, Demand
 from ..storage.database import Session
 from .content import Content, Reading
 from .creating import joined
@@ -21,6 +21,8 @@ from .etags import Preconditions
 from .json_patch import Operation, apply_operations, read_patch, same
 from .refusals import explaining, together
 from .writer import Writer
+
+UPDATE = Demand("update")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class Changing:
     ) -> bytes:
         desk, query, access = self._desk, terms.query, terms.access
         desk.check(reading, terms.permit)
-        if content.plain and content.columns and not terms.guarded and not query.values:
+        simple = content.plain and not terms.guarded and not query.values
+        if simple and content.columns and desk.statements.at_once(query.shape, access, "update"):
             if session is not None:
                 return await self._at_once(session, content, terms)
             async with explaining():
@@ -91,7 +94,7 @@ class Changing:
         async with together(desk.database, session) as transaction:
             if terms.guarded:
                 await self.guard(transaction, content.key, terms)
-            await Writer(desk.workbench, transaction, reading.now).write([content])
+            await Writer(desk.workbench, transaction, reading).write([content])
             return await desk.again(transaction, content.key, query, access)
 
     async def _at_once(self, session: Session, content: Content, terms: Terms) -> bytes:
@@ -107,14 +110,14 @@ class Changing:
             raise desk.not_found(content.key)
         return rows or b"[]"
 
-    async def guard(self, session: Session, key: Any, terms: Terms) -> None:
+    async def guard(self, session: Session, key: Any, terms: Terms, demand: Demand = READ) -> None:
         """Lock a record, and make sure that it may be written.
 
         Raises:
             EnfyraError: RESOURCE_NOT_FOUND, or PRECONDITION_FAILED.
         """
         desk = self._desk
-        await desk.lock(session, key, terms.query, terms.access)
+        await desk.lock(session, key, terms.query, terms.access, demand)
         if terms.preconditions is None:
             return
         state = Query(shape=Shape(fields=desk.tagger.fields(terms.access)))
@@ -144,7 +147,7 @@ class Changing:
             content = desk.bodies.update(bound, change, reading)
             desk.check(reading, terms.permit)
             if not content.plain or content.columns:
-                await Writer(desk.workbench, transaction, reading.now).write([content])
+                await Writer(desk.workbench, transaction, reading).write([content])
             return await desk.again(transaction, bound, terms.query, access)
 
     def _document(self, operations: Sequence[Operation]) -> Query:
@@ -197,7 +200,7 @@ class Changing:
         contents = await asyncio.to_thread(self._read, bodies, reading)
         desk.check(reading, terms.permit)
         async with together(desk.database, session) as transaction:
-            await Writer(desk.workbench, transaction, reading.now).write(contents)
+            await Writer(desk.workbench, transaction, reading).write(contents)
             keys = [content.key for content in contents]
             rows = await desk.all_again(transaction, keys, terms.query, terms.access)
         return await asyncio.to_thread(joined, rows)
@@ -246,20 +249,26 @@ class Changing:
         if not content.columns:
             raise EnfyraError("INVALID_BODY", "The body names no field to change")
         async with together(desk.database, session) as transaction:
-            await Writer(desk.workbench, transaction, reading.now).write_parents([content])
+            writer = Writer(desk.workbench, transaction, reading)
+            await writer.write_parents([content])
+            await writer.enforcer.may_refer([content])
             where, values = condition_of(terms.query)
-            keys = None
-            if show:
-                keys = await desk.lock_met(transaction, terms.query, terms.access, most)
+            keys, met = None, list[Content]()
+            # What was changed may not meet the filter any more, nor what is looked at then.
+            if show or desk.statements.guarded(terms.access, "update"):
+                keys = await desk.lock_met(transaction, terms.query, terms.access, most, UPDATE)
+                met = [replace(content, key=key) for key in keys]
                 where, values = Compare(desk.table.primary.name, Operator.IN, 0), (keys,)
+            await writer.enforcer.may_change(met)
             write, plan = desk.statements.update_met(
                 tuple(content.columns), content.added, where, terms.access
             )
-            bound = (*content.columns.values(), *plan.bind(values))
+            bound = (*content.columns.values(), *plan.bind(values, terms.access))
             count, _ = await desk.run(transaction, write, bound, content)
             desk.check_number(count, most)
+            await writer.enforcer.check_written(met)
             rows = None
-            if keys is not None:
+            if show and keys is not None:
                 shown = await desk.all_again(transaction, keys, terms.query, terms.access)
                 rows = joined(shown)
         return Affected(count, rows)

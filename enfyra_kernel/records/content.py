@@ -30,6 +30,7 @@ class Content:
         written: Columns that hold the key of a record of the same request.
         added: Columns whose value is added to what is there.
         given: How many of the columns come from the body; the server filled in the rest.
+        conditional: The fields in the body that the caller may set in some records only.
     """
 
     table: Table
@@ -42,6 +43,7 @@ class Content:
     written: frozenset[str] = frozenset()
     added: frozenset[str] = frozenset()
     given: int = 0
+    conditional: frozenset[str] = frozenset()
 
     @property
     def outermost(self) -> bool:
@@ -61,6 +63,7 @@ class Reading:
     Attributes:
         now: The time of the request.
         problems: What is wrong, all of it.
+        denied: The places of what the caller is not allowed to set.
         touched: The tables of nested records, with the method that would write those by
             themselves and the place of the first.
     """
@@ -68,6 +71,7 @@ class Reading:
     now: datetime
     access: Access
     problems: list[str] = field(default_factory=list[str])
+    denied: list[str] = field(default_factory=list[str])
     touched: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     nested: int = 0
 
@@ -87,10 +91,26 @@ class Reading:
         return True
 
     def check(self) -> None:
-        """Raise INVALID_BODY if there are problems."""
+        """Raise AUTHORIZATION_ERROR for what is not allowed, INVALID_BODY for what is wrong."""
+        if self.denied:
+            raise EnfyraError(
+                "AUTHORIZATION_ERROR",
+                f"You are not allowed to set {', '.join(self.denied[:MAX_PROBLEMS])}",
+                details={"fields": self.denied[:MAX_PROBLEMS]},
+            )
         if not self.problems:
             return
         shown = self.problems[:MAX_PROBLEMS]
         if len(self.problems) > len(shown):
             shown.append(f"... and {len(self.problems) - len(shown)} more")
         raise EnfyraError("INVALID_BODY", problems=shown)
+
+
+def missing_record(content: Content) -> EnfyraError:
+    """Make the error for a record that was to be changed and is not there."""
+    primary = content.table.primary.name
+    before = f"{content.place}: " if content.place else ""
+    return EnfyraError(
+        "RESOURCE_NOT_FOUND" if content.outermost else "RELATION_NOT_FOUND",
+        f"{before}There is no '{content.table.name}' with the {primary} {str(content.key)[:80]}",
+    )

@@ -55,7 +55,8 @@ class Creating:
         shape = query.shape
         if not desk.table.addressable:
             return joined(await self._by_whole_keys([content], reading, query, access, session))
-        if content.plain and not query.values:
+        simple = content.plain and not query.values
+        if simple and desk.statements.at_once(shape, access, "create"):
             columns = tuple(content.columns)
             write = desk.statements.insert(columns, shape.fields, shape.deep, access)
             values = tuple(content.columns.values())
@@ -64,7 +65,7 @@ class Creating:
             async with explaining():
                 return (await desk.run(desk.database, write, values, content))[1] or b"[]"
         async with together(desk.database, session) as transaction:
-            await Writer(desk.workbench, transaction, reading.now).write([content])
+            await Writer(desk.workbench, transaction, reading).write([content])
             return await desk.again(transaction, content.key, query, access)
 
     async def _refuse_second_record(self, session: Session | None) -> None:
@@ -102,11 +103,12 @@ class Creating:
         if not desk.table.addressable:
             return joined(await self._by_whole_keys(contents, reading, query, access, session))
         plain = not query.values and all(content.plain for content in contents)
+        plain = plain and desk.statements.at_once(query.shape, access, "create")
         async with together(desk.database, session, bulk=plain) as transaction:
             if plain:
                 rows = await self._insert(transaction, contents, query, access)
             else:
-                await Writer(desk.workbench, transaction, reading.now).write(contents)
+                await Writer(desk.workbench, transaction, reading).write(contents)
                 keys = [content.key for content in contents]
                 rows = await desk.all_again(transaction, keys, query, access)
         return await asyncio.to_thread(joined, rows)
@@ -153,9 +155,15 @@ class Creating:
             raise EnfyraError(
                 "INVALID_QUERY", "deep cannot filter or limit in the answer to new records here"
             )
+        if desk.statements.guarded(access, "create"):
+            raise EnfyraError(
+                "AUTHORIZATION_ERROR",
+                f"Records of '{desk.table.name}' are told apart by several columns together; "
+                "nobody for whom there are rules about some of them can create one",
+            )
         made = Together(desk)
         async with together(desk.database, session) as transaction:
-            writer = Writer(desk.workbench, transaction, reading.now)
+            writer = Writer(desk.workbench, transaction, reading)
             return [
                 await made.create(transaction, writer, content, query, access)
                 for content in contents
@@ -191,12 +199,14 @@ class Creating:
         reading.problems += _key_problems(contents, key, columns)
         desk.check(reading, permit)
         async with together(desk.database, session) as transaction:
-            writer = Writer(desk.workbench, transaction, reading.now)
+            writer = Writer(desk.workbench, transaction, reading)
             await writer.write_parents(contents)
             values = [_values(content, columns) for content in contents]
             there = await desk.links.holders(columns, values, transaction)
             for content, one in zip(contents, values, strict=True):
                 content.key, content.exists = there.get(one), one in there
+            await writer.enforcer.may_change([one for one in contents if one.exists])
+            await writer.enforcer.may_refer(contents)
             await self._insert_or_update(transaction, contents, columns)
             # Locked, because only that shows on every database what others wrote meanwhile.
             found = await desk.links.holders(columns, values, transaction, locked=True)
@@ -205,6 +215,7 @@ class Creating:
                     raise _not_the_same(desk.table, key, content)
                 content.key = found[one]
             await writer.write_links(contents)
+            await writer.enforcer.check_written(contents)
             keys = [content.key for content in contents]
             rows = await desk.all_again(transaction, keys, query, access)
         outcomes = tuple(UPDATED if content.exists else CREATED for content in contents)

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 from ..clock import Clock
-from ..encoding import decode_json
+from ..encoding import decode_json, encode_json
 from ..errors import EnfyraError
 from ..metadata.tables import Table
 from ..metadata.values import text_reader
 from ..query.answers import answer_by_key, condition_of
 from ..query.ast import Operator, Query
-from ..query.plan import Access
+from ..query.plan import READ, Access, Demand
 from ..storage.database import ConstraintViolation, Session, Write
 from .body import BodyReader
 from .content import Content, Reading
@@ -101,43 +101,62 @@ class Desk:
         return Refusal(violation, lambda: self.links.explain_write(violation, contents))
 
     async def again(self, session: Session, key: Any, query: Query, access: Access) -> bytes:
-        """Read a record that was just written."""
+        """Read a record that was just written; of one that the caller may not see, the key."""
         answer = answer_by_key(query, self.table.primary.name)
         read = self.statements.read(answer.shape, access)
-        return (await session.find(read, read.plan.bind((key, *answer.values)), 1)).rows
+        values = read.plan.bind((key, *answer.values), access)
+        rows = (await session.find(read, values, 1)).rows
+        return rows if rows != b"[]" or access.rules is None else encode_json([self._bare(key)])
 
     async def all_again(
         self, session: Session, keys: Sequence[Any], query: Query, access: Access
     ) -> list[bytes]:
-        """Read records that were just written, in the order of their keys."""
+        """Read records that were just written, in the order of their keys; as `again`."""
         answer = answer_by_key(query, self.table.primary.name, Operator.IN)
         read = self.statements.read(answer.shape, access)
         found: dict[Any, bytes] = {}
         for start in range(0, len(keys), AT_ONCE):
             some = list(keys[start : start + AT_ONCE])
-            page = await session.find(read, read.plan.bind((some, *answer.values)), -1)
+            page = await session.find(read, read.plan.bind((some, *answer.values), access), -1)
             found |= await asyncio.to_thread(self._by_key, page.rows)
-        return [found[key] for key in keys]
+        if access.rules is None:
+            return [found[key] for key in keys]
+        return [found.get(key) or encode_json(self._bare(key)) for key in keys]
+
+    def _bare(self, key: Any) -> dict[str, Any]:
+        return {self.table.primary.name: key}
 
     def _by_key(self, rows: bytes) -> dict[Any, bytes]:
         pieces = msgspec.json.decode(rows, type=list[msgspec.Raw])
         return dict(zip(self.keys_of(rows), map(bytes, pieces), strict=True))
 
-    async def lock(self, session: Session, key: Any, query: Query, access: Access) -> None:
+    async def lock(
+        self,
+        session: Session,
+        key: Any,
+        query: Query,
+        access: Access,
+        demand: Demand = READ,
+    ) -> None:
         """Keep others from changing a record until the transaction ends.
 
         Raises:
             EnfyraError: RESOURCE_NOT_FOUND when it is not there, or does not meet the query's
-                condition.
+                condition, or the caller may not do with it what is to be done.
         """
         where, values = condition_of(query)
-        read = self.statements.lock(where, access, Operator.EQ)
-        page = await session.find(read, read.plan.bind((*values, key)), 1)
+        read = self.statements.lock(where, access, demand, keyed=True)
+        page = await session.find(read, read.plan.bind((*values, key), access), 1)
         if page.rows == b"[]":
             raise self.not_found(key)
 
     async def lock_met(
-        self, session: Session, query: Query, access: Access, most: int | None
+        self,
+        session: Session,
+        query: Query,
+        access: Access,
+        most: int | None,
+        demand: Demand = READ,
     ) -> list[Any]:
         """Keep others from changing all records that meet a query's condition; give their keys.
 
@@ -145,9 +164,9 @@ class Desk:
             EnfyraError: TOO_MANY_RECORDS if there are more than one answer holds.
         """
         where, values = condition_of(query)
-        read = self.statements.lock(where, access, None)
+        read = self.statements.lock(where, access, demand, keyed=False)
         limit = self.workbench.max_limit
-        page = await session.find(read, read.plan.bind(values), limit + 1)
+        page = await session.find(read, read.plan.bind(values, access), limit + 1)
         keys = self.keys_of(page.rows)
         self.check_number(len(keys), most)
         if len(keys) > limit:

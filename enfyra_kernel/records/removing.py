@@ -8,12 +8,14 @@ from ..errors import EnfyraError
 from ..metadata.tables import refuse_write
 from ..query.answers import condition_of
 from ..query.ast import Compare, Operator, Query, Shape
-from ..query.plan import INTERNAL, Access
+from ..query.plan import INTERNAL, Access, Demand
 from ..storage.database import ConstraintViolation, Session
 from .changing import Affected, Changing, Terms
 from .creating import joined
 from .desk import Desk
 from .refusals import Refusal, explaining, together
+
+DELETE = Demand("delete")
 
 
 class Removing:
@@ -27,9 +29,10 @@ class Removing:
         """Delete one record."""
         self._refuse()
         bound = self._desk.bound_key(key)
-        if terms.guarded:
+        guarded = self._desk.statements.guarded(terms.access, "delete")
+        if terms.guarded or guarded:
             async with together(self._desk.database, session) as transaction:
-                await self._changing.guard(transaction, bound, terms)
+                await self._changing.guard(transaction, bound, terms, DELETE)
                 await self._delete(transaction, bound)
         elif session is not None:
             await self._delete(session, bound)
@@ -65,13 +68,14 @@ class Removing:
         where, values = condition_of(query)
         async with together(desk.database, session) as transaction:
             rows = None
-            if show:
-                keys = await desk.lock_met(transaction, query, access, most)
-                rows = joined(await desk.all_again(transaction, keys, query, access))
+            if show or desk.statements.guarded(access, "delete"):
+                keys = await desk.lock_met(transaction, query, access, most, DELETE)
+                if show:
+                    rows = joined(await desk.all_again(transaction, keys, query, access))
                 where, values = self._by_key(Operator.IN), (keys,)
             write, plan = desk.statements.delete_met(where, access)
             try:
-                count, _ = await transaction.write(write, plan.bind(values))
+                count, _ = await transaction.write(write, plan.bind(values, access))
             except ConstraintViolation as violation:
                 raise Refusal(violation, lambda: self._explained(query, access)) from violation
             desk.check_number(count, most)
@@ -82,5 +86,5 @@ class Removing:
         where, values = condition_of(query)
         shape = Shape(where=where, fields=(desk.table.primary.name,))
         read = desk.statements.read(shape, access)
-        page = await desk.database.find(read, read.plan.bind(values), -1)
+        page = await desk.database.find(read, read.plan.bind(values, access), -1)
         return await desk.links.explain_delete(desk.keys_of(page.rows))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ..clock import Clock
 from ..encoding import decode_json
 from ..errors import EnfyraError
+from ..metadata.permissions import Action
 from ..metadata.tables import Table
 from ..query.answers import condition_of
 from ..query.ast import EVERYTHING, Every, Figure, Function, Grouping, Measure, Query, Shape
@@ -65,9 +68,15 @@ class Repository:
         """Make the error for a key without a record."""
         return self._desk.not_found(key)
 
-    def tag(self, rows: bytes, access: Access) -> str:
-        """Give the ETag of the one record in a JSON array that shows all of its fields."""
-        return self._desk.tagger.tag(rows, access)
+    def tag(self, rows: bytes, access: Access) -> str | None:
+        """Give the ETag of the one record in a JSON array that shows all of its fields.
+
+        There is none for a record that was written by somebody who may not see it.
+        """
+        try:
+            return self._desk.tagger.tag(rows, access)
+        except msgspec.ValidationError:
+            return None
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -243,11 +252,28 @@ class Repository:
 
     async def load(self, body: Body, options: LoadOptions, access: Access = PUBLISHED) -> Loaded:
         """Load many records from a body in one of the formats; see `loading`."""
+        self._check_load(options, access)
         from .loading import Loader
 
         bench = self._workbench
         loader = Loader(self.table, bench.snapshot, bench.database, self._clock)
         return await loader.load(body, options, access)
+
+    def _check_load(self, options: LoadOptions, access: Access) -> None:
+        """Refuse a load where it depends on each record whether it may be written."""
+        actions: dict[str, tuple[Action, ...]] = {
+            "append": ("create",),
+            "upsert": ("create", "update"),
+            "replace": ("create", "delete"),
+        }
+        for action in actions.get(options.mode, ()):
+            if self._desk.statements.guarded(access, action):
+                raise EnfyraError(
+                    "AUTHORIZATION_ERROR",
+                    f"You may {action} some records of '{self.table.name}' only, which a load does "
+                    "not look at one by one",
+                    hint="Send the records as a JSON list",
+                )
 
     # -- changing -------------------------------------------------------------------------------
 

@@ -6,13 +6,27 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from ..metadata.permissions import Action
 from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Relation, StoredColumn, Table, junction_as_table, stored
 from ..metadata.values import text_reader
+from ..query.answers import slots_of
 from ..query.ast import Compare, Deep, Every, Filter, Operator, Shape
 from ..query.commands import Delete, Insert, Update, key_equals
-from ..query.plan import INTERNAL, Access, All, Comparison, Limits, Not, Plan, Slot, plan
+from ..query.plan import (
+    INTERNAL,
+    Access,
+    All,
+    Comparison,
+    Demand,
+    Limits,
+    Not,
+    Plan,
+    Slot,
+    plan,
+)
 from ..query.selection import SelectedColumn, Selection
+from ..query.visibility import Condition
 from ..storage.database import Database, Read, Write
 from .body import BodyReader
 
@@ -61,6 +75,8 @@ class Statements:
         self.keys_shape = Shape(fields=(primary.name,), where=Compare(primary.name, Operator.IN, 0))
         self.read = lru_cache(512)(self._read)
         self.lock = lru_cache(64)(self._lock)
+        self.allowed = lru_cache(64)(self._allowed)
+        self.guarded = lru_cache(64)(self._guarded)
         self.insert = lru_cache(256)(self._insert)
         self.update = lru_cache(256)(self._update)
         self.update_met = lru_cache(64)(self._update_met)
@@ -85,20 +101,55 @@ class Statements:
     def _read(self, shape: Shape, access: Access) -> Read:
         return self._database.read(self.plan(shape, access))
 
-    def _lock(self, where: Filter | None, access: Access, by: Operator | None) -> Read:
+    def _lock(self, where: Filter | None, access: Access, demand: Demand, *, keyed: bool) -> Read:
         """Make the read that gives the keys of records and locks them.
 
         Args:
-            by: How the key is compared with the value behind those of the condition, if it is.
+            keyed: Whether there is one record, with the key behind the values of the condition.
         """
-        made = self.plan(Shape(fields=(self._table.primary.name,), where=where), access)
-        if by is not None:
-            slot = replace(self.key_slot, operator=by)
-            key = Comparison(self._table.key, by, len(made.slots))
-            both = key if made.where is None else All((made.where, key))
-            made = replace(made, where=both, slots=(*made.slots, slot))
+        if keyed:
+            key = Compare(self._table.primary.name, Operator.EQ, slots_of(where))
+            where = both(where, key)
+        return self._keys(where, access, demand, locked=True)
+
+    def _allowed(self, access: Access, demand: Demand, locked: bool) -> Read:
+        """Make the read that gives those of the keys in slot 0 that meet a demand."""
+        where = Compare(self._table.primary.name, Operator.IN, 0)
+        return self._keys(where, access, demand, locked=locked)
+
+    def _keys(self, where: Filter | None, access: Access, demand: Demand, *, locked: bool) -> Read:
+        shape = Shape(fields=(self._table.primary.name,), where=where)
+        made = plan(shape, self._table, self._snapshot, access, limits=self._limits, demand=demand)
         keys = (SelectedColumn(self._table.primary.name, self._table.primary),)
-        return self._database.read(replace(made, selection=keys, locked=True))
+        return self._database.read(replace(made, selection=keys, locked=locked))
+
+    def _guarded(self, access: Access, action: Action) -> bool:
+        """Say whether rules make it depend on the record whether it may be written."""
+        if access.rules is None:
+            return False
+        if access.rows(self._table, action) is not None:
+            return True
+        if action != "create" and access.rows(self._table, "read") is not None:
+            return True
+        if action == "delete" or action == "read":
+            return False
+        fields = (*self._table.columns.values(), *self._table.relations.values())
+        targets = (self._snapshot.tables[one.target] for one in self._table.relations.values())
+        return any(isinstance(access.verdict(one, action), Condition) for one in fields) or any(
+            access.rows(target, "read") is not None for target in targets
+        )
+
+    def at_once(self, shape: Shape, access: Access, action: Action) -> bool:
+        """Say whether one statement can write a record and give it back.
+
+        Not where rules say which records: neither those to write, nor those to be shown.
+        """
+        if access.rules is None:
+            return True
+        if access.rows(self._table, "read") is not None:
+            return False
+        answer = Shape(fields=shape.fields, deep=shape.deep)
+        return not self.guarded(access, action) and not self.read(answer, access).plan.extra
 
     # -- writing --------------------------------------------------------------------------------
 

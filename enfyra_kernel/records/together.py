@@ -36,4 +36,4 @@ class Together:
             Shape(where=where, fields=shape.fields, deep=shape.deep), access
         )
         values = [content.columns[one.physical] for one in keys]
-        return (await session.find(read, read.plan.bind(values), 1)).rows[1:-1]
+        return (await session.find(read, read.plan.bind(values, access), 1)).rows[1:-1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 from ..encoding import decode_json
@@ -12,7 +11,8 @@ from ..metadata.tables import Relation, Table
 from ..metadata.values import text_reader
 from ..query.plan import INTERNAL
 from ..storage.database import ConstraintViolation, Session, Write
-from .content import Content
+from .content import Content, Reading, missing_record
+from .enforcing import Enforcer
 from .links import Links
 from .refusals import Refusal
 from .statements import NOTHING, touched_columns
@@ -31,25 +31,31 @@ class Writer:
     many records there are.
     """
 
-    def __init__(self, workbench: Workbench, session: Session, now: datetime) -> None:
+    def __init__(self, workbench: Workbench, session: Session, reading: Reading) -> None:
+        self.enforcer = Enforcer(workbench, session, reading.access)
         self._workbench = workbench
         self._session = session
-        self._now = now
+        self._now = reading.now
 
     async def write(self, contents: Sequence[Content]) -> None:
         """Write records of one table; afterwards each has its key.
 
         Raises:
             Refusal: The database refused one.
-            EnfyraError: RESOURCE_NOT_FOUND or RELATION_NOT_FOUND for one that is not there.
+            EnfyraError: RESOURCE_NOT_FOUND or RELATION_NOT_FOUND for one that is not there;
+                AUTHORIZATION_ERROR for what the caller may not write.
         """
         if not contents:
             return
         table = contents[0].table
         await self.write_parents(contents)
+        there = [one for one in contents if one.exists]
+        await self.enforcer.may_change(there)
+        await self.enforcer.may_refer(contents)
         await self._insert(table, [one for one in contents if not one.exists])
-        await self._update(table, [one for one in contents if one.exists])
+        await self._update(table, there)
         await self.write_links(contents)
+        await self.enforcer.check_written(contents)
 
     # -- records that the written ones refer to -------------------------------------------------
 
@@ -149,12 +155,13 @@ class Writer:
         await self.write([one for content in contents for one in _whole(content.links[name])])
         take, add = self._workbench.statements(contents[0].table.name).links(name)
         sources = [content.key for content in contents if content.exists]
+        kept = await self.enforcer.out_of_sight(relation, contents)
         if sources:
             await self._session.write(take, (sources,))
         pairs = [
             (content, (content.key, _key_of(item)))
             for content in contents
-            for item in content.links[name]
+            for item in (*content.links[name], *kept.get(content.key, ()))
         ]
         if not pairs:
             return
@@ -172,7 +179,9 @@ class Writer:
         _refuse_shared(relation, listed)
         sources = [content.key for content in contents if content.exists]
         if sources:
+            kept = await self.enforcer.out_of_sight(relation, contents)
             staying = [key for _, item in listed if (key := _key_of(item)) is not None]
+            staying += [key for keys in kept.values() for key in keys]
             await self._detach(take, (None, *stamp, sources, staying), relation, contents)
         for content, item in listed:
             if isinstance(item, Content) and relation.foreign_key is not None:
@@ -234,16 +243,6 @@ async def keys_there(
     page = await session.find(read, (list(keys),), -1)
     decode = text_reader(table.primary.type, table.primary.options)
     return {decode(row[table.primary.name]) for row in decode_json(page.rows)}
-
-
-def missing_record(content: Content) -> EnfyraError:
-    """Make the error for a record that was to be changed and is not there."""
-    primary = content.table.primary.name
-    before = f"{content.place}: " if content.place else ""
-    return EnfyraError(
-        "RESOURCE_NOT_FOUND" if content.outermost else "RELATION_NOT_FOUND",
-        f"{before}There is no '{content.table.name}' with the {primary} {str(content.key)[:80]}",
-    )
 
 
 def _each_once(contents: Sequence[Content]) -> list[Content]:

@@ -15,7 +15,7 @@ from ...metadata.tables import Relation, StoredColumn, Table, key_of, stored
 from ...metadata.types import DOCUMENTS, ColumnType
 from ...metadata.uuid7 import new_uuid
 from ...metadata.values import reader
-from ...query.plan import Access
+from ...query.visibility import Access, Field, Use
 from ..rules import wrong_without
 from .bodies.batch import Batch
 from .values import unnested
@@ -48,12 +48,19 @@ class Filler:
 
 
 class Columns:
-    """Matches the columns of streams with the fields of one table."""
+    """Matches the columns of streams with the fields of one table.
 
-    def __init__(self, table: Table, snapshot: Snapshot, access: Access) -> None:
+    Args:
+        uses: What is done with fields, so that the caller must be allowed to.
+    """
+
+    def __init__(
+        self, table: Table, snapshot: Snapshot, access: Access, uses: Sequence[Use]
+    ) -> None:
         self._table = table
         self._snapshot = snapshot
         self._access = access
+        self._uses = uses
 
     def sources(self, names: Sequence[str]) -> list[Source]:
         """Say where each column of a stream goes.
@@ -112,9 +119,19 @@ class Columns:
                 columns += unnested(name, values, self._primary_of(relation))
         return replace(batch, columns=tuple(columns))
 
+    def _permit(self, name: str, field: Field) -> None:
+        for use in self._uses:
+            if self._access.verdict(field, use) is not True:
+                raise EnfyraError(
+                    "AUTHORIZATION_ERROR",
+                    f"You are not allowed to set {name}",
+                    details={"fields": [name]},
+                )
+
     def _source(self, name: str) -> Source:
         column = self._table.columns.get(name)
         if column is not None and self._access.sees(column):
+            self._permit(name, column)
             if column.read_only is not None:
                 raise ValueError(f"{name} is read only: {column.read_only}")
             nullable = column.is_nullable and not column.is_primary
@@ -123,6 +140,7 @@ class Columns:
         relation = self._table.relations.get(head)
         if relation is None or not self._access.sees(relation) or not relation.holds_key:
             raise ValueError(self._no_field(name))
+        self._permit(name, relation)
         if relation.read_only is not None:
             raise ValueError(f"{name} {relation.read_only}")
         target = self._snapshot.tables[relation.target]

@@ -10,7 +10,7 @@ from ...errors import EnfyraError
 from ...metadata.snapshot import Snapshot
 from ...metadata.tables import StoredColumn, Table
 from ...query.commands import Insert
-from ...query.plan import Access
+from ...query.visibility import Access, Use
 from ...storage.database import Database, Write
 from ..keys import fixed_columns, physical
 from .bodies.batch import Batch
@@ -55,7 +55,8 @@ class Shapes:
         self._database = database
         self._fields = key
         self._now = now
-        self._matched = Columns(table, snapshot, access)
+        uses: tuple[Use, ...] = ("create", "update") if key else ("create",)
+        self._matched = Columns(table, snapshot, access, uses)
         self._known: dict[tuple[str, ...], Shape] = {}
 
     def unnested(self, batch: Batch) -> Batch:

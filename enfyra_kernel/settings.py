@@ -23,10 +23,12 @@ from pydantic import (
 )
 
 from .errors import EnfyraError, did_you_mean
+from .networks import parse_network
 from .uri import DatabaseUri, check_replicas, split_address
 
 MIN_KEY_LENGTH = 32
 MIN_SIGNING_KEY_LENGTH = 16
+_HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # A stranger's DB_HOST in the environment is none of our business; in our own .env it is a mistake.
 _OUR_ENVIRONMENT = ("ENFYRA_",)
@@ -41,6 +43,23 @@ def _database_uris(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return tuple(DatabaseUri.parse(part.strip()) for part in value.split(",") if part.strip())
+
+
+def _networks(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    networks = _separated(value)
+    for one in networks:
+        parse_network(one)
+    return networks
+
+
+def _header_name(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if not _HEADER_NAME.fullmatch(value):
+        raise ValueError("must be the name of a header, such as X-Forwarded-For or Forwarded")
+    return value.lower()
 
 
 def _names(value: Any) -> Any:
@@ -198,6 +217,18 @@ class Settings(BaseModel):
         default=False,
         alias="ENFYRA_DEBUG",
         description="Show everybody the logs and errors of scripts, not administrators alone.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_networks)] = Field(
+        default=(),
+        alias="ENFYRA_TRUSTED_PROXIES",
+        description="Addresses and networks of proxies in front, separated by commas, such as "
+        "`127.0.0.1,10.0.0.0/8`. What others say of where a request comes from is ignored.",
+    )
+    proxy_header: Annotated[str, BeforeValidator(_header_name)] = Field(
+        default="x-forwarded-for",
+        alias="ENFYRA_PROXY_HEADER",
+        description="The header to which the proxies add who called them: X-Forwarded-For, "
+        "Forwarded, or another one with addresses.",
     )
     guards: bool = Field(
         default=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ..errors import did_you_mean
-from .networks import Networks, parse_network
+from ..networks import Networks, parse_network
 
 LISTS = frozenset({"ip_whitelist", "ip_blacklist"})
 RATES = frozenset({"rate_limit_by_ip", "rate_limit_by_user", "rate_limit_by_route"})

@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 
 from ..cluster.limits import Allowance, Limits
 from ..metadata.permissions import GuardDefinition, GuardRuleDefinition, Permissions
+from ..networks import Address, Networks, client_of, parse_address
 from .guard_rules import LISTS, networks_of, rate_of
-from .networks import Address, Networks, client_of, parse_address
 
 PRE_AUTH = "pre_auth"
 POST_AUTH = "post_auth"

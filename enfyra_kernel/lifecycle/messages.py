@@ -40,6 +40,8 @@ class Request:
         headers: By name in lower case.
         body: All of it; empty when it comes as `stream`.
         stream: The body piece by piece, for content that may be larger than memory.
+        remote_ip: The client's address, as far as proxies that are trusted tell it.
+        scheme: `http` or `https`, likewise.
         caller: Who is calling, where the transport knows (Jupyter); else the token says.
         passed: How many of the two positions of guards it has passed, so that it is counted once.
         answer_headers: Go into the answer, whatever that is.
@@ -52,6 +54,7 @@ class Request:
     body: bytes = b""
     stream: AsyncIterator[bytes] | None = None
     remote_ip: str = ""
+    scheme: str = "http"
     caller: Any = None
     correlation_id: str = ""
     passed: int = 0

@@ -9,9 +9,11 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
+from enfyra_kernel.access.proxies import Proxies
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.logs import get_logger
+from enfyra_kernel.networks import Networks
 from enfyra_kernel.settings import Settings
 from tornado.httputil import HTTPServerRequest
 from tornado.netutil import bind_sockets
@@ -40,7 +42,9 @@ def build_routes(kernel: Kernel, prefix: str = "") -> list[Rule]:
     Args:
         prefix: The mount point, such as "/user/ann/enfyra"; "" for the root.
     """
-    return [Rule(_Below(prefix), SiteRouter(Site(kernel, prefix)))]
+    settings = kernel.settings
+    proxies = Proxies(Networks(settings.trusted_proxies), settings.proxy_header)
+    return [Rule(_Below(prefix), SiteRouter(Site(kernel, prefix, proxies)))]
 
 
 class _Below(Matcher):

@@ -299,6 +299,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
             body=chunks[0] if len(chunks) == 1 else b"".join(chunks),
             stream=self._incoming.pieces() if self._incoming is not None else None,
             remote_ip=getattr(context, "remote_ip", ""),
+            scheme=getattr(context, "protocol", "http"),
         )
         identify(request)
         return request

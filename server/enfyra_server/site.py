@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
+from enfyra_kernel.access.proxies import Proxies
 from enfyra_kernel.encoding import encode_json
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.kernel import Kernel
@@ -16,6 +17,7 @@ from enfyra_kernel.lifecycle.messages import Request, Response, failure, identif
 from enfyra_kernel.logs import get_logger
 from enfyra_kernel.metadata.routes import normal_path
 from enfyra_kernel.metadata.snapshot import Snapshot
+from enfyra_kernel.networks import Networks
 
 from .openapi import openapi
 
@@ -42,11 +44,13 @@ class Site:
 
     Args:
         prefix: The mount point, without a slash at the end: "" or "/user/ann/enfyra".
+        proxies: Those that are believed when they say where a request comes from.
     """
 
-    def __init__(self, kernel: Kernel, prefix: str = "") -> None:
+    def __init__(self, kernel: Kernel, prefix: str = "", proxies: Proxies | None = None) -> None:
         self.kernel = kernel
         self.prefix = prefix
+        self._proxies = proxies or Proxies(Networks([]), "")
         self._described: tuple[Snapshot, bytes] | None = None
         self._pages: dict[str, Page] = {
             "/": self._home,
@@ -60,6 +64,9 @@ class Site:
     async def handle(self, request: Request) -> Response:
         """Answer a request; its path is relative to the mount point."""
         identify(request)
+        if self._proxies:
+            origin = self._proxies.origin(request.remote_ip, request.scheme, request.headers)
+            request.remote_ip, request.scheme = origin
         page = self._pages.get(request.path) or self._pages.get(normal_path(request.path))
         if page is None and request.method != "OPTIONS":
             if not self.kernel.started:

@@ -138,6 +138,11 @@ def test_settings_cannot_be_changed() -> None:
     [
         ({"DB_URI": "mysq://h/d"}, "DB_URI: has an unknown engine 'mysq'. Did you mean 'mysql'?"),
         ({"DB_URI": "shop.db"}, "DB_URI: needs the form engine://"),
+        (
+            {"ENFYRA_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.1/8"},
+            "ENFYRA_TRUSTED_PROXIES: '10.0.0.1/8' has bits behind the prefix; write 10.0.0.0/8",
+        ),
+        ({"ENFYRA_PROXY_HEADER": "a: b"}, "ENFYRA_PROXY_HEADER: must be the name of a header"),
         ({"DB_REPLICA_URIS": "postgresql://h/d,nonsense"}, "DB_REPLICA_URIS: needs the form"),
         (
             {"DB_REPLICA_URIS": "sqlite:///b.db"},

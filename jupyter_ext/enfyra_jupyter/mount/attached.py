@@ -29,6 +29,7 @@ _NOT_PASSED_BACK = frozenset(
     {"connection", "content-length", "content-type", "date", "keep-alive", "server", "set-cookie",
      "trailer", "transfer-encoding", "upgrade", "x-content-type-options", "x-correlation-id"}
 )  # fmt: skip
+_FORWARDED = ("x-forwarded-for", "x-forwarded-proto")
 _LOCAL = frozenset({"/", "/docs", "/health"})
 # A load or a stream of many rows may take as long as it takes.
 _TIMEOUT = httpx.Timeout(None, connect=10.0)
@@ -105,8 +106,11 @@ class Attached:
         headers = [
             (name, value)
             for name, value in request.headers.items()
-            if name not in _NOT_PASSED_ON and not (holder and name == "authorization")
+            if name not in _NOT_PASSED_ON
+            and name not in _FORWARDED
+            and not (holder and name == "authorization")
         ]
+        headers = [*headers, *_forwarded(request)]
         if holder and self._token is not None:
             headers.append(("authorization", f"Bearer {self._token}"))
         target = self._url.path.rstrip("/") + request.path
@@ -161,6 +165,15 @@ class Attached:
             return location
         path = parts.path.removeprefix(self._url.path.rstrip("/"))
         return f"{self._prefix}{path}" + (f"?{parts.query}" if parts.query else "")
+
+
+def _forwarded(request: Request) -> list[tuple[str, str]]:
+    """Say who has called, as proxies do: behind what those in front of this one have said."""
+    here = zip(_FORWARDED, (request.remote_ip, request.scheme), strict=True)
+    return [
+        (name, f"{request.headers[name]}, {value}" if name in request.headers else value)
+        for name, value in here
+    ]
 
 
 async def _relayed(answer: httpx.Response) -> AsyncIterator[bytes]:

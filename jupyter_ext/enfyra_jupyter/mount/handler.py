@@ -146,6 +146,7 @@ class EnfyraHandler(JupyterHandler):
             query=without_reserved(request.query),
             headers=plain_headers(request.headers),
             remote_ip=request.remote_ip or "",
+            scheme=request.protocol or "http",
         )
 
     def _begin_stream(self) -> None:

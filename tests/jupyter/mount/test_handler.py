@@ -291,3 +291,21 @@ def test_every_method_says_who_may_call_it(jp_serverapp):
     from enfyra_jupyter.mount.handler import EnfyraHandler
 
     assert jp_serverapp.web_app._check_handler_auth("enfyra", EnfyraHandler) == []
+
+
+class TestBehindAProxy:
+    @pytest.fixture
+    def enfyra_environment(self) -> dict[str, str]:
+        return {"ENFYRA_TRUSTED_PROXIES": "127.0.0.1,::1"}
+
+    async def test_guards_look_at_whom_the_proxy_names(self, send, jupyter, login):
+        guard = {"name": "door", "position": "pre_auth", "route": "/me"}
+        assert (await send("POST", "/guard_definition", guard, headers=jupyter)).status == 201
+        rule = {"guard": "door", "type": "ip_whitelist", "config": {"ips": ["192.0.2.0/24"]}}
+        assert (await send("POST", "/guard_rule_definition", rule, headers=jupyter)).status == 201
+        for headers in (jupyter, await login()):
+            for told, status in (
+                (None, 403), ("192.0.2.7", 200), ("192.0.2.7, 198.51.100.1", 403),
+            ):  # fmt: skip
+                answer = await send("GET", "/me", headers={**headers, "X-Forwarded-For": told})
+                assert answer.status == status, told

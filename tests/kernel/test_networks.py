@@ -6,7 +6,7 @@ import random
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import pytest
-from enfyra_kernel.access.networks import Networks, client_of, parse_address, parse_network
+from enfyra_kernel.networks import Networks, client_of, parse_address, parse_network
 
 
 def test_membership_is_that_of_each_network_by_itself() -> None:

@@ -82,6 +82,9 @@ def encoded(value: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in (tuple, list, frozenset):
+        # As a value, it would not come here.
+        raise TypeError(f"A key of the type {type(value).__name__} cannot be given as JSON")
     if isinstance(value, dict):
         return dict(cast("dict[Any, Any]", value))
     if isinstance(value, (tuple, list, set, frozenset)):

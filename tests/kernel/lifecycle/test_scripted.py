@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from enfyra_kernel.kernel import Kernel
 
 from tests.api import Api
+from tests.databases import settings
 
 pytestmark = pytest.mark.asyncio
 
@@ -482,3 +484,13 @@ async def test_a_script_out_of_time_is_a_gateway_timeout(sqlite_api: Api) -> Non
     assert (answer.status, answer.code) == (504, "SCRIPT_TIMEOUT_ERROR")
     assert answer.body["logs"] == ["SCRIPT_TIMEOUT_ERROR"]
     assert (await api.post("/note", {"title": "a"})).status == 201
+
+
+async def test_a_request_may_have_processes_of_its_own(sqlite_uri: str) -> None:
+    async with Kernel(settings(sqlite_uri, script_isolation="fork")) as kernel:
+        api = await Api(kernel).login()
+        await note(api)
+        await hook(api, "pre", "ctx.share.n = await #note.count()", methods=["POST"])
+        await hook(api, "post", "ctx.data['data'][0]['before'] = ctx.share.n", methods=["POST"])
+        for before in range(3):
+            assert (await api.create("/note", {"title": "a"}))["before"] == before

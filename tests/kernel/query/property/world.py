@@ -17,7 +17,7 @@ from enfyra_kernel.query.ast import Query
 from enfyra_kernel.query.commands import Delete, Insert
 from enfyra_kernel.query.evaluation import Answer, Rows, evaluate
 from enfyra_kernel.query.parse import parse_string
-from enfyra_kernel.query.plan import ADMINISTRATOR, PLACE, Limits, plan
+from enfyra_kernel.query.plan import ADMINISTRATOR, PLACE, Access, Limits, plan
 from enfyra_kernel.query.predicates import All
 from enfyra_kernel.storage.database import ConstraintViolation
 from hypothesis import note
@@ -92,25 +92,21 @@ class World:
 
     def expected(self, name: str, parameters: Parameters) -> Response:
         """Give the oracle's answer."""
-        text = urlencode(
-            {key: json.dumps(one) if isinstance(one, dict | list) else one
-             for key, one in parameters.items()}
-        )  # fmt: skip
         try:
-            query = parse_string(text)
-            answer = self._evaluate(name, query)
+            query = parse_string(_text(parameters))
+            answer = self._evaluate(name, query, self._dataset)
         except EnfyraError as error:
             return Response(error.status, {"error": {"code": error.code}}, {})
         return Response(200, {"data": answer.rows, **_meta(answer)}, {})
 
-    def _evaluate(self, name: str, query: Query) -> Answer:
+    def _evaluate(self, name: str, query: Query, dataset: Dataset) -> Answer:
         made = plan(
             query.shape, self.table(name), self.snapshot, ADMINISTRATOR,
             limits=Limits(rows=MOST_ROWS),
         )  # fmt: skip
         limit = 10 if query.limit is None else query.limit or MOST_ROWS
         values = made.bind(query.values)
-        return evaluate(made, Rows(self._dataset), values, limit, (query.page - 1) * limit)
+        return evaluate(made, Rows(dataset), values, limit, (query.page - 1) * limit)
 
     def check(self, name: str, parameters: Parameters) -> None:
         """Hold the database's answer to a request against the oracle's."""
@@ -125,6 +121,36 @@ class World:
         assert [list(row) for row in got.data] == [list(row) for row in wanted.data]
         differs = difference(got.body.get("meta"), wanted.body.get("meta"), "meta")
         assert differs is None, differs
+
+    def check_for(self, name: str, parameters: Parameters, access: Access, known: Dataset) -> None:
+        """Hold the answer to somebody with rules against the oracle's for the rows that he knows.
+
+        What is no query for an administrator is none for anybody; what is refused beside that is
+        what orders by, groups by or names something of which the caller sees a part.
+
+        Returns:
+            Whether there was an answer.
+        """
+        query = parse_string(_text(parameters))
+        repository = self._api.kernel.records.of(name)
+        page = refused = None
+        try:
+            page = self._run(repository.find(query, access))
+        except EnfyraError as error:
+            refused = error.code
+        if page is None:
+            whole = self.expected(name, parameters)
+            assert refused in {"AUTHORIZATION_ERROR", whole.status != 200 and whole.code}
+            return False
+        wanted = self._evaluate(name, query, known)
+        differs = difference(json.loads(page.rows), wanted.rows)
+        assert differs is None, differs
+        counts = (page.total_count, page.filter_count)
+        assert counts == (wanted.total_count, wanted.filter_count)
+        figures = json.loads(page.aggregate) if page.aggregate is not None else {}
+        differs = difference(figures, wanted.aggregates, "aggregate")
+        assert differs is None, differs
+        return True
 
     def show_smallest(self, name: str, parameters: Parameters) -> None:
         """Note the smallest case like this one that fails, and how."""
@@ -188,6 +214,13 @@ class World:
             for row in rows
         )
         return f"GET /{name}?{text}\n{rows}"
+
+
+def _text(parameters: Parameters) -> str:
+    return urlencode(
+        {key: json.dumps(one) if isinstance(one, dict | list) else one
+         for key, one in parameters.items()}
+    )  # fmt: skip
 
 
 def _meta(answer: Answer) -> dict[str, Any]:

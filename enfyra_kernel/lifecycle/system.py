@@ -28,6 +28,7 @@ from .crud import Lists
 from .messages import Response, success
 from .named import Named
 from .permits import permit_of
+from .rule_rows import RuleRows
 from .script_rows import SOURCE, ScriptRows
 from .user_rows import PASSWORD, USER, UserRows
 from .writes import answer_of, key_of, refuse_idempotency
@@ -89,6 +90,7 @@ class SystemCrud(Lists):
         self._sessions = sessions
         self._users = users
         self._access_rows = AccessRows(records)
+        self._rule_rows = RuleRows(records)
 
     async def create(self, context: Context) -> Response:
         """Answer POST: rows are never the system's own."""
@@ -103,6 +105,7 @@ class SystemCrud(Lists):
                 await self._users.set_password(decode_json(rows)[0]["id"], password, session)
             await self._keep_version(context, body, rows, session)
             await self._access_rows.settle(context.table, rows, session)
+            await self._rule_rows.settle(context.table, rows, context.snapshot, session)
         return tagged(success(rows, status=201), repository, rows, query, access)
 
     async def update(self, context: Context) -> Response:
@@ -133,6 +136,7 @@ class SystemCrud(Lists):
             )
             await self._keep_version(context, body, rows, session)
             await self._access_rows.settle(context.table, rows, session)
+            await self._rule_rows.settle(context.table, rows, context.snapshot, session)
         if context.table.name == USER:
             given = body if password is None else {**body, PASSWORD: None}
             await self._users.changed(decode_json(rows)[0]["id"], given, context.caller)

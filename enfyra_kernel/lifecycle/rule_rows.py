@@ -1,0 +1,138 @@
+"""Rows of field permissions and row policies: checked against what they are about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..access.conditions import Clause, read_clause
+from ..encoding import decode_json
+from ..errors import EnfyraError, did_you_mean
+from ..metadata.definitions import ColumnDefinition
+from ..metadata.snapshot import Snapshot
+from ..metadata.tables import Relation, Table
+from ..query.ast import Shape
+from ..query.parse import parse
+from ..query.plan import ADMINISTRATOR, plan
+from ..query.visibility import Field, UserValue
+from ..records.records import Records
+from ..storage.database import Session
+
+FIELD_PERMISSION = "field_permission_definition"
+ROW_POLICY = "row_policy_definition"
+USER = "user_definition"
+
+
+class RuleRows:
+    """Refuses rules that could not hold, or not for anybody."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    async def settle(
+        self, table: Table, written: bytes, snapshot: Snapshot, session: Session | None
+    ) -> None:
+        """Refuse a rule, as it has been written, that does not fit the definitions.
+
+        Args:
+            written: The row, in a list, as JSON.
+
+        Raises:
+            EnfyraError: INVALID_BODY, with all that is wrong.
+        """
+        if table.name not in {FIELD_PERMISSION, ROW_POLICY}:
+            return
+        key = decode_json(written)[0]["id"]
+        query = parse({"filter": {"id": key}, "fields": "*", "limit": 1})
+        (row,) = await self._records.of(table.name).rows(query, ADMINISTRATOR, session)
+        found = _policy if table.name == ROW_POLICY else _permission
+        problems = found(row, snapshot)
+        if problems:
+            raise EnfyraError("INVALID_BODY", problems=problems)
+
+
+def _policy(row: dict[str, Any], snapshot: Snapshot) -> list[str]:
+    table = _by_id(snapshot, row["table"])
+    if table is None:
+        return ["table is not there"]
+    return _condition("filter", row["filter"], table, snapshot)
+
+
+def _permission(row: dict[str, Any], snapshot: Snapshot) -> list[str]:
+    if (row["column"] is None) is (row["relation"] is None):
+        return ["column or relation is required, one of them"]
+    found = _field(row, snapshot)
+    if found is None:
+        return ["column or relation is not there"]
+    table, field = found
+    conditional = row["condition"] is not None
+    if isinstance(field, Relation):
+        if conditional and not field.kind.to_one and row["action"] == "read":
+            return [
+                f"condition: '{field.name}' holds many records; a row policy of '{field.target}' "
+                "says which of them are seen"
+            ]
+    elif field.is_secret:
+        return [f"column: '{field.name}' is secret, which no permission changes"]
+    elif field.is_primary:
+        return [f"column: '{field.name}' is the primary key, which everybody sees and nobody sets"]
+    if row["role"] is None and not row["allowedUsers"] and row["effect"] == "allow":
+        published = field.published if isinstance(field, Relation) else field.is_published
+        if published and not conditional and row["action"] == "read":
+            return [f"'{field.name}' is published: everybody may read it anyway"]
+    return _condition("condition", row["condition"], table, snapshot)
+
+
+def _by_id(snapshot: Snapshot, ref: dict[str, Any] | None) -> Table | None:
+    tables = snapshot.tables.values()
+    return next((one for one in tables if ref and one.definition.id == ref["id"]), None)
+
+
+def _field(row: dict[str, Any], snapshot: Snapshot) -> tuple[Table, Field] | None:
+    """Give what a permission is about, and its table."""
+    for table in snapshot.tables.values():
+        fields: list[ColumnDefinition] | list[Relation]
+        if row["column"] is not None:
+            fields, id_ = list(table.columns.values()), row["column"]["id"]
+        else:
+            fields, id_ = list(table.relations.values()), row["relation"]["id"]
+        for field in fields:
+            if field.id == id_:
+                return table, field
+    return None
+
+
+def _condition(name: str, source: Any, table: Table, snapshot: Snapshot) -> list[str]:
+    """Say what is wrong with a condition on the records of a table."""
+    if source is None:
+        return []
+    try:
+        clause = read_clause(source, name)
+        made = plan(Shape(where=clause.where), table, snapshot, ADMINISTRATOR)
+        for slot, value in zip(made.slots, clause.values, strict=True):
+            if not _depends(value):
+                slot.bind(value)
+    except EnfyraError as error:
+        # The place is named already where the filter itself is at fault.
+        return [error.message if error.message.startswith(name) else f"{name}: {error.message}"]
+    return _unknown_values(name, clause, snapshot.tables[USER])
+
+
+def _depends(value: Any) -> bool:
+    """Say whether a value is the caller's own."""
+    return isinstance(value, UserValue) or (isinstance(value, list) and any(map(_depends, value)))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+def _unknown_values(name: str, clause: Clause, users: Table) -> list[str]:
+    problems: list[str] = []
+    for path in clause.paths:
+        first = path[0]
+        column = users.columns.get(first)
+        if column is not None and column.is_secret:
+            problems.append(f"{name}: @USER.{first} is secret and is compared with nothing")
+        elif column is None and first not in users.relations:
+            known = ADMINISTRATOR.names(users)
+            problems.append(
+                f"{name}: there is no @USER.{first}; it stands for a field of "
+                f"'{users.name}'.{did_you_mean(first, known)}"
+            )
+    return problems

@@ -18,6 +18,7 @@ from .errors import EnfyraError
 from .identity.passwords import Passwords
 from .identity.session_rows import SessionRows
 from .identity.sessions import Sessions
+from .identity.throttle import LoginThrottle
 from .identity.tokens import Tokens
 from .identity.users import Users
 from .identity.verified import EVERYBODY, Revoked
@@ -147,6 +148,7 @@ class Kernel:
             self.users,
             self.passwords,
             Tokens(self.settings.signing_keys(), self.clock),
+            LoginThrottle(self.scripts.limits, self.settings),
             self.clock,
             self.settings,
             self._announce_revoked,
@@ -173,7 +175,7 @@ class Kernel:
 
     def _operations(self) -> Operations:
         """Give what routes do by themselves."""
-        user_rows = UserRows(self.records, self.passwords, self.sessions)
+        user_rows = UserRows(self.users, self.passwords, self.sessions)
         accounts = Accounts(self.sessions, self.records, user_rows)
         describe = Describe(self.database.engine)
         tools = self._script_tools()
@@ -298,6 +300,21 @@ class Kernel:
     async def rotate_keys(self, report: Callable[[Progress], None]) -> list[Progress]:
         """Encrypt all encrypted columns anew with the first key; see `records.encryption`."""
         return await rotate_keys(self.database, self.registry.current, self.keyring, report)
+
+    async def reset_password(self, email: str, password: str) -> None:
+        """Set the password of an account, and end its logins: for whoever runs the server.
+
+        Raises:
+            EnfyraError: RESOURCE_NOT_FOUND.
+        """
+        user = await self.users.by_email(email)
+        if user is None:
+            raise EnfyraError("RESOURCE_NOT_FOUND", f"There is no user '{email[:80]}'")
+        hash_ = await self.passwords.hash(password)
+        # Processes that do not hear of it over Redis see that the definitions have a new number.
+        async with self.definitions.changing(DefinitionChange(settings=True)) as session:
+            await self.users.set_password(user.id, hash_, session)
+        await self.sessions.end_all(user.id)
 
     def replica_states(self) -> list[str]:
         """Give the state of each read replica, in the order of the settings."""

@@ -288,6 +288,29 @@ class Settings(BaseModel):
         le=100,
         description="How often hashing a password goes through that memory.",
     )
+    login_attempts: int = Field(
+        default=10,
+        alias="ENFYRA_LOGIN_ATTEMPTS",
+        ge=0,
+        le=10_000,
+        description="Attempts to log in to one account without success, after which it is locked; "
+        "0 for any number.",
+    )
+    login_attempts_per_ip: int = Field(
+        default=100,
+        alias="ENFYRA_LOGIN_ATTEMPTS_PER_IP",
+        ge=0,
+        le=1_000_000,
+        description="Failed attempts to log in from one address, after which it has to wait; 0 for "
+        "any number.",
+    )
+    login_lockout: int = Field(
+        default=900,
+        alias="ENFYRA_LOGIN_LOCKOUT",
+        ge=1,
+        le=86_400,
+        description="Seconds that attempts to log in are counted, and an account is locked.",
+    )
     refresh_token_ttl: int = Field(
         default=86_400,
         alias="ENFYRA_REFRESH_TOKEN_TTL",

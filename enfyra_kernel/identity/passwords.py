@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from ..errors import EnfyraError
+
 # What RFC 9106 recommends where memory is scarce: KiB, and how often it is gone through.
 DEFAULT_MEMORY = 65_536
 DEFAULT_PASSES = 3
@@ -30,7 +32,13 @@ class Passwords:
         self._nobody: str | None = None
 
     async def hash(self, password: str) -> str:
-        """Give the hash that is stored for a password."""
+        """Give the hash that is stored for a password.
+
+        Raises:
+            EnfyraError: INVALID_VALUE when it is longer than any that is compared.
+        """
+        if len(password) > MAX_LENGTH:
+            raise EnfyraError("INVALID_VALUE", f"A password has at most {MAX_LENGTH} characters")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._hasher.hash, password)
 
@@ -40,12 +48,17 @@ class Passwords:
         Without a stored hash (there is no such user) the same work is done, so that the time it
         takes tells nothing.
         """
+        if self._nobody is None:
+            # Whoever comes first waits for it, known or not.
+            self._nobody = await self.hash("nobody")
         if stored is None:
-            if self._nobody is None:
-                self._nobody = await self.hash("nobody")
             await self._verify(password, self._nobody)
             return False
         return await self._verify(password, stored)
+
+    def is_outdated(self, stored: str) -> bool:
+        """Say whether a hash was made with other parameters than those of now."""
+        return self._hasher.check_needs_rehash(stored)
 
     async def _verify(self, password: str, stored: str) -> bool:
         if len(password) > MAX_LENGTH:

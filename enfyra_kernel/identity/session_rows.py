@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from ..errors import EnfyraError
 from ..metadata.tables import stored
 from ..query.ast import Compare, Operator, Query, Shape
 from ..query.commands import Update
@@ -61,7 +61,9 @@ class SessionRows:
         await self._records.of(SESSION).create(dict(row), access=INTERNAL)
 
     async def find(self, id_: str) -> SessionRow | None:
-        """Give a login by its id."""
+        """Give a login by its id; there is none for what can be no id."""
+        if not _is_id(id_):
+            return None
         shape = Shape(where=Compare("id", Operator.EQ, 0), fields=_FIELDS)
         # A replica may not have heard yet that the login has ended.
         with reading(Reader(fresh=True)):
@@ -117,13 +119,7 @@ class SessionRows:
         asked: dict[str, Any] = {"id": id_}
         if user is not None:
             asked["user"] = {"id": user}
-        try:
-            return await self._delete(asked) > 0
-        except EnfyraError as error:
-            if error.code == "INVALID_VALUE":
-                # What can be no id is one that does not exist.
-                return False
-            raise
+        return _is_id(id_) and await self._delete(asked) > 0
 
     async def delete_of(self, user: str, *, but: str | None = None) -> int:
         """End a user's logins; give how many.
@@ -143,3 +139,11 @@ class SessionRows:
     async def _delete(self, where: dict[str, Any]) -> int:
         asked = parse({"filter": where})
         return (await self._records.of(SESSION).delete_met(asked, INTERNAL)).count
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

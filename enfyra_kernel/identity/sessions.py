@@ -17,6 +17,7 @@ from ..settings import Settings
 from .callers import Caller
 from .passwords import Passwords
 from .session_rows import SessionRow, SessionRows
+from .throttle import LoginThrottle
 from .tokens import Tokens, token_hash
 from .users import Users, caller_of
 from .verified import Announce, Revoked, VerifiedTokens
@@ -68,6 +69,7 @@ class Sessions:
         users: Users,
         passwords: Passwords,
         tokens: Tokens,
+        throttle: LoginThrottle,
         clock: Clock,
         settings: Settings,
         announce: Announce,
@@ -76,6 +78,7 @@ class Sessions:
         self._users = users
         self._passwords = passwords
         self._tokens = tokens
+        self._throttle = throttle
         self._clock = clock
         self._settings = settings
         self._announce = announce
@@ -132,13 +135,16 @@ class Sessions:
 
         Raises:
             EnfyraError: INVALID_CREDENTIALS, whichever of the two is wrong; ACCOUNT_DISABLED where
-                both are right.
+                both are right; RATE_LIMIT_EXCEEDED.
         """
-        user = await self._users.by_email(email)
-        stored_hash = user.password if user is not None else None
-        if not await self._passwords.verify(password, stored_hash) or user is None:
-            raise EnfyraError("INVALID_CREDENTIALS")
-        user.refuse_disabled()
+        async with self._throttle.attempt(email, client.ip):
+            user = await self._users.by_email(email)
+            stored_hash = user.password if user is not None else None
+            if not await self._passwords.verify(password, stored_hash) or user is None:
+                raise EnfyraError("INVALID_CREDENTIALS")
+            user.refuse_disabled()
+        if stored_hash is not None and self._passwords.is_outdated(stored_hash):
+            await self._users.set_password(user.id, await self._passwords.hash(password))
         return await self.begin(user.id, remember=remember, client=client)
 
     async def begin(

@@ -18,6 +18,7 @@ ALGORITHM = "HS256"
 _ACCESS, _REFRESH = "access", "refresh"
 # Claims that are numbers, whoever has signed them.
 _NUMBERS = ("exp", "iat", "nbf")
+_TEXTS = ("sub", "sid", "jti")
 
 
 class Claims(NamedTuple):
@@ -140,6 +141,8 @@ class Tokens:
         now = self._clock.now().timestamp()
         if any(not isinstance(claims.get(name, 0), int | float) for name in _NUMBERS):
             raise EnfyraError("INVALID_TOKEN", "The token's times are no numbers")
+        if any(not isinstance(claims.get(name, ""), str) for name in _TEXTS):
+            raise EnfyraError("INVALID_TOKEN")
         if claims["exp"] <= now:
             raise EnfyraError("TOKEN_EXPIRED")
         if claims.get("nbf", 0) > now:

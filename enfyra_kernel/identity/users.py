@@ -8,11 +8,14 @@ from collections.abc import Mapping
 import msgspec
 
 from ..errors import EnfyraError
+from ..metadata.tables import stored
 from ..query.ast import Compare, Operator, Query, Shape
+from ..query.commands import Update, key_equals
 from ..query.parse import parse
-from ..query.plan import ADMINISTRATOR, INTERNAL
+from ..query.plan import ADMINISTRATOR, INTERNAL, Slot
 from ..records.records import Records
 from ..settings import Settings
+from ..storage.database import Session
 from .callers import Caller
 from .passwords import Passwords
 from .verified import Revoked
@@ -54,7 +57,9 @@ class Users:
 
     async def by_email(self, email: str) -> UserRow | None:
         """Give the user with an e-mail address, in any case."""
-        return await self._find("email", email.strip().lower())
+        email = email.strip().lower()
+        # Nobody has an address that databases do not take for a text.
+        return await self._find("email", email) if email.isprintable() else None
 
     async def by_id(self, id_: str) -> UserRow | None:
         """Give the user with an id."""
@@ -88,6 +93,23 @@ class Users:
         if user is None:
             raise EnfyraError("SERVICE_UNAVAILABLE", "There is no administrator")
         return caller_of(user)
+
+    async def set_password(self, user: str, hash_: str, session: Session | None = None) -> bool:
+        """Store a password's hash, which no caller may see or write himself; say whether it was.
+
+        Args:
+            user: The user's id.
+        """
+        table = self._records.of(USER).table
+        update = Update(
+            table,
+            (stored(table.columns["password"]),),
+            where=key_equals(table),
+            slots=(Slot(table.key.name, table.key.type, Operator.EQ, str),),
+        )
+        database = self._records.database
+        count, _ = await (session or database).write(database.update(update), (hash_, user))
+        return count > 0
 
     # -- profiles -------------------------------------------------------------------------------
 

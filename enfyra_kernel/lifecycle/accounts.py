@@ -11,6 +11,7 @@ from ..encoding import encode_json
 from ..errors import EnfyraError, did_you_mean
 from ..identity.callers import Caller
 from ..identity.sessions import Client, Sessions
+from ..identity.users import USER
 from ..query.ast import Compare, Operator, Query, Shape
 from ..query.plan import Access
 from ..records.records import Records
@@ -18,7 +19,7 @@ from ..records.refusals import together
 from .context import Context
 from .messages import Response, spread, success
 from .permits import permit_of
-from .user_rows import USER, UserRows
+from .user_rows import UserRows
 
 
 class Accounts:

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ..encoding import encode_json
 from ..errors import EnfyraError, error_body
@@ -119,12 +119,21 @@ def _headers_of(error: EnfyraError) -> dict[str, str]:
             return {"Allow": ", ".join(error.details["allowed"])}
         case 412 if error.details:
             return {"ETag": error.details["etag"]}
-        case 429 if error.details and "retryAfterSeconds" in error.details:
-            return {"Retry-After": str(error.details["retryAfterSeconds"])}
+        case 429:
+            seconds = _seconds_of(error.details)
+            return {} if seconds is None else {"Retry-After": str(seconds)}
         case 423 | 503:
             return dict(_SOON)
         case _:
             return {}
+
+
+def _seconds_of(details: Any) -> int | None:
+    """Give how long to wait, where an error says so; a script may have made the details."""
+    if not isinstance(details, dict):
+        return None
+    seconds = cast("dict[str, Any]", details).get("retryAfterSeconds")
+    return seconds if isinstance(seconds, int) else None
 
 
 def identify(request: Request) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 from ..encoding import decode_json, encode_json
 from ..errors import EnfyraError
 from ..identity.sessions import Sessions
+from ..identity.users import USER
 from ..identity.verified import EVERYBODY
 from ..metadata.names import RESERVED_PATHS
 from ..metadata.registry import EVERYTHING, DefinitionChange
@@ -30,7 +31,7 @@ from .named import Named
 from .permits import permit_of
 from .rule_rows import RuleRows
 from .script_rows import SOURCE, ScriptRows
-from .user_rows import PASSWORD, USER, UserRows
+from .user_rows import PASSWORD, UserRows
 from .writes import answer_of, key_of, refuse_idempotency
 
 ROLE = "role_definition"
@@ -120,7 +121,7 @@ class SystemCrud(Lists):
         refuse_idempotency(context)
         body, password = await self._prepared(context, creating=False)
         await self._guard_system(context, body)
-        await self._guard_root(context)
+        await self._guard_root(context, body)
         query, access = answer_of(context), context.access
         async with self._changing(context) as session:
             if password is not None:
@@ -249,7 +250,7 @@ class SystemCrud(Lists):
                 f"{', '.join(sorted(allowed))} can be changed, not {', '.join(refused)}",
             )
 
-    async def _guard_root(self, context: Context) -> None:
+    async def _guard_root(self, context: Context, body: Any) -> None:
         """The first administrator's row is changed by nobody but himself."""
         if context.table.name != USER:
             return
@@ -259,6 +260,8 @@ class SystemCrud(Lists):
             raise EnfyraError(
                 "AUTHORIZATION_ERROR", "An administrator's account is changed by its owner only"
             )
+        if row["isRootAdmin"] and isinstance(body, dict) and body.get("isDisabled"):  # pyright: ignore[reportUnknownMemberType]
+            raise EnfyraError("AUTHORIZATION_ERROR", "An administrator cannot be disabled")
 
     @asynccontextmanager
     async def _changing(self, context: Context) -> AsyncGenerator[Session | None, None]:

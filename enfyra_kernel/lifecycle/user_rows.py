@@ -7,16 +7,10 @@ from typing import Any
 
 from ..errors import EnfyraError
 from ..identity.callers import Caller
-from ..identity.passwords import Passwords
+from ..identity.passwords import MAX_LENGTH, Passwords
 from ..identity.sessions import Sessions
-from ..metadata.tables import stored
-from ..query.ast import Operator
-from ..query.commands import Update, key_equals
-from ..query.plan import Slot
-from ..records.records import Records
-from ..storage.database import Session
+from ..identity.users import Users
 
-USER = "user_definition"
 PASSWORD = "password"  # noqa: S105 - a column's name
 # Given by the server; a false one may come along with a row that is written back.
 _NEVER = ("isRootAdmin", "isSystem")
@@ -27,10 +21,11 @@ _ADMINISTRATORS = ("id", "role", "isDisabled", "allowedRoutePermissions")
 class UserRows:
     """Checks bodies of users, hashes passwords, ends logins when their user changes."""
 
-    def __init__(self, records: Records, passwords: Passwords, sessions: Sessions) -> None:
-        self._records = records
+    def __init__(self, users: Users, passwords: Passwords, sessions: Sessions) -> None:
+        self._users = users
         self._passwords = passwords
         self._sessions = sessions
+        self.set_password = users.set_password
 
     async def prepared(
         self, body: Mapping[str, Any], caller: Caller | None
@@ -50,8 +45,8 @@ class UserRows:
                 if name in body
             ]
         password = body.get(PASSWORD)
-        if password is not None and (not isinstance(password, str) or not password):
-            problems.append("password must be a text")
+        if password is not None:
+            problems += _problems_of(password)
         if problems:
             raise EnfyraError("INVALID_BODY", problems=problems)
         named = {name: value for name, value in body.items() if name not in _NEVER}
@@ -62,21 +57,17 @@ class UserRows:
         del named[PASSWORD]
         return named, await self._passwords.hash(password)
 
-    async def set_password(self, user: str, hash_: str, session: Session | None) -> None:
-        """Store a password's hash, which no caller may see or write himself."""
-        table = self._records.of(USER).table
-        update = Update(
-            table,
-            (stored(table.columns[PASSWORD]),),
-            where=key_equals(table),
-            slots=(Slot(table.key.name, table.key.type, Operator.EQ, str),),
-        )
-        database = self._records.database
-        await (session or database).write(database.update(update), (hash_, user))
-
     async def changed(self, user: str, fields: Mapping[str, Any], caller: Caller | None) -> None:
         """End the logins that a change ends, but for the one that it was made from."""
         own = caller is not None and caller.id == user
         await self._sessions.changed(
             user, fields, session=caller.session if caller is not None and own else None
         )
+
+
+def _problems_of(password: Any) -> list[str]:
+    if not isinstance(password, str) or not password:
+        return ["password must be a text"]
+    if len(password) > MAX_LENGTH:
+        return [f"password must have at most {MAX_LENGTH} characters"]
+    return []

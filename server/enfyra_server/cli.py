@@ -253,6 +253,57 @@ async def _rotate(kernel: Kernel) -> list[Progress]:
         return await kernel.rotate_keys(report)
 
 
+@app.command(short_help="Set the password of an account.")
+def password(
+    email: Annotated[
+        str | None, typer.Argument(help="Whose; without it, the first administrator's.")
+    ] = None,
+    generate: Annotated[
+        bool, typer.Option("--generate", help="Make a password up, and print it.")
+    ] = False,
+    db: Annotated[
+        str | None, typer.Option(help="Database, such as sqlite:///shop.db. [DB_URI]")
+    ] = None,
+) -> None:
+    """Set the password of an account, and end its logins.
+
+    The new password is asked for, or read from the standard input. Servers may run meanwhile.
+    """
+    from enfyra_kernel import logs
+    from enfyra_kernel.identity.users import new_password
+    from enfyra_kernel.kernel import Kernel
+
+    settings = _settings({} if db is None else {"db_uri": db})
+    logs.configure(settings.log_level if settings.log_level != "info" else "warning")
+    new = new_password() if generate else _asked_password()
+    try:
+        whose = asyncio.run(_reset_password(Kernel(settings, on_password=_silent), email, new))
+    except EnfyraError as error:
+        raise _exit(error) from None
+    typer.echo(f"The password of {whose} is {new if generate else 'set'}")
+
+
+def _asked_password() -> str:
+    if not sys.stdin.isatty():
+        new = sys.stdin.readline().rstrip("\r\n")
+    else:
+        new = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
+    if not new:
+        raise _exit(EnfyraError("INVALID_ARGUMENT", "The password is empty"))
+    return new
+
+
+def _silent(_email: str, _password: str) -> None:
+    """Say nothing of an administrator who is made at this very moment."""
+
+
+async def _reset_password(kernel: Kernel, email: str | None, new: str) -> str:
+    async with kernel:
+        whose = email or (await kernel.users.owner()).email
+        await kernel.reset_password(whose, new)
+        return whose
+
+
 @app.command()
 def version() -> None:
     """Print the version."""

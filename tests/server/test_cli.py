@@ -32,7 +32,7 @@ def test_help_names_every_command() -> None:
     done = run("--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: enfyra [OPTIONS] COMMAND [ARGS]...")
-    for command in ("serve", "adopt", "settings", "rotate-keys", "version"):
+    for command in ("serve", "adopt", "settings", "rotate-keys", "password", "version"):
         assert re.search(rf"^  {command} +[A-Z].*\.$", done.stdout, re.MULTILINE), done.stdout
 
 
@@ -225,3 +225,19 @@ def test_values_are_encrypted_anew(sqlite_uri: str, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "2 values cannot be decrypted with these keys" in done.stderr
     assert new not in done.stdout + done.stderr
+
+
+def test_a_password_is_set(sqlite_uri: str) -> None:
+    done = run("password", "--generate", "--db", sqlite_uri)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = re.fullmatch(r"The password of (\S+) is (\S+)\n", done.stdout)
+    assert found is not None
+
+    async def log_in() -> str:
+        async with Kernel(settings(sqlite_uri)) as kernel:
+            return (await kernel.sessions.login(found[1], found[2])).access_token
+
+    assert asyncio.run(log_in())
+    nobody = run("password", "nobody@example.org", "--generate", "--db", sqlite_uri)
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert "There is no user 'nobody@example.org'" in nobody.stderr

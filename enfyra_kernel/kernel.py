@@ -15,14 +15,17 @@ from .background import end
 from .clock import Clock, SystemClock
 from .cluster.bus import DEFINITIONS, PACKAGES, SESSIONS, WRITES, Bus, LocalBus, RedisBus
 from .errors import EnfyraError
+from .identity.api_tokens import ApiTokens
+from .identity.authenticator import Authenticator
 from .identity.passwords import Passwords
 from .identity.session_rows import SessionRows
 from .identity.sessions import Sessions
 from .identity.throttle import LoginThrottle
 from .identity.tokens import Tokens
 from .identity.users import Users
-from .identity.verified import EVERYBODY, Revoked
+from .identity.verified import EVERYBODY, Revocations, Revoked, VerifiedTokens
 from .lifecycle.accesses import Accesses
+from .lifecycle.account_tokens import AccountTokens
 from .lifecycle.accounts import Accounts
 from .lifecycle.adopting import Adopting
 from .lifecycle.crud import Crud
@@ -66,6 +69,8 @@ _READING = frozenset({"GET", "HEAD"})
 _TELLING = 0.25
 # Seconds between looks for what has been kept long enough.
 _PRUNE_EVERY = 600
+# Seconds between writes of when API tokens were last used.
+_WRITE_USED_EVERY = 60
 
 
 class Kernel:
@@ -143,15 +148,23 @@ class Kernel:
 
     def _compose(self) -> None:
         """Make the parts that need the signing key, which may be made at the first start."""
+        settings, clock = self.settings, self.clock
+        verified = VerifiedTokens(clock)
+        self.revocations = Revocations(verified, self.users.forget, self._announce_revoked)
+        tokens = Tokens(settings.signing_keys(), clock)
         self.sessions = Sessions(
             SessionRows(self.records),
             self.users,
             self.passwords,
-            Tokens(self.settings.signing_keys(), self.clock),
-            LoginThrottle(self.scripts.limits, self.settings),
-            self.clock,
-            self.settings,
-            self._announce_revoked,
+            tokens,
+            LoginThrottle(self.scripts.limits, settings),
+            clock,
+            settings,
+            self.revocations,
+        )
+        self.api_tokens = ApiTokens(self.records, clock, self.revocations)
+        self.authenticator = Authenticator(
+            verified, tokens, self.sessions, self.api_tokens, clock, settings
         )
         self.accesses = Accesses(self.users.profile)
         operations = self._operations()
@@ -165,7 +178,7 @@ class Kernel:
         )
         self.lifecycle = Lifecycle(
             self.registry,
-            self.sessions,
+            self.authenticator,
             self.accesses,
             operations,
             scripted,
@@ -177,6 +190,7 @@ class Kernel:
         """Give what routes do by themselves."""
         user_rows = UserRows(self.users, self.passwords, self.sessions)
         accounts = Accounts(self.sessions, self.records, user_rows)
+        tokens = AccountTokens(self.api_tokens, self.authenticator, self.clock)
         describe = Describe(self.database.engine)
         tools = self._script_tools()
         return Operations(
@@ -184,10 +198,14 @@ class Kernel:
                 ("POST", "/auth/login"): accounts.login,
                 ("POST", "/auth/refresh-token"): accounts.refresh,
                 ("POST", "/auth/logout"): accounts.logout,
+                ("POST", "/auth/token/exchange"): tokens.exchange,
                 ("GET", "/me"): accounts.me,
                 ("PATCH", "/me"): accounts.change_me,
                 ("GET", "/me/sessions"): accounts.sessions,
                 ("DELETE", "/me/sessions/:id"): accounts.end_session,
+                ("GET", "/me/tokens"): tokens.list,
+                ("POST", "/me/tokens"): tokens.create,
+                ("DELETE", "/me/tokens/:id"): tokens.revoke,
                 ("GET", "/metadata"): describe.all,
                 ("GET", "/metadata/:name"): describe.one,
                 ("POST", "/admin/adopt"): Adopting(self.adoption).adopt,
@@ -198,7 +216,7 @@ class Kernel:
             SystemCrud(
                 self.records,
                 self.definitions,
-                self.sessions,
+                self.revocations,
                 user_rows,
                 ScriptRows(self.scripts.runner(Domain.UNSAVED), self.records),
                 self.scripts.packages,
@@ -266,6 +284,8 @@ class Kernel:
         if self._background is not None:
             await end(self._background)
             self._background = None
+            with suppress(EnfyraError):
+                await self.api_tokens.write_used()
             await self.bus.stop()
             await self.database.stop()
         await self.scripts.stop()
@@ -346,7 +366,7 @@ class Kernel:
         except msgspec.ValidationError:
             # Another version's words: whoever it is about is among everybody.
             revoked = EVERYBODY
-        self.sessions.forget(revoked)
+        self.revocations.forget(revoked)
 
     async def _tell_written(self, caller: str) -> None:
         """Tell the others who wrote, before he is answered and can ask one of them."""
@@ -364,13 +384,13 @@ class Kernel:
 
     async def _after_gap(self) -> None:
         self._all_written()
-        self.sessions.forget(EVERYBODY)
+        self.revocations.forget(EVERYBODY)
         await self.registry.refresh()
 
     async def _keep_fresh(self) -> None:
         """Look for definitions that another process changed; Redis tells sooner, if it is there."""
         interval = self.settings.refresh_interval
-        prune_at = 0.0
+        prune_at = write_at = 0.0
         while True:
             await asyncio.sleep(interval)
             try:
@@ -378,9 +398,12 @@ class Kernel:
                     prune_at = self.clock.now().timestamp() + _PRUNE_EVERY
                     await self.idempotency.prune()
                     await self.sessions.prune()
+                if self.clock.monotonic() >= write_at:
+                    write_at = self.clock.monotonic() + _WRITE_USED_EVERY
+                    await self.api_tokens.write_used()
                 if await self.registry.refresh():
                     self._all_written()
-                    self.sessions.forget(EVERYBODY)
+                    self.revocations.forget(EVERYBODY)
                 await self.definitions.heal()
             except EnfyraError as error:
                 _log.debug("no look at the definitions", extra={"reason": error.message})

@@ -20,7 +20,7 @@ from .session_rows import SessionRow, SessionRows
 from .throttle import LoginThrottle
 from .tokens import Tokens, token_hash
 from .users import Users, caller_of
-from .verified import Announce, Revoked, VerifiedTokens
+from .verified import Revocations, Revoked
 
 _log = get_logger("sessions")
 
@@ -47,21 +47,18 @@ class LoggedIn(msgspec.Struct, frozen=True, rename="camel"):
     """What a login gives.
 
     Attributes:
+        refresh_token: None where the login cannot be prolonged.
         exp_time: When the access token expires, in milliseconds since 1970.
     """
 
     access_token: str
-    refresh_token: str
+    refresh_token: str | None
     exp_time: int
     login_provider: str | None = None
 
 
 class Sessions:
-    """Begins, prolongs and ends logins, and finds out who a token belongs to.
-
-    Args:
-        announce: Tells the other instances whose tokens are worth nothing any more.
-    """
+    """Begins, prolongs and ends logins."""
 
     def __init__(
         self,
@@ -72,7 +69,7 @@ class Sessions:
         throttle: LoginThrottle,
         clock: Clock,
         settings: Settings,
-        announce: Announce,
+        revocations: Revocations,
     ) -> None:
         self._rows = rows
         self._users = users
@@ -81,40 +78,20 @@ class Sessions:
         self._throttle = throttle
         self._clock = clock
         self._settings = settings
-        self._announce = announce
-        self._verified = VerifiedTokens(clock)
-        self.cached = self._verified.get
+        self._revocations = revocations
 
     # -- who a token belongs to -----------------------------------------------------------------
 
-    async def caller(self, token: str) -> Caller:
-        """Find out who a token belongs to.
+    async def caller(self, session: str, user: str) -> Caller:
+        """Give the user of a login that goes on.
 
         Raises:
-            EnfyraError: TOKEN_EXPIRED, ACCOUNT_DISABLED, or INVALID_TOKEN also when the login has
-                ended.
+            EnfyraError: ACCOUNT_DISABLED, or INVALID_TOKEN when the login has ended.
         """
-        known = self.cached(token)
-        if known is not None:
-            return known
-        claims = self._tokens.read_access(token)
-        changes = self._verified.changes
-        session = await self._going_on(claims.session)
-        if session.user.id != claims.user:
+        found = await self._going_on(session)
+        if found.user.id != user:
             raise EnfyraError("INVALID_TOKEN")
-        caller = caller_of(session.user, session=session.id, login_provider=session.login_provider)
-        self._verified.keep(token, caller, expires=claims.expires, changes=changes)
-        return caller
-
-    def knows(self, token: str) -> bool:
-        """Say whether a token is one of ours, whether or not it is still good."""
-        if self.cached(token) is not None:
-            return True
-        try:
-            self._tokens.read_access(token)
-        except EnfyraError as error:
-            return error.code == "TOKEN_EXPIRED"
-        return True
+        return caller_of(found.user, session=found.id, login_provider=found.login_provider)
 
     async def _going_on(self, id_: str) -> SessionRow:
         session = await self._rows.find(id_)
@@ -246,7 +223,7 @@ class Sessions:
         """
         ended = await self._rows.delete(session, user=user)
         if ended:
-            await self.revoke(Revoked(sessions=(session,)))
+            await self._revocations.revoke(Revoked(sessions=(session,)))
         return ended
 
     async def end_all(self, user: str, *, but: str | None = None) -> int:
@@ -256,7 +233,7 @@ class Sessions:
             but: One that goes on.
         """
         count = await self._rows.delete_of(user, but=but)
-        await self.revoke(Revoked(users=(user,)))
+        await self._revocations.revoke(Revoked(users=(user,)))
         return count
 
     async def changed(
@@ -270,7 +247,7 @@ class Sessions:
         if "password" in fields or fields.get("isDisabled") is True:
             await self.end_all(user, but=session)
         else:
-            await self.revoke(Revoked(users=(user,)))
+            await self._revocations.revoke(Revoked(users=(user,)))
 
     async def of_user(self, user: str) -> list[dict[str, Any]]:
         """Give a user's logins, the latest first."""
@@ -283,18 +260,6 @@ class Sessions:
     def session_of(self, refresh_token: str) -> str:
         """Give the login that a refresh token belongs to."""
         return self._tokens.read_refresh(refresh_token).session
-
-    # -- what is remembered ---------------------------------------------------------------------
-
-    async def revoke(self, revoked: Revoked) -> None:
-        """Have tokens looked up anew, here and on all other instances."""
-        self.forget(revoked)
-        await self._announce(revoked)
-
-    def forget(self, revoked: Revoked) -> None:
-        """Have tokens looked up anew, here."""
-        self._verified.forget(revoked)
-        self._users.forget(revoked)
 
 
 def _shortened(text: str | None) -> str | None:

@@ -18,20 +18,22 @@ ALGORITHM = "HS256"
 _ACCESS, _REFRESH = "access", "refresh"
 # Claims that are numbers, whoever has signed them.
 _NUMBERS = ("exp", "iat", "nbf")
-_TEXTS = ("sub", "sid", "jti")
+_TEXTS = ("sub", "sid", "pat", "jti")
 
 
 class Claims(NamedTuple):
     """What an access token says.
 
     Attributes:
-        session: The login that it belongs to.
+        session: The login that it belongs to, if it is one.
         expires: Seconds since 1970.
+        api_token: The API token that it was given for.
     """
 
     user: str
-    session: str
+    session: str | None
     expires: float
+    api_token: str | None = None
 
 
 class RefreshClaims(NamedTuple):
@@ -80,6 +82,12 @@ class Tokens:
         claims = {"sub": user, "sid": session, "typ": _ACCESS, "iat": now, "exp": now + lifetime}
         return self._signed(claims)
 
+    def exchanged(self, user: str, api_token: str, now: datetime, expires: datetime) -> str:
+        """Sign an access token for an API token, by its id."""
+        return self._signed(
+            {"sub": user, "pat": api_token, "typ": _ACCESS, "iat": now, "exp": expires}
+        )
+
     def refresh(
         self,
         session: str,
@@ -122,8 +130,11 @@ class Tokens:
         Raises:
             EnfyraError: TOKEN_EXPIRED or INVALID_TOKEN.
         """
-        claims = self._read(token, _ACCESS, ["exp", "iat", "sub", "sid"])
-        return Claims(claims["sub"], claims["sid"], float(claims["exp"]))
+        claims = self._read(token, _ACCESS, ["exp", "iat", "sub"])
+        session, api_token = claims.get("sid"), claims.get("pat")
+        if (session is None) == (api_token is None):
+            raise EnfyraError("INVALID_TOKEN")
+        return Claims(claims["sub"], session, float(claims["exp"]), api_token)
 
     def read_refresh(self, token: str) -> RefreshClaims:
         """Read a refresh token.

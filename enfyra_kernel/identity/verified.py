@@ -16,11 +16,13 @@ class Revoked(msgspec.Struct, frozen=True, kw_only=True):
     """Whose tokens have to be looked up anew; it travels between instances.
 
     Attributes:
+        tokens: Ids of API tokens.
         everybody: Whether it is about all tokens there are.
     """
 
     users: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
     everybody: bool = False
 
 
@@ -85,11 +87,37 @@ class VerifiedTokens:
         if revoked.everybody:
             self._known.clear()
             return
-        users, sessions = set(revoked.users), set(revoked.sessions)
+        users, sessions, tokens = map(set, (revoked.users, revoked.sessions, revoked.tokens))
         gone = [
             token
             for token, (caller, _) in self._known.items()
-            if caller.id in users or caller.session in sessions
+            if caller.id in users or caller.session in sessions or caller.api_token in tokens
         ]
         for token in gone:
             del self._known[token]
+
+
+class Revocations:
+    """Has tokens looked up anew when what they are worth has changed.
+
+    Args:
+        forget_user: Forgets what is known of users.
+        announce: Tells the other instances.
+    """
+
+    def __init__(
+        self, verified: VerifiedTokens, forget_user: Callable[[Revoked], None], announce: Announce
+    ) -> None:
+        self._verified = verified
+        self._forget_user = forget_user
+        self._announce = announce
+
+    async def revoke(self, revoked: Revoked) -> None:
+        """Have tokens looked up anew, here and on all other instances."""
+        self.forget(revoked)
+        await self._announce(revoked)
+
+    def forget(self, revoked: Revoked) -> None:
+        """Have tokens looked up anew, here."""
+        self._verified.forget(revoked)
+        self._forget_user(revoked)

@@ -10,12 +10,13 @@ import msgspec
 from ..encoding import encode_json
 from ..errors import EnfyraError, did_you_mean
 from ..identity.callers import Caller
-from ..identity.sessions import Client, Sessions
+from ..identity.sessions import Sessions
 from ..identity.users import USER
 from ..query.ast import Compare, Operator, Query, Shape
 from ..query.plan import Access
 from ..records.records import Records
 from ..records.refusals import together
+from .asking import caller_in, client_of, person_in, strict
 from .context import Context
 from .messages import Response, spread, success
 from .permits import permit_of
@@ -34,18 +35,18 @@ class Accounts:
 
     async def login(self, context: Context) -> Response:
         """Answer POST /auth/login."""
-        body = _strict(await context.json(), {"email": str, "password": str}, {"remember": bool})
+        body = strict(await context.json(), {"email": str, "password": str}, {"remember": bool})
         given = await self._sessions.login(
             body["email"],
             body["password"],
             remember=body.get("remember", False),
-            client=_client_of(context),
+            client=client_of(context),
         )
         return spread(msgspec.to_builtins(given))
 
     async def refresh(self, context: Context) -> Response:
         """Answer POST /auth/refresh-token."""
-        body = _strict(await context.json(), {"refreshToken": str}, {})
+        body = strict(await context.json(), {"refreshToken": str}, {})
         given = await self._sessions.refresh(body["refreshToken"])
         return spread(msgspec.to_builtins(given))
 
@@ -56,9 +57,9 @@ class Accounts:
         """
         body: dict[str, Any] = {}
         if context.request.body:
-            body = _strict(await context.json(), {}, {"refreshToken": str, "all": bool})
+            body = strict(await context.json(), {}, {"refreshToken": str, "all": bool})
         if body.get("all", False):
-            await self._sessions.end_all(_required(context).id)
+            await self._sessions.end_all(person_in(context).id)
             return success(message="Logged out everywhere")
         session: str | None = None
         if "refreshToken" in body:
@@ -72,7 +73,7 @@ class Accounts:
 
     async def sessions(self, context: Context) -> Response:
         """Answer GET /me/sessions: the logins of the account."""
-        caller = _required(context)
+        caller = caller_in(context)
         rows = await self._sessions.of_user(caller.id)
         return success(
             encode_json([row | {"isCurrent": row["id"] == caller.session} for row in rows])
@@ -81,7 +82,7 @@ class Accounts:
     async def end_session(self, context: Context) -> Response:
         """Answer DELETE /me/sessions/:id."""
         id_ = context.parameters["id"]
-        if not await self._sessions.end(id_, user=_required(context).id):
+        if not await self._sessions.end(id_, user=person_in(context).id):
             raise EnfyraError("RESOURCE_NOT_FOUND", f"You have no login '{id_[:80]}'")
         return success(message="Logged out")
 
@@ -89,11 +90,11 @@ class Accounts:
 
     async def me(self, context: Context) -> Response:
         """Answer GET /me."""
-        return success(await self._account(_required(context), context))
+        return success(await self._account(caller_in(context), context))
 
     async def change_me(self, context: Context) -> Response:
         """Answer PATCH /me: the password, and fields that are the user's to change."""
-        caller = _required(context)
+        caller = caller_in(context)
         body = await context.json()
         if not isinstance(body, Mapping):
             raise EnfyraError("INVALID_BODY", "The body must be a JSON object")
@@ -102,6 +103,7 @@ class Accounts:
         if named.get("password", "") is None:
             raise EnfyraError("INVALID_BODY", problems=["password must be a text"])
         values, password = await self._users.prepared(named, caller)
+        self._users.refuse_token(caller, named, password)
         async with together(self._records.database) as session:
             if password is not None:
                 await self._users.set_password(caller.id, password, session)
@@ -149,34 +151,3 @@ class Accounts:
         if not rows:
             raise EnfyraError("INVALID_TOKEN", "The account no longer exists")
         return encode_json([rows[0] | {"loginProvider": caller.login_provider}])
-
-
-def _client_of(context: Context) -> Client:
-    request = context.request
-    return Client(request.remote_ip or None, request.headers.get("user-agent"))
-
-
-def _required(context: Context) -> Caller:
-    if context.caller is None:
-        raise EnfyraError("AUTHENTICATION_ERROR")
-    return context.caller
-
-
-def _strict(
-    body: Any, required: Mapping[str, type], optional: Mapping[str, type]
-) -> dict[str, Any]:
-    """Check that a body has these keys and no others."""
-    if not isinstance(body, Mapping):
-        raise EnfyraError("INVALID_BODY", "The body must be a JSON object")
-    named = dict(cast("Mapping[str, Any]", body))
-    known = {**required, **optional}
-    problems = [f"{name} is required" for name in required if name not in named]
-    for name, value in named.items():
-        if name not in known:
-            problems.append(f"{name} is not allowed.{did_you_mean(name, known)}")
-        elif not isinstance(value, known[name]):
-            kind = {str: "a text", bool: "true or false"}[known[name]]
-            problems.append(f"{name} must be {kind}")
-    if problems:
-        raise EnfyraError("INVALID_BODY", problems=problems)
-    return named

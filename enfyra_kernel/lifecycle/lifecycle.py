@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from ..access.guards import Guards
 from ..access.policy import authorize
 from ..errors import DeadlockError, EnfyraError, StaleDefinitionError, did_you_mean
+from ..identity.authenticator import Authenticator
 from ..identity.callers import Caller
-from ..identity.sessions import Sessions
 from ..logs import correlation_id, get_logger
 from ..metadata.hooks import NO_SCRIPTS
 from ..metadata.registry import Registry
@@ -24,6 +24,7 @@ from .context import Context
 from .guarding import Guarding
 from .messages import Request, Response, failure, identify
 from .operations import Operations
+from .permits import out_of_scope
 from .scripted import Scripted
 from .scripted.trace import is_traced
 
@@ -49,7 +50,7 @@ class Lifecycle:
     def __init__(
         self,
         registry: Registry,
-        sessions: Sessions,
+        authenticator: Authenticator,
         accesses: Accesses,
         operations: Operations,
         scripted: Scripted,
@@ -58,7 +59,7 @@ class Lifecycle:
     ) -> None:
         self._registry = registry
         self._unsettled = unsettled
-        self._sessions = sessions
+        self._authenticator = authenticator
         self._accesses = accesses
         self._operations = operations
         self._scripted = scripted
@@ -192,16 +193,30 @@ class Lifecycle:
             if method in route.public:
                 return None
             raise EnfyraError("AUTHENTICATION_ERROR", "Send the token as Authorization: Bearer ...")
-        known = self._sessions.cached(token)
-        if known is not None:
-            return known
-        try:
-            return await self._sessions.caller(token.strip())
-        except EnfyraError as error:
-            # Where everybody may come in, a token that is worth nothing does no harm.
-            if method in route.public and error.status == 401:
-                return None
-            raise
+        known = self._authenticator.cached(token)
+        if known is None:
+            try:
+                known = await self._authenticator.caller(token.strip())
+            except EnfyraError as error:
+                # Where everybody may come in, a token that is worth nothing does no harm.
+                if method in route.public and error.status == 401:
+                    return None
+                raise
+        if known.api_token is not None:
+            return self._in_scope(known, request, route, method)
+        return known
+
+    def _in_scope(
+        self, caller: Caller, request: Request, route: Route, method: str
+    ) -> Caller | None:
+        """Give whoever sent an API token, if that is meant for what he wants."""
+        self._authenticator.used(caller, request.remote_ip)
+        path = normal_path(request.path)
+        if caller.permits(method, path):
+            return caller
+        if method in route.public:
+            return None
+        raise out_of_scope(method, path)
 
 
 def _no_route(request: Request, snapshot: Snapshot) -> EnfyraError:

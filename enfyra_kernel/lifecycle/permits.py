@@ -14,6 +14,11 @@ def permit_of(context: Context) -> Permit:
 
     def permit(table: Table, method: str, place: str) -> None:
         caller = context.caller
+        if caller is not None and caller.scopes is not None:
+            # The record of a change is one below the table's path, whichever it is.
+            path = f"/{table.name}" if method == "POST" else f"/{table.name}/-"
+            if not caller.permits(method, path):
+                raise out_of_scope(method, f"/{table.name}", f"{place}: ")
         if caller is not None and caller.is_root:
             return
         match = context.snapshot.routes.find(f"/{table.name}")
@@ -31,3 +36,12 @@ def permit_of(context: Context) -> Permit:
         )
 
     return permit
+
+
+def out_of_scope(method: str, path: str, place: str = "") -> EnfyraError:
+    """Make the error for an API token that is meant for other things."""
+    return EnfyraError(
+        "AUTHORIZATION_ERROR",
+        f"{place}The API token is not meant for {method} {path[:200]}",
+        hint="GET /me/tokens shows its scopes",
+    )

@@ -9,9 +9,8 @@ from typing import Any, Protocol, cast
 
 from ..encoding import decode_json, encode_json
 from ..errors import EnfyraError
-from ..identity.sessions import Sessions
 from ..identity.users import USER
-from ..identity.verified import EVERYBODY
+from ..identity.verified import EVERYBODY, Revocations
 from ..metadata.names import RESERVED_PATHS
 from ..metadata.registry import EVERYTHING, DefinitionChange
 from ..metadata.system import DEFINITION_TABLES, PERMISSION_TABLES, SCRIPT_TABLES
@@ -68,7 +67,7 @@ class SystemCrud(Lists):
     """Default CRUD for system tables that need no physical change.
 
     Args:
-        sessions: Looks callers up anew when roles have changed.
+        revocations: Looks callers up anew when roles have changed.
         users: Prepares rows of users.
         scripts: Prepares rows that hold scripts.
         packages: Installs what rows of packages ask for.
@@ -78,7 +77,7 @@ class SystemCrud(Lists):
         self,
         records: Records,
         definitions: Definitions,
-        sessions: Sessions,
+        revocations: Revocations,
         users: UserRows,
         scripts: ScriptRows,
         packages: PackageKeeper,
@@ -88,7 +87,7 @@ class SystemCrud(Lists):
         self._scripts = scripts
         self._definitions = definitions
         self._named = Named(records)
-        self._sessions = sessions
+        self._revocations = revocations
         self._users = users
         self._access_rows = AccessRows(records)
         self._rule_rows = RuleRows(records)
@@ -121,7 +120,7 @@ class SystemCrud(Lists):
         refuse_idempotency(context)
         body, password = await self._prepared(context, creating=False)
         await self._guard_system(context, body)
-        await self._guard_root(context, body)
+        await self._guard_root(context, body, password)
         query, access = answer_of(context), context.access
         async with self._changing(context) as session:
             if password is not None:
@@ -250,7 +249,7 @@ class SystemCrud(Lists):
                 f"{', '.join(sorted(allowed))} can be changed, not {', '.join(refused)}",
             )
 
-    async def _guard_root(self, context: Context, body: Any) -> None:
+    async def _guard_root(self, context: Context, body: Any, password: str | None) -> None:
         """The first administrator's row is changed by nobody but himself."""
         if context.table.name != USER:
             return
@@ -260,6 +259,8 @@ class SystemCrud(Lists):
             raise EnfyraError(
                 "AUTHORIZATION_ERROR", "An administrator's account is changed by its owner only"
             )
+        if context.caller is not None and caller == key_of(context):
+            self._users.refuse_token(context.caller, body, password)
         if row["isRootAdmin"] and isinstance(body, dict) and body.get("isDisabled"):  # pyright: ignore[reportUnknownMemberType]
             raise EnfyraError("AUTHORIZATION_ERROR", "An administrator cannot be disabled")
 
@@ -280,7 +281,7 @@ class SystemCrud(Lists):
         else:
             yield None
         if name == ROLE:
-            await self._sessions.revoke(EVERYBODY)
+            await self._revocations.revoke(EVERYBODY)
         if name == PACKAGE:
             await self._packages.changed()
 

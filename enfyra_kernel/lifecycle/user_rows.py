@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from ..errors import EnfyraError
 from ..identity.callers import Caller
@@ -56,6 +56,22 @@ class UserRows:
             return named, None
         del named[PASSWORD]
         return named, await self._passwords.hash(password)
+
+    def refuse_token(self, caller: Caller, body: Any, password: str | None) -> None:
+        """Refuse an API token that would take over the account that it belongs to.
+
+        Raises:
+            EnfyraError: AUTHORIZATION_ERROR.
+        """
+        wants = password is not None or (
+            isinstance(body, Mapping)
+            and not {PASSWORD, "email"}.isdisjoint(cast("Mapping[str, Any]", body))
+        )
+        if wants and caller.api_token is not None:
+            raise EnfyraError(
+                "AUTHORIZATION_ERROR", "An API token cannot change the password or e-mail address "
+                "of its own account", hint="Log in"
+            )  # fmt: skip
 
     async def changed(self, user: str, fields: Mapping[str, Any], caller: Caller | None) -> None:
         """End the logins that a change ends, but for the one that it was made from."""

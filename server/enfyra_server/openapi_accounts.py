@@ -30,6 +30,21 @@ _LOGIN: Json = {
     "userAgent": _MAYBE,
     "isCurrent": {**_FLAG, "description": "Whether the request belongs to it"},
 }
+_TOKEN: Json = {
+    "id": {**_TEXT, "format": "uuid"},
+    "name": _TEXT,
+    "prefix": _TEXT,
+    "last4": _TEXT,
+    "scopes": {
+        "type": ["array", "null"],
+        "items": _TEXT,
+        "description": "What it is for; null for everything",
+    },
+    "expiresAt": _INSTANT,
+    "lastUsedAt": _INSTANT,
+    "lastUsedIp": _MAYBE,
+    "createdAt": _INSTANT,
+}
 
 
 class Described(NamedTuple):
@@ -39,12 +54,14 @@ class Described(NamedTuple):
         body: The properties of the body; None where there is none.
         required: Those that there must be; with none of them, there need be no body.
         more: What the answer has beside `statusCode` and `message`.
+        status: Of a success.
     """
 
     summary: str
     body: Json | None = None
     required: tuple[str, ...] = ()
     more: Json = {}  # noqa: RUF012 - a tuple's default, which nobody changes
+    status: str = "200"
 
 
 def _list_of(properties: Json) -> Json:
@@ -64,8 +81,28 @@ _OPERATIONS: dict[tuple[str, str], Described] = {
     ("POST", "/auth/logout"): Described(
         "End a login, or all of the account", {"refreshToken": _TEXT, "all": _FLAG}
     ),
+    ("POST", "/auth/token/exchange"): Described(
+        "Get an access token for an API token", {"apiToken": _TEXT}, ("apiToken",), _TOKENS
+    ),
     ("GET", "/me/sessions"): Described("List your logins", more=_list_of(_LOGIN)),
     ("DELETE", "/me/sessions/:id"): Described("End one of your logins"),
+    ("GET", "/me/tokens"): Described("List your API tokens", more=_list_of(_TOKEN)),
+    ("POST", "/me/tokens"): Described(
+        "Create an API token",
+        {
+            "name": {**_TEXT, "maxLength": 120},
+            "scopes": {
+                "type": "array",
+                "items": _TEXT,
+                "description": "Such as `GET,POST /post/**`; without them, everything",
+            },
+            "expiresAt": {**_TEXT, "description": "An instant, or `never`; 90 days without it"},
+        },
+        ("name",),
+        _list_of({**_TOKEN, "token": {**_TEXT, "description": "Shown only here"}}),
+        "201",
+    ),
+    ("DELETE", "/me/tokens/:id"): Described("Revoke one of your API tokens"),
 }
 
 
@@ -79,7 +116,7 @@ def described(method: str, path: str) -> Json | None:
     operation: Json = {
         "summary": one.summary,
         "tags": ["account"],
-        "responses": {"200": {"description": "Success", "content": answer}},
+        "responses": {one.status: {"description": "Success", "content": answer}},
     }
     if one.body is not None:
         schema: Json = {"type": "object", "properties": one.body, "additionalProperties": False}

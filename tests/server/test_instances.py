@@ -176,7 +176,7 @@ async def test_what_ends_logins_counts_everywhere(sqlite_cluster: tuple[Api, Api
         await until(status_is(there, "/me", 401))
         body |= change  # type: ignore[arg-type]
     # Others were not even looked up anew.
-    assert b.kernel.sessions.cached(b.token or "") is not None
+    assert b.kernel.authenticator.cached(b.token or "") is not None
 
 
 @pytest.mark.asyncio

@@ -33,6 +33,7 @@ def declare(d: Declarations) -> None:
     d.text("name", is_nullable=False)
     d.text("tokenHash", is_nullable=False, is_published=False, is_secret=True)
     d.text("prefix", "last4")
+    d.json("scopes")
     d.instant("expiresAt", "lastUsedAt")
     d.text("lastUsedIp")
     d.part_of("user", "user_definition", is_nullable=False)

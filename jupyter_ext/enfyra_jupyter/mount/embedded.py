@@ -145,7 +145,7 @@ class Embedded:
 
     def knows(self, credential: str) -> bool:
         """Say whether a token was signed with our key."""
-        return self.kernel is not None and self.kernel.sessions.knows(credential)
+        return self.kernel is not None and self.kernel.authenticator.knows(credential)
 
     async def answer(self, request: Request, *, holder: bool) -> Response:
         """Answer a request."""

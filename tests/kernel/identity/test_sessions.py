@@ -184,7 +184,7 @@ async def test_another_role_holds_at_once_and_ends_no_login(people: People) -> N
     assert (await caller.get("/me")).row["role"] is None
     path = f"/user_definition/{user['id']}"
     assert (await people.admin.patch(path, {"role": role["id"]})).status == 200
-    known = await people.kernel.sessions.caller(caller.token or "")
+    known = await people.kernel.authenticator.caller(caller.token or "")
     assert known.role == role["id"]
     assert (await caller.get("/me")).row["role"] == {"id": role["id"]}
 
@@ -212,7 +212,7 @@ async def test_a_token_is_looked_up_once(people: People, monkeypatch: pytest.Mon
     rows = people.kernel.sessions._rows  # pyright: ignore[reportPrivateUsage]
     looks: list[str] = []
     monkeypatch.setattr(type(rows), "find", lambda _, id_: looks.append(id_))
-    sessions = people.kernel.sessions
+    sessions = people.kernel.authenticator
     for _ in range(3):
         assert await sessions.caller(caller.token or "") is sessions.cached(caller.token or "")
     assert not looks

@@ -63,6 +63,12 @@ _KINDS = (
     ErrorKind("AUTHORIZATION_ERROR", 403, "You are not allowed to do that"),
     ErrorKind("IP_NOT_ALLOWED", 403, "Requests from your address are not let in"),
     ErrorKind("IP_BLOCKED", 403, "Requests from your address are kept out"),
+    ErrorKind(
+        "CROSS_SITE_REQUEST",
+        403,
+        "A page of another site has sent this with the cookies of its visitor",
+        "Send a bearer token, or let cors_origin_definition name the page's origin",
+    ),
     ErrorKind("ROUTE_NOT_FOUND", 404, "There is nothing at this path"),
     ErrorKind("RESOURCE_NOT_FOUND", 404, "There is no such record"),
     ErrorKind("METHOD_NOT_ALLOWED", 405, "The path exists, but not for this method"),

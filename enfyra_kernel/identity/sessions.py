@@ -213,6 +213,15 @@ class Sessions:
             remember=session.remember, number=self._tokens.number_after(token),
         )  # fmt: skip
 
+    def lasts(self, given: LoggedIn) -> int | None:
+        """Give how many seconds a browser is to remember a login; None until it is closed."""
+        if given.refresh_token is None:
+            return None
+        claims = self._tokens.read_refresh(given.refresh_token)
+        if not claims.remember:
+            return None
+        return int(claims.expires - self._clock.now().timestamp())
+
     # -- ending ---------------------------------------------------------------------------------
 
     async def end(self, session: str, *, user: str | None = None) -> bool:

@@ -61,15 +61,24 @@ class Request:
     answer_headers: dict[str, str] = field(default_factory=_no_headers)
 
 
+def _no_cookies() -> list[str]:
+    return []
+
+
 @dataclass(slots=True)
 class Response:
-    """A response; `stream` is given instead of `body` when it may be larger than memory."""
+    """A response; `stream` is given instead of `body` when it may be larger than memory.
+
+    Attributes:
+        cookies: Cookies to set, as `Set-Cookie` has them.
+    """
 
     status: int
     body: bytes = b""
     content_type: str = JSON
     headers: dict[str, str] = field(default_factory=_no_headers)
     stream: AsyncIterator[bytes] | None = None
+    cookies: list[str] = field(default_factory=_no_cookies)
 
 
 _HEADS: dict[tuple[int, str], bytes] = {}

@@ -358,7 +358,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
 
     async def _write(self, response: Response) -> None:
         connection, request = self._connection, self._request
-        headers = Headers()
+        headers = Headers(response.cookies)
         headers["Content-Type"] = response.content_type
         headers["X-Content-Type-Options"] = "nosniff"
         headers["X-Correlation-ID"] = request.correlation_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, cast
 
@@ -152,11 +152,19 @@ class Headers(dict[str, str]):
     """Headers of an answer: all of them ours and spelled as they are sent.
 
     Tornado's HTTPHeaders looks at the spelling of each name each time.
+
+    Args:
+        cookies: What to say as often as there are cookies to set.
     """
+
+    def __init__(self, cookies: Sequence[str] = ()) -> None:
+        self._cookies = cookies
 
     def get_all(self) -> Iterable[tuple[str, str]]:
         """Give names and values."""
-        return self.items()
+        if not self._cookies:
+            return self.items()
+        return [*self.items(), *(("Set-Cookie", one) for one in self._cookies)]
 
 
 def rendered_head(response: Response, correlation_id: str) -> bytes:
@@ -175,6 +183,10 @@ def rendered_head(response: Response, correlation_id: str) -> bytes:
         if "\r" in value or "\n" in value or "\r" in name or "\n" in name:
             raise ValueError(f"the header {name!r} has a line break in it")
         head += f"{name}: {value}\r\n"
+    for cookie in response.cookies:
+        if "\r" in cookie or "\n" in cookie:
+            raise ValueError("a cookie has a line break in it")
+        head += f"Set-Cookie: {cookie}\r\n"
     return f"{head}\r\n".encode("latin1")
 
 

@@ -19,6 +19,7 @@ from enfyra_kernel.metadata.routes import normal_path
 from enfyra_kernel.metadata.snapshot import Snapshot
 from enfyra_kernel.networks import Networks
 
+from .bridge import Bridge
 from .openapi import openapi
 
 _log = get_logger("server")
@@ -51,6 +52,7 @@ class Site:
         self.kernel = kernel
         self.prefix = prefix
         self._proxies = proxies or Proxies(Networks([]), "")
+        self._bridge = Bridge(kernel, prefix, self._answer)
         self._described: tuple[Snapshot, bytes] | None = None
         self._pages: dict[str, Page] = {
             "/": self._home,
@@ -67,6 +69,11 @@ class Site:
         if self._proxies:
             origin = self._proxies.origin(request.remote_ip, request.scheme, request.headers)
             request.remote_ip, request.scheme = origin
+        if self.kernel.started and self._bridge.concerns(request):
+            return await self._bridge.handle(request)
+        return await self._answer(request)
+
+    async def _answer(self, request: Request) -> Response:
         page = self._pages.get(request.path) or self._pages.get(normal_path(request.path))
         if page is None and request.method != "OPTIONS":
             if not self.kernel.started:

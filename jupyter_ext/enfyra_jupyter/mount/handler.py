@@ -251,6 +251,8 @@ class EnfyraHandler(JupyterHandler):
             self.set_header("X-Correlation-ID", self._request.correlation_id)
         for name, value in response.headers.items():
             self.set_header(name, value)
+        for cookie in response.cookies:
+            self.add_header("Set-Cookie", cookie)
 
     async def _send_stream(self, response: Response, stream: AsyncIterator[bytes]) -> None:
         pieces = aiter(stream)

@@ -186,7 +186,7 @@ class BodyReader:
             one = self._fields.get(name)
             use = "update" if content.exists else "create"
             verdict = one is not None and reading.access.verdict(one.field, use)
-            if one is None or (verdict is False and not reading.access.sees(one.field)):
+            if one is None or (verdict is False and _is_hidden(one.field, reading.access)):
                 if name not in IGNORED and self._table.definition.validate_body:
                     reading.problems.append(f"{place}{self._unknown(name, reading.access)}")
                 continue
@@ -350,6 +350,12 @@ class BodyReader:
     def _default_of(self, name: str, now: datetime) -> Any:
         default = self._defaults.get(name)
         return default(now) if default is not None else None
+
+
+def _is_hidden(field: Field, access: Access) -> bool:
+    """Say whether a field is none for the caller, rather than one that is denied by its name."""
+    published = field.published if isinstance(field, Relation) else field.is_published
+    return not published and not access.sees(field)
 
 
 def _dotted(place: str) -> str:

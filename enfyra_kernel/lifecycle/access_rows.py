@@ -7,6 +7,7 @@ from typing import Any
 
 from ..access.guard_rules import LISTS, RATES, rule_problems
 from ..access.guards import DEEPEST, POST_AUTH, PRE_AUTH
+from ..access.origins import origin_problem
 from ..encoding import decode_json
 from ..errors import EnfyraError
 from ..metadata.tables import Table
@@ -16,6 +17,7 @@ from ..records.records import Records
 from ..storage.database import Session
 
 ROUTE_PERMISSION = "route_permission_definition"
+CORS_ORIGIN = "cors_origin_definition"
 GUARD = "guard_definition"
 GUARD_RULE = "guard_rule_definition"
 # What only the outermost guard has.
@@ -49,6 +51,9 @@ class AccessRows:
                 whole = {**(rows[0] if rows else {}), **body}
             if whole.get("type") in LISTS | RATES:
                 problems = rule_problems(whole["type"], whole.get("config"))
+        if table.name == CORS_ORIGIN and isinstance(body.get("origin"), str):
+            problem = origin_problem(body["origin"])
+            problems = [f"origin {problem}"] if problem is not None else []
         if problems:
             raise EnfyraError("INVALID_BODY", problems=problems)
 

@@ -21,6 +21,7 @@ from tornado.routing import Matcher, Rule
 from tornado.web import Application
 
 from .connections import Connections
+from .cors import Cors
 from .delegate import SiteRouter
 from .site import Site
 
@@ -44,7 +45,8 @@ def build_routes(kernel: Kernel, prefix: str = "") -> list[Rule]:
     """
     settings = kernel.settings
     proxies = Proxies(Networks(settings.trusted_proxies), settings.proxy_header)
-    return [Rule(_Below(prefix), SiteRouter(Site(kernel, prefix, proxies)))]
+    site = Site(kernel, prefix, proxies, Cors(kernel.registry))
+    return [Rule(_Below(prefix), SiteRouter(site))]
 
 
 class _Below(Matcher):

@@ -6,10 +6,11 @@ access tokens are renewed on the way; what other sites would have a browser send
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
+from enfyra_kernel.access.origins import Origins, Welcome
 from enfyra_kernel.encoding import decode_json, encode_json
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.identity.sessions import LoggedIn
@@ -53,12 +54,16 @@ class Bridge:
     Args:
         prefix: The mount point.
         answer: Answers requests with bearer tokens, or none.
+        origins: Gives those whose pages may call.
     """
 
-    def __init__(self, kernel: Kernel, prefix: str, answer: Answer) -> None:
+    def __init__(
+        self, kernel: Kernel, prefix: str, answer: Answer, origins: Callable[[], Origins | None]
+    ) -> None:
         self._kernel = kernel
         self._path = f"{prefix}/"
         self._answer = answer
+        self._origins = origins
 
     def concerns(self, request: Request) -> bool:
         """Say whether a request is one of a browser; with a token in its head it never is."""
@@ -80,7 +85,7 @@ class Bridge:
 
     async def _handled(self, request: Request) -> Response:
         if request.method not in _SAFE:
-            refuse_foreign(request, self._kernel.registry.current.permissions.origins)
+            refuse_foreign(request, self._origins())
         path = normal_path(request.path)
         if path in _SHORT:
             request.path = path = _SHORT[path]
@@ -190,7 +195,7 @@ def is_secure(request: Request) -> bool:
     return request.scheme == "https" or proto == "https"
 
 
-def refuse_foreign(request: Request, origins: Sequence[str]) -> None:
+def refuse_foreign(request: Request, origins: Origins | None) -> None:
     """Refuse what a page of another site would have a browser do with the cookies of its user.
 
     Browsers say so themselves; older ones name the page's origin. Who says neither is no browser.
@@ -202,7 +207,7 @@ def refuse_foreign(request: Request, origins: Sequence[str]) -> None:
         EnfyraError: CROSS_SITE_REQUEST.
     """
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    if origin is not None and origin in origins:
+    if origins is not None and origin is not None and origins.welcome(origin) is Welcome.LISTED:
         return
     if site is not None:
         if site.strip().lower() in _OWN:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from enfyra_kernel.errors import EnfyraError
-from enfyra_kernel.lifecycle.messages import Request, Response, failure, identify
+from enfyra_kernel.lifecycle.messages import Request, Response, identify
 from enfyra_kernel.lifecycle.streams import is_load
 from enfyra_kernel.logs import correlation_id, get_logger
 from tornado import httputil, iostream, routing
@@ -283,7 +283,7 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
             most = self._router.max_body
             problem = too_large(most) if self._size > most else None
         if problem is not None:
-            return failure(problem, request)
+            return self._router.site.refused(problem, request)
         return await self._router.site.handle(request)
 
     def _made_request(self) -> Request:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
+from enfyra_kernel.access.origins import Origins
 from enfyra_kernel.access.proxies import Proxies
 from enfyra_kernel.encoding import encode_json
 from enfyra_kernel.errors import EnfyraError
@@ -20,6 +21,7 @@ from enfyra_kernel.metadata.snapshot import Snapshot
 from enfyra_kernel.networks import Networks
 
 from .bridge import Bridge
+from .cors import Cors, asks_before, mark, preflight
 from .openapi import openapi
 
 _log = get_logger("server")
@@ -37,6 +39,7 @@ _DOCS_POLICY = (
 )
 _FOREVER = "public, max-age=86400"
 _READING = frozenset({"GET", "HEAD"})
+_ALL_METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
 _SOON = "1"
 
 
@@ -46,13 +49,21 @@ class Site:
     Args:
         prefix: The mount point, without a slash at the end: "" or "/user/ann/enfyra".
         proxies: Those that are believed when they say where a request comes from.
+        cors: Knows the origins whose pages may call.
     """
 
-    def __init__(self, kernel: Kernel, prefix: str = "", proxies: Proxies | None = None) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        prefix: str = "",
+        proxies: Proxies | None = None,
+        cors: Cors | None = None,
+    ) -> None:
         self.kernel = kernel
         self.prefix = prefix
         self._proxies = proxies or Proxies(Networks([]), "")
-        self._bridge = Bridge(kernel, prefix, self._answer)
+        self._cors = cors
+        self._bridge = Bridge(kernel, prefix, self._answer, self._origins)
         self._described: tuple[Snapshot, bytes] | None = None
         self._pages: dict[str, Page] = {
             "/": self._home,
@@ -69,12 +80,40 @@ class Site:
         if self._proxies:
             origin = self._proxies.origin(request.remote_ip, request.scheme, request.headers)
             request.remote_ip, request.scheme = origin
-        if self.kernel.started and self._bridge.concerns(request):
+        origins = self._origins()
+        if origins is None:
+            return await self._bridged(request)
+        response = None
+        if asks_before(request):
+            response = preflight(origins, request, self._callable_at(request.path))
+        return mark(origins, request, response or await self._bridged(request))
+
+    def refused(self, error: EnfyraError, request: Request) -> Response:
+        """Answer a request that is not looked at any further."""
+        response = failure(error, request)
+        origins = self._origins()
+        return response if origins is None else mark(origins, request, response)
+
+    def _callable_at(self, path: str) -> frozenset[str]:
+        """Give the methods of a path; all where there is nothing, so that a page is told that."""
+        if self._page_at(path) is not None:
+            return _READING
+        match = self.kernel.registry.current.routes.find(path)
+        return match.methods if match is not None else _ALL_METHODS
+
+    def _page_at(self, path: str) -> Page | None:
+        return self._pages.get(path) or self._pages.get(normal_path(path))
+
+    def _origins(self) -> Origins | None:
+        return self._cors.origins if self._cors is not None else None
+
+    async def _bridged(self, request: Request) -> Response:
+        if self._bridge.concerns(request) and self.kernel.started:
             return await self._bridge.handle(request)
         return await self._answer(request)
 
     async def _answer(self, request: Request) -> Response:
-        page = self._pages.get(request.path) or self._pages.get(normal_path(request.path))
+        page = self._page_at(request.path)
         if page is None and request.method != "OPTIONS":
             if not self.kernel.started:
                 return failure(EnfyraError("SERVICE_UNAVAILABLE"), request)

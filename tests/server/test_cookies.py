@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from enfyra_kernel.access.origins import Origins
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.lifecycle.messages import Request
 
@@ -213,4 +214,4 @@ async def test_ones_own_pages_can_write(browser: httpx.AsyncClient, server: Serv
 
 async def test_origins_that_are_named_may_write() -> None:
     headers = {"origin": "https://app.example", "sec-fetch-site": "cross-site"}
-    refuse_foreign(Request("POST", "/api/post", "", headers), ("https://app.example",))
+    refuse_foreign(Request("POST", "/api/post", "", headers), Origins(["https://app.example"]))

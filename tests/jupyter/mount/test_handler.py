@@ -75,6 +75,23 @@ class TestEnfyraToken:
         assert answer.status == 200
         assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
 
+    async def test_works_from_a_page_of_an_origin_that_is_let_in(self, send, login, jupyter):
+        origin = {"origin": "https://app.example"}
+        made = await send("POST", "/cors_origin_definition", origin, headers=jupyter)
+        assert made.status == 201
+        bearer = await login()
+        answer = await send("GET", "/me", headers={**bearer, "Origin": "https://app.example"})
+        assert answer.status == 200
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
+        asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "PATCH"}
+        preflight = await send("OPTIONS", "/me", headers=asked)
+        assert preflight.headers["Access-Control-Allow-Methods"] == "GET, HEAD, PATCH"
+        # Jupyter's own cookie is none of theirs.
+        cookies = (await send("GET", "/me", headers=jupyter)).cookies
+        cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        stolen = {"Cookie": cookie, "Origin": "https://app.example"}
+        assert (await send("GET", "/me", headers=stolen)).status == 403
+
     async def test_may_be_asked_for_beforehand(self, send, jp_serverapp):
         jp_serverapp.web_app.settings["allow_origin"] = "https://app.example"
         headers = {

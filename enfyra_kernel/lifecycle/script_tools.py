@@ -201,7 +201,7 @@ async def _rehearsed(
     try:
         response = await run.answer(default)
     finally:
-        await run.host.close()
+        await run.close()
     return {
         "status": response.status,
         "result": decode_json(response.body) if response.body else None,

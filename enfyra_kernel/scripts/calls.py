@@ -43,28 +43,30 @@ class Call:
     Attributes:
         frame: The bytes of its message.
         index: The number of the script that runs now.
-        deadline: When its worker is killed, by the loop's clock.
+        deadline: When its worker is killed, or it has waited too long for one, by the loop's clock.
         alone: Whether it runs in a worker of its own: a worker has ended under it.
         logs: What the script that runs now has logged, as far as that was told.
     """
 
+    # As every call begins: most of them end without having changed any of it.
+    frame = b""
+    index = 0
+    deadline = 0.0
+    alone = False
+    attempts = 0
+    asked = 0
+    logs: tuple[str, ...] = ()
+    fault: Fault | None = None
+    failed = -1
+    abandoned = False
+    _bytes = 0
+    _frames = 0
+
     def __init__(self, number: int, timeouts: Sequence[int]) -> None:
         self.number = number
         self.timeouts = timeouts
-        self.frame = b""
-        self.index = 0
-        self.deadline = 0.0
-        self.alone = False
-        self.attempts = 0
-        self.asked = 0
-        self.logs: tuple[str, ...] = ()
-        self.fault: Fault | None = None
-        self.failed = -1
-        self.abandoned = False
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.rpcs: dict[int, asyncio.Task[None]] = {}
-        self._bytes = 0
-        self._frames = 0
 
     def message(self) -> FromHost:
         """Give what a worker is told."""

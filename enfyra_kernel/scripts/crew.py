@@ -102,6 +102,11 @@ class Crew:
         none: Mapping[str, str] = {}
         return next((one.layers for one in self.workers if one.ready), none)
 
+    @property
+    def full(self) -> bool:
+        """Whether there is nothing to start, for those that ask often."""
+        return not self._once and len(self.workers) >= self._ready
+
     def missing(self, waiting: int) -> int:
         """Say how many processes there should be, and are not, when calls wait."""
         alive = sum(not worker.worn for worker in self.workers)

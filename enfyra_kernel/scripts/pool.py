@@ -82,7 +82,6 @@ class WorkerPool:
         self._idle = idle
         self._used = 0.0
         self._queue: deque[Call] = deque()
-        self._queued: dict[int, float] = {}
         self._number = 0
         self._sweep_handle: asyncio.TimerHandle | None = None
         self._rest_handle: asyncio.TimerHandle | None = None
@@ -189,7 +188,7 @@ class WorkerPool:
         self._loop = asyncio.get_running_loop()
         self._queue.append(call)
         self._used = self._now()
-        self._queued[call.number] = self._used + _QUEUED
+        call.deadline = self._used + _QUEUED
         self._pump()
         try:
             return await call.answer
@@ -201,18 +200,18 @@ class WorkerPool:
 
     def _pump(self) -> None:
         """Give what waits to workers that have room, and see that there are workers."""
+        now = self._now()
         while self._queue:
-            worker = self._crew.free(self._queue[0], self._now())
+            worker = self._crew.free(self._queue[0], now)
             if worker is None:
                 break
-            self._assign(worker, self._queue.popleft())
-        self._keep_up()
+            self._assign(worker, self._queue.popleft(), now)
+        if not self._crew.full:
+            self._keep_up()
         if self._sweep_handle is None and self._loop is not None:
             self._sweep_handle = self._loop.call_later(_TICK, self._sweep)
 
-    def _assign(self, worker: Worker, call: Call) -> None:
-        now = self._now()
-        self._queued.pop(call.number, None)
+    def _assign(self, worker: Worker, call: Call, now: float) -> None:
         call.attempts += 1
         call.deadline = now + call.timeouts[0] / 1000 + _GRACE
         self._crew.take(worker, call, now)
@@ -319,7 +318,7 @@ class WorkerPool:
                 self._give_up(call, f"the process that ran it has come to an end: {reason}")
             else:
                 call.alone = call.alone or alone
-                self._queued[call.number] = self._now() + _QUEUED
+                call.deadline = self._now() + _QUEUED
                 self._queue.appendleft(call)
 
     # -- time ------------------------------------------------------------------------------------
@@ -342,7 +341,7 @@ class WorkerPool:
                 worker.alone = False
                 self._replace(worker, "another script took too long", alone=False)
             busy = busy or bool(worker.calls) or not worker.ready
-        for call in [one for one in self._queue if now >= self._queued[one.number]]:
+        for call in [one for one in self._queue if now >= one.deadline]:
             self._queue.remove(call)
             self._give_up(call, "all workers are busy")
         self._sweep_handle = None
@@ -371,7 +370,6 @@ class WorkerPool:
         call.end()
         if call in self._queue:
             self._queue.remove(call)
-            del self._queued[call.number]
             return
         for worker in self._crew.workers:
             if call.number in worker.calls:
@@ -380,7 +378,6 @@ class WorkerPool:
 
     def _give_up(self, call: Call, reason: str) -> None:
         call.end()
-        self._queued.pop(call.number, None)
         if not call.answer.done():
             call.answer.set_result(unavailable(call, reason))
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import parse_qs
 
+from ...clock import Clock
 from ...encoding import decode_json, encode_json
 from ...errors import EnfyraError
 from ...query.brackets import parse_query_string
+from ...scripts.script import Language, Script
 from ..context import Context
-from ..messages import JSON
+from ..messages import JSON, Request
 
 NULL = b"null"
 EMPTY = b"{}"
@@ -26,58 +28,99 @@ _SECRET_HEADERS = frozenset({"cookie", "proxy-authorization", "x-enfyra-jupyter"
 
 # Hooks make the same of the same query again and again, unless it is a long one.
 _SHORT = 1024
+_COSTLY = ("req", "api")
+# Ways to a name that is not written; the last three lead to packages.
+_ROUNDABOUT = ("getattr", "import", "pkgs", "%")
 
 Sections = dict[str, bytes]
 
 
-async def sections_of(context: Context, now: datetime, user: bytes, env: bytes) -> Sections:
+def sections_seen(scripts: Sequence[Script]) -> frozenset[str]:
+    """Say which of the sections that take time to make scripts may look into.
+
+    A script in Python cannot come to `ctx.req` without writing the name, unless by `getattr`, by
+    a package that does it, or in letters that Python takes for those of ASCII.
+
+    Example:
+        >>> from ...scripts.script import Stage
+        >>> script = Script(name="a", stage=Stage.PRE, source="@BODY.ip = @REQ.ip")
+        >>> sections_seen([script])
+        frozenset({'req'})
+    """
+    return frozenset(name for name in _COSTLY if any(_may_see(name, one) for one in scripts))
+
+
+def _may_see(section: str, script: Script) -> bool:
+    source = script.source
+    if script.language is not Language.PYTHON or not source.isascii():
+        return True
+    return section in source.lower() or any(one in source for one in _ROUNDABOUT)
+
+
+async def sections_of(
+    context: Context, clock: Clock, user: bytes, env: bytes, seen: Container[str]
+) -> Sections:
     """Give the sections of a request's context.
 
     Args:
-        now: When the request came.
         user: The caller's row as JSON, or null.
         env: What the operator lets scripts know.
+        seen: Which of `req` and `api` anybody looks into.
     """
-    request = context.request
-    began = now.isoformat(timespec="milliseconds")
-    query = _query_json(request.query)
-    headers = _shown_headers(context)
-    host = headers.get("host", "")
-    url = f"{request.path}?{request.query}" if request.query else request.path
-    return {
+    sections = {
         "body": await _body_json(context),
-        "rawBody": request.body,
-        "query": query,
-        "params": encode_json(context.parameters),
+        "query": _query_json(context.request.query),
+        "params": encode_json(context.parameters) if context.parameters else EMPTY,
         "user": user,
         "env": env,
         "share": EMPTY,
-        "req": encode_json(
-            {
-                "method": request.method,
-                "url": url,
-                "originalUrl": url,
-                "path": request.path,
-                "headers": headers,
-                "params": context.parameters,
-                "ip": request.remote_ip,
-                "hostname": host.rpartition(":")[0] if ":" in host else host,
-                "protocol": headers.get("x-forwarded-proto", "http"),
-            }
-        ),
-        "api": encode_json(
-            {
-                "request": {
-                    "method": request.method,
-                    "url": url,
-                    "timestamp": began,
-                    "correlationId": request.correlation_id,
-                    "userAgent": headers.get("user-agent"),
-                    "ip": request.remote_ip,
-                }
-            }
-        ),
     }
+    if "req" in seen:
+        sections["rawBody"] = context.request.body
+        sections["req"] = _req_json(context)
+    if "api" in seen:
+        sections["api"] = _api_json(context, clock.now())
+    return sections
+
+
+def _url(request: Request) -> str:
+    return f"{request.path}?{request.query}" if request.query else request.path
+
+
+def _req_json(context: Context) -> bytes:
+    request = context.request
+    headers = _shown_headers(context)
+    host = headers.get("host", "")
+    url = _url(request)
+    return encode_json(
+        {
+            "method": request.method,
+            "url": url,
+            "originalUrl": url,
+            "path": request.path,
+            "headers": headers,
+            "params": context.parameters,
+            "ip": request.remote_ip,
+            "hostname": host.rpartition(":")[0] if ":" in host else host,
+            "protocol": headers.get("x-forwarded-proto", "http"),
+        }
+    )
+
+
+def _api_json(context: Context, now: datetime) -> bytes:
+    request = context.request
+    return encode_json(
+        {
+            "request": {
+                "method": request.method,
+                "url": _url(request),
+                "timestamp": now.isoformat(timespec="milliseconds"),
+                "correlationId": request.correlation_id,
+                "userAgent": request.headers.get("user-agent"),
+                "ip": request.remote_ip,
+            }
+        }
+    )
 
 
 def _shown_headers(context: Context) -> Mapping[str, str]:

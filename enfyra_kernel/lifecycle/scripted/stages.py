@@ -14,12 +14,12 @@ from ...encoding import encode_json
 from ...errors import CATALOGUE, EnfyraError
 from ...identity.callers import Caller
 from ...logs import get_logger
-from ...metadata.hooks import MethodScripts
+from ...metadata.hooks import HandlerDefinition, HookDefinition, MethodScripts
 from ...scripts.script import Failure, Language, Outcome, Script, ScriptRunner, Stage
 from ..context import Context
 from ..messages import JSON, Response, failure, success
 from .host import NULL, ScriptHost
-from .sections import Sections, changed_context, sections_of
+from .sections import Sections, changed_context, sections_of, sections_seen
 from .streaming import Streaming
 from .trace import Trace, described, error_details, trace_of
 
@@ -49,11 +49,16 @@ class Users(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The scripts of one method of a route, ready to run."""
+    """The scripts of one method of a route, ready to run.
+
+    Attributes:
+        seen: The sections, of those that take time to make, that they may look into.
+    """
 
     pre: tuple[Script, ...]
     handler: Script | None
     post: tuple[Script, ...]
+    seen: frozenset[str]
 
 
 class Scripted:
@@ -104,10 +109,10 @@ class Scripted:
         return await _perhaps_streamed(run, default)
 
     async def begin(self, context: Context, prepared: Prepared, trace: Trace) -> Run:
-        """Begin a request; its host is to be closed at its end."""
+        """Begin a request; it is to be closed at its end."""
         user = NULL if context.caller is None else await self._users.profile(context.caller)
-        sections = await sections_of(context, self._clock.now(), user, self._env)
-        return Run(self.runner, self._hosts.open(context), context, prepared, sections, trace)
+        sections = await sections_of(context, self._clock, user, self._env, prepared.seen)
+        return Run(self.runner, self._hosts, context, prepared, sections, trace)
 
     def _prepared(self, scripts: MethodScripts, context: Context) -> Prepared:
         found = self._kept.get(scripts)
@@ -120,43 +125,25 @@ class Scripted:
 
 def prepare(scripts: MethodScripts, context: Context) -> Prepared:
     """Make the scripts of a method ready to run."""
-    handler = scripts.handler
-    name = f"handler {context.request.method} {context.route.path}"
-    return Prepared(
-        tuple(
-            Script(
-                name=f"pre-hook '{one.name}'",
-                stage=Stage.PRE,
-                language=Language(one.language),
-                source=one.source,
-                timeout=one.timeout,
-            )
-            for one in scripts.pre
-        ),
-        None
-        if handler is None
-        else Script(
-            name=name,
-            stage=Stage.HANDLER,
-            language=Language(handler.language),
-            source=handler.source,
-            timeout=handler.timeout,
-        ),
-        tuple(
-            Script(
-                name=f"post-hook '{one.name}'",
-                stage=Stage.POST,
-                language=Language(one.language),
-                source=one.source,
-                timeout=one.timeout,
-            )
-            for one in scripts.post
-        ),
-    )
+    pre = tuple(_script(f"pre-hook '{one.name}'", Stage.PRE, one) for one in scripts.pre)
+    post = tuple(_script(f"post-hook '{one.name}'", Stage.POST, one) for one in scripts.post)
+    handler = None
+    if scripts.handler is not None:
+        name = f"handler {context.request.method} {context.route.path}"
+        handler = _script(name, Stage.HANDLER, scripts.handler)
+    every = (*pre, *post) if handler is None else (*pre, handler, *post)
+    return Prepared(pre, handler, post, sections_seen(every))
+
+
+def _script(name: str, stage: Stage, saved: HookDefinition | HandlerDefinition) -> Script:
+    return Script(
+        name=name, stage=stage, language=Language(saved.language), source=saved.source,
+        timeout=saved.timeout,
+    )  # fmt: skip
 
 
 class Run:
-    """One request on its way through the stages.
+    """One request on its way through the stages; it answers what its scripts ask for.
 
     Attributes:
         sections: What scripts see, as they have left it.
@@ -166,18 +153,35 @@ class Run:
     def __init__(
         self,
         runner: ScriptRunner,
-        host: ScriptHost,
+        hosts: Hosts,
         context: Context,
         prepared: Prepared,
         sections: Sections,
         trace: Trace,
     ) -> None:
-        self.host = host
+        self._hosts = hosts
+        self._host: ScriptHost | None = None
         self._runner = runner
         self._context = context
         self._prepared = prepared
         self.sections = sections
         self.trace = trace
+
+    @property
+    def host(self) -> ScriptHost:
+        """What answers the scripts, made when the first of them asks."""
+        if self._host is None:
+            self._host = self._hosts.open(self._context)
+        return self._host
+
+    async def call(self, name: str, arguments: bytes) -> bytes:
+        """Answer a call of a script; see `scripts.Host`."""
+        return await self.host.call(name, arguments)
+
+    async def close(self) -> None:
+        """Let go of what the scripts have left open."""
+        if self._host is not None:
+            await self._host.close()
 
     async def answer(self, default: Operation) -> Response:
         """Go through the stages; an error becomes the answer that clients get for it."""
@@ -206,7 +210,8 @@ class Run:
     def _adopt(self, outcome: Outcome) -> None:
         """Have what follows see what pre-hooks have changed."""
         self._context = changed_context(self._context, self.sections, outcome.sections)
-        self.host.see(self._context)
+        if self._host is not None:
+            self._host.see(self._context)
 
     async def _handled(self, handler: Script) -> Response:
         """Run the handler and the post-hooks, which are in the same place anyway."""
@@ -269,7 +274,7 @@ class Run:
     # -- what comes of them ---------------------------------------------------------------------
 
     async def _ran(self, scripts: Sequence[Script]) -> Outcome:
-        outcome = await self._runner.run(scripts, self.sections, self.host)
+        outcome = await self._runner.run(scripts, self.sections, self)
         self.sections |= outcome.sections
         self.trace.note(outcome)
         return outcome
@@ -319,7 +324,7 @@ async def _closing(run: Run, default: Operation) -> Response:
     try:
         return await run.answer(default)
     finally:
-        await run.host.close()
+        await run.close()
 
 
 async def _perhaps_streamed(run: Run, default: Operation) -> Response:

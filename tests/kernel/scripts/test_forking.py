@@ -14,7 +14,7 @@ from enfyra_kernel.scripts.crew import Isolation
 from enfyra_kernel.scripts.pool import WorkerPool
 
 from .running import FakeDatabase, run, script, value
-from .test_pool import LOOP, eventually, is_there, parent_of
+from .test_pool import LOOP, all_gone, eventually, parent_of
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -79,7 +79,7 @@ async def test_the_end_of_what_forks_them_is_made_good(pool: WorkerPool) -> None
     os.kill(zygote, signal.SIGKILL)
     assert await running == 1
     assert parent_of(pool.pids[0]) != zygote
-    await eventually(lambda: not [pid for pid in [zygote, *pids] if is_there(pid)])
+    await all_gone([zygote, *pids])
 
 
 async def test_packages_come_and_go(pool: WorkerPool, tmp_path: Path) -> None:
@@ -89,14 +89,17 @@ async def test_packages_come_and_go(pool: WorkerPool, tmp_path: Path) -> None:
     assert await value(pool, "import shouting\nreturn shouting.shout('a')") == "A"
     await pool.use_packages(None, {})
     assert (await run(pool, "import shouting")).failure is not None
-    await eventually(lambda: not [pid for pid in before if is_there(pid)])
+    await all_gone(before)
 
 
 async def test_nothing_is_left_when_it_is_idle() -> None:
     pool = WorkerPool(workers=1, spare=0, isolation=Isolation.FORK, idle=0.1)
-    assert await value(pool, "return 1") == 1
-    await eventually(lambda: pool.ready)
-    pids = [*pool.pids, parent_of(pool.pids[0])]
-    await eventually(lambda: not [pid for pid in pids if is_there(pid)])
+    pids: list[int] = []
+
+    async def look(*_: object) -> None:
+        pids.extend([*pool.pids, parent_of(pool.pids[0])])
+
+    await value(pool, "await ctx.cache.get('a')", FakeDatabase({"cache.get": look}))
+    await all_gone(pids)
     assert await value(pool, "return 2") == 2
     await pool.stop()

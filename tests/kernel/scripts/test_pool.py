@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,10 @@ async def eventually(condition: Any, seconds: float = 10) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def all_gone(pids: Iterable[int]) -> None:
+    await eventually(lambda: not [pid for pid in pids if is_there(pid)])
 
 
 async def test_nothing_runs_before_the_first_script(pool: WorkerPool) -> None:
@@ -141,7 +145,9 @@ async def test_a_script_that_crashes_its_worker_is_found_out(pool: WorkerPool) -
     for _ in range(2):
         await asyncio.sleep(0.1)
         await eventually(lambda: pool.ready >= 2)
-        os.kill(pool.pids[0], signal.SIGSEGV)
+        for pid in (killed := pool.pids):
+            os.kill(pid, signal.SIGSEGV)
+        await all_gone(killed)
     outcome = await crashing
     assert outcome.failure is not None
     assert outcome.failure.code == "SCRIPT_EXECUTION_ERROR"
@@ -264,4 +270,4 @@ async def test_workers_end_with_the_server(isolation: Isolation) -> None:
     await asyncio.sleep(0.2)
     host.kill()
     host.wait()
-    await eventually(lambda: not [pid for pid in pids if is_there(pid)])
+    await all_gone(pids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import types
 import warnings
 from collections import OrderedDict
@@ -31,7 +32,11 @@ class InvalidSource(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A source that can be run."""
+    """A source that can be run.
+
+    Attributes:
+        code: That of the function which the source is the body of.
+    """
 
     expanded: Expanded
     code: CodeType
@@ -87,10 +92,11 @@ def compiled(source: str) -> Compiled:
         raise InvalidSource(problem) from None
     except ValueError as error:
         raise InvalidSource(Problem(message=f"This is not Python: {error}")) from None
-    if _yields(code):
+    function = next(one for one in code.co_consts if isinstance(one, CodeType))
+    if function.co_flags & inspect.CO_ASYNC_GENERATOR:
         problem = Problem(message="A script gives its result with return, not with yield")
         raise InvalidSource(problem)
-    return Compiled(expanded, code, file)
+    return Compiled(expanded, function, file)
 
 
 def _wrapped(tree: ast.Module) -> ast.Module:
@@ -111,14 +117,6 @@ def _wrapped(tree: ast.Module) -> ast.Module:
     return ast.fix_missing_locations(ast.Module(body=[function], type_ignores=[]))
 
 
-def _yields(code: CodeType) -> bool:
-    """Whether the function of the script itself, not one within it, yields."""
-    return any(
-        isinstance(one, CodeType) and one.co_name == FUNCTION and one.co_flags & 0x200
-        for one in code.co_consts
-    )
-
-
 def _place_of(expanded: Expanded, node: ast.AST) -> tuple[int | None, int | None]:
     line = getattr(node, "lineno", None)
     offset = getattr(node, "col_offset", None)
@@ -136,10 +134,8 @@ def _column(expanded: Expanded, line: int, offset: int) -> int:
 
 async def run_python(script: Compiled, context: Context) -> Any:
     """Run a script and give what it returns."""
-    names = names_for(context.logs)
-    exec(script.code, names)  # noqa: S102 - that is what this process is for
-    function: types.FunctionType = names[FUNCTION]
-    return await function(context)
+    # Its names do not have the function itself: that would be a circle for the collector.
+    return await types.FunctionType(script.code, names_for(context.logs), FUNCTION)(context)
 
 
 def problem_of(script: Compiled | None, error: BaseException) -> Problem:

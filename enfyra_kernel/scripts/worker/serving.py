@@ -111,6 +111,8 @@ class Server:
             call.give_up(error)
         finally:
             del self._calls[call.number]
+            # Its context has the call: the collector would have to find both.
+            del call.task
 
     def _sweep(self) -> None:
         """Break off what waits for too long."""

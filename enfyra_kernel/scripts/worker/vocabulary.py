@@ -5,8 +5,7 @@ from __future__ import annotations
 import builtins
 import collections
 import decimal
-import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, cast
 
 from .context import Context
@@ -96,29 +95,29 @@ def _import(
     return MODULES[name if names else name.partition(".")[0]]
 
 
-# Kept apart, so that no script can replace what another one reads.
-BUILTINS: Mapping[str, Any] = types.MappingProxyType(
-    {name: getattr(builtins, name) for name in _PLAIN if hasattr(builtins, name)}
-    | {
-        "None": None,
-        "True": True,
-        "False": False,
-        "__build_class__": builtins.__build_class__,
-        "__import__": _import,
-        "getattr": _getattr,
-        "hasattr": _hasattr,
-        "setattr": _setattr,
-        "delattr": _delattr,
-        "type": _type,
-        "EnfyraError": Thrown,
-        WRITE: _write,
-    }
-)
+# A plain dictionary, as it is copied for each run. No script ever has it itself: what one replaces
+# in its copy, no other one reads.
+_BUILTINS: dict[str, Any] = {
+    name: getattr(builtins, name) for name in _PLAIN if hasattr(builtins, name)
+} | {
+    "None": None,
+    "True": True,
+    "False": False,
+    "__build_class__": builtins.__build_class__,
+    "__import__": _import,
+    "getattr": _getattr,
+    "hasattr": _hasattr,
+    "setattr": _setattr,
+    "delattr": _delattr,
+    "type": _type,
+    "EnfyraError": Thrown,
+    WRITE: _write,
+}
 
 
 def names_for(log: Callable[..., None]) -> dict[str, Any]:
     """Give the global names of one run of a script; `print` writes to its log."""
     return {
-        "__builtins__": {**BUILTINS, "print": log},
+        "__builtins__": _BUILTINS | {"print": log},
         "__name__": "script",
     }

@@ -459,6 +459,27 @@ async def test_raw_bytes_and_forms(sqlite_api: Api) -> None:
     assert answer.body == [b"a=1&b=x%20y&a=2".hex(), {"a": ["1", "2"], "b": "x y"}, "s"]
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "return [ctx.req.method, ctx.req.rawBody.decode(), ctx.api.request.method]",
+        "req, api = getattr(ctx, 're' + 'q'), getattr(ctx, 'ap' + 'i')\n"
+        "return [req.method, req.rawBody.decode(), api.request.method]",
+        # Python reads these letters as those of ASCII.
+        "return [ctx.\uff52eq.method, ctx.r\uff45q.rawBody.decode(), ctx.\uff41pi.request.method]",
+    ],
+)
+async def test_what_is_made_when_it_is_looked_into_is_found_by_any_name(
+    sqlite_api: Api, source: str
+) -> None:
+    await note(sqlite_api)
+    # One that does not look comes first.
+    await hook(sqlite_api, "pre", "ctx.share.a = 1", methods=["POST"])
+    await handler(sqlite_api, "POST", source)
+    answer = await sqlite_api.send("POST", "/note", raw=b'{"a":1}')
+    assert answer.body == ["POST", '{"a":1}', "POST"]
+
+
 async def test_a_javascript_handler_has_the_same_context(sqlite_api: Api) -> None:
     api = sqlite_api
     await note(api)

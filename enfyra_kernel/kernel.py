@@ -30,6 +30,7 @@ from .lifecycle.accounts import Accounts
 from .lifecycle.adopting import Adopting
 from .lifecycle.crud import Crud
 from .lifecycle.describe import Describe
+from .lifecycle.explaining import Explaining
 from .lifecycle.guarding import Guarding
 from .lifecycle.lifecycle import Lifecycle
 from .lifecycle.messages import Request, Response
@@ -208,6 +209,9 @@ class Kernel:
                 ("DELETE", "/me/tokens/:id"): tokens.revoke,
                 ("GET", "/metadata"): describe.all,
                 ("GET", "/metadata/:name"): describe.one,
+                ("POST", "/admin/access/explain"): Explaining(
+                    self.users, self.records, self.accesses, self.guarding
+                ).explain,
                 ("POST", "/admin/adopt"): Adopting(self.adoption).adopt,
                 ("POST", "/admin/script/validate"): tools.validate,
                 ("POST", "/admin/test/run"): tools.test,

@@ -46,6 +46,7 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/me/tokens/:id", ("DELETE",), (), ("DELETE",)),
     ("/metadata", ("GET",), (), ("GET",)),
     ("/metadata/:name", ("GET",), (), ("GET",)),
+    ("/admin/access/explain", ("POST",), (), ()),
     ("/admin/adopt", ("POST",), (), ()),
     ("/admin/script/validate", ("POST",), (), ()),
     ("/admin/test/run", ("POST",), (), ()),

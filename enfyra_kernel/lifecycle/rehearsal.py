@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import (
-    AbstractAsyncContextManager,
-    asynccontextmanager,
-    contextmanager,
-    suppress,
-)
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
 from ..clock import Clock
@@ -39,8 +34,8 @@ from .scripted.services import ScriptServices
 from .scripted.stages import Scripted, Users
 from .scripted.system_rows import SystemRows
 
-# Where a transaction ends with the first write that is refused.
-_UNFORGIVING = frozenset({"postgresql", "mongodb"})
+# Where a transaction ends with the first write that is refused, whatever one does.
+_UNFORGIVING = frozenset({"mongodb"})
 
 
 class Touched(NamedTuple):
@@ -144,6 +139,10 @@ class RehearsedDatabase:
         """Run everything in the block in the one transaction that there is."""
         yield self
 
+    def rehearsal(self) -> AbstractAsyncContextManager[Session]:
+        """Refuse: this is one."""
+        raise _not_tried("Trials")
+
     @asynccontextmanager
     async def bulk(self) -> AsyncGenerator[Session, None]:
         """Run everything in the block in the one transaction that there is."""
@@ -210,10 +209,6 @@ class Rehearsal(NamedTuple):
     effects: CapturedEffects
 
 
-class _TakenBack(Exception):
-    """Ends the transaction of a rehearsal."""
-
-
 class Rehearsals:
     """Opens rehearsals on a database.
 
@@ -238,10 +233,8 @@ class Rehearsals:
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Rehearsal, None]:
         """Try what is done in the block; all of it is taken back."""
-        with suppress(_TakenBack):
-            async with self._database.transaction() as session:
-                yield self._made(RehearsedDatabase(self._database, session))
-                raise _TakenBack
+        async with self._database.rehearsal() as session:
+            yield self._made(RehearsedDatabase(self._database, session))
 
     def _made(self, database: RehearsedDatabase) -> Rehearsal:
         records, effects = self._records(database), CapturedEffects()

@@ -79,6 +79,10 @@ class Session(Protocol):
         ...
 
 
+class TakenBack(Exception):
+    """Ends the transaction of a rehearsal."""
+
+
 class Database(Session, Protocol):
     """One database with its connections.
 
@@ -122,6 +126,14 @@ class Database(Session, Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """Run everything in the block in one transaction: all of it or nothing."""
+        ...
+
+    def rehearsal(self) -> AbstractAsyncContextManager[Session]:
+        """Run everything in the block in one transaction, which is taken back at its end.
+
+        What the database refuses is taken back at once, and the rest goes on. MongoDB cannot do
+        that: there it is the end of the transaction.
+        """
         ...
 
     def bulk(self) -> AbstractAsyncContextManager[Session]:

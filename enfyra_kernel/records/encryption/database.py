@@ -180,6 +180,12 @@ class EncryptedDatabase(EncryptedSession):
     # -- running --------------------------------------------------------------------------------
 
     @asynccontextmanager
+    async def rehearsal(self) -> AsyncGenerator[Session, None]:
+        """Run everything in the block in one transaction, which is taken back at its end."""
+        async with self._database.rehearsal() as session:
+            yield EncryptedSession(session)
+
+    @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Session, None]:
         """Run everything in the block in one transaction: all of it or nothing."""
         async with self._database.transaction() as session:

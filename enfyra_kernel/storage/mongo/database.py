@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 from ...errors import EnfyraError
 from ...query.commands import Delete, Insert, Update
 from ...query.plan import Plan
 from ...uri import DatabaseUri
-from ..database import Explanation, Page, Read, SchemaSession, Session, Values, Write
+from ..database import Explanation, Page, Read, SchemaSession, Session, TakenBack, Values, Write
 from ..physical import PhysicalTable
 from .bulk import MongoBulk
 from .catalog import Catalog
@@ -102,6 +102,14 @@ class MongoDatabase:
         """Run everything in the block in one transaction."""
         async with self._client.transaction() as session:
             yield self._session(session)
+
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncGenerator[Session, None]:
+        """Run everything in the block in one transaction, which is taken back at its end."""
+        with suppress(TakenBack):
+            async with self.transaction() as session:
+                yield session
+                raise TakenBack
 
     @asynccontextmanager
     async def bulk(self) -> AsyncGenerator[Session, None]:

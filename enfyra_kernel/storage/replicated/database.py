@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from math import inf
 from typing import Any, TypeVar
 
@@ -274,6 +274,10 @@ class ReplicatedDatabase:
                 yield session
         finally:
             self._note()
+
+    def rehearsal(self) -> AbstractAsyncContextManager[Session]:
+        """Run everything in the block in one transaction, which is taken back at its end."""
+        return self.primary.rehearsal()
 
     @asynccontextmanager
     async def bulk(self) -> AsyncGenerator[Session, None]:

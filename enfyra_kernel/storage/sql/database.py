@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -19,7 +19,16 @@ from ...query.ast import LISTS, Operator
 from ...query.commands import Delete, Insert, Update
 from ...query.plan import Comparison, Plan, Slot
 from ...query.selection import SelectedColumn, Selection
-from ..database import Explanation, Page, Read, SchemaSession, Session, Values, Write
+from ..database import (
+    Explanation,
+    Page,
+    Read,
+    SchemaSession,
+    Session,
+    TakenBack,
+    Values,
+    Write,
+)
 from ..physical import PhysicalTable
 from .dialect import Dialect
 from .driver import Driver, Outcome, Row, Runner, SchemaConnection
@@ -29,6 +38,7 @@ from .line_read import LineRead
 from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, rounded_size, sizes_of
 from .render.renderer import Renderer, comes_back, is_new, joined
 from .render.scope import Sizes
+from .savepoints import Savepoints
 from .statement import Statement
 from .streams import Streams
 from .survey import survey_tables
@@ -324,6 +334,14 @@ class SqlDatabase:
         """Run everything in the block in one transaction."""
         async with self.driver.transaction() as runner:
             yield SqlSession(self, runner)
+
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncGenerator[Session, None]:
+        """Run everything in the block in one transaction, which is taken back at its end."""
+        with suppress(TakenBack):
+            async with self.driver.transaction() as runner:
+                yield SqlSession(self, Savepoints(runner))
+                raise TakenBack
 
     def bulk(self) -> AbstractAsyncContextManager[Session]:
         """Run everything in the block in one transaction, which holds any number of records."""

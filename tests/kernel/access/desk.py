@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ...api import Api
+from ...api import Answer, Api
 
 PASSWORD = "secret-word-1"
 
@@ -96,3 +96,18 @@ async def _tables(root: Api, ids: dict[str, Any]) -> None:
         ids[name] = table["id"]
         route = (await root.get("/route_definition", filter={"path": f"/{name}"})).row
         await root.patch(f"/route_definition/{route['id']}", {"skipRoleGuardMethods": every})
+
+
+async def own_tickets(desk: Desk) -> Desk:
+    """Let requesters have their own tickets only, and agents all."""
+    await desk.policy("ticket", role={"id": desk.ids["agent"]})
+    await desk.policy(
+        "ticket", role={"id": desk.ids["requester"]}, filter={"owner": {"id": "@USER.id"}}
+    )
+    return desk
+
+
+def refused(answer: Answer, status: int, code: str, *words: str) -> None:
+    assert (answer.status, answer.code) == (status, code), answer.body
+    for word in words:
+        assert word in answer.message

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.engines import two_engines as engine  # noqa: F401
+
 from ...api import Api
 
 pytestmark = pytest.mark.asyncio

@@ -9,6 +9,7 @@ import pytest
 
 from tests.api import Answer, Api
 from tests.databases import ADMIN_EMAIL, ADMIN_PASSWORD
+from tests.engines import two_engines as engine  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

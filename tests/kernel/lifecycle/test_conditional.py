@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.api import Answer, Api
+from tests.engines import two_engines as engine  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

@@ -135,7 +135,8 @@ class PostgresqlDatabases(ServerDatabases):
             install(uri)
             self._template = uri.rpartition("/")[2]
         name = f"t{uuid.uuid4().hex[:16]}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        # Files are copied sooner than the log of all their pages is written.
+        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY = FILE_COPY")
         return self._uri(name)
 
     def execute(self, uri: str, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,23 +15,17 @@ from .background import end
 from .clock import Clock, SystemClock
 from .cluster.bus import DEFINITIONS, PACKAGES, SESSIONS, WRITES, Bus, LocalBus, RedisBus
 from .errors import EnfyraError
-from .identity.api_tokens import ApiTokens
-from .identity.authenticator import Authenticator
+from .identity.adapters import AuthAdapter
 from .identity.passwords import Passwords
-from .identity.session_rows import SessionRows
-from .identity.sessions import Sessions
-from .identity.throttle import LoginThrottle
-from .identity.tokens import Tokens
 from .identity.users import Users
-from .identity.verified import EVERYBODY, Revocations, Revoked, VerifiedTokens
+from .identity.verified import EVERYBODY, Revoked
 from .lifecycle.accesses import Accesses
-from .lifecycle.account_tokens import AccountTokens
-from .lifecycle.accounts import Accounts
 from .lifecycle.adopting import Adopting
 from .lifecycle.crud import Crud
 from .lifecycle.describe import Describe
 from .lifecycle.explaining import Explaining
 from .lifecycle.guarding import Guarding
+from .lifecycle.identity_services import IdentityServices
 from .lifecycle.lifecycle import Lifecycle
 from .lifecycle.messages import Request, Response
 from .lifecycle.operations import Operations
@@ -41,7 +35,6 @@ from .lifecycle.script_tools import ScriptTools
 from .lifecycle.scripted.services import ScriptServices
 from .lifecycle.scripted.system_rows import SystemRows
 from .lifecycle.system import DefinitionCrud, SystemCrud
-from .lifecycle.user_rows import UserRows
 from .logs import get_logger
 from .metadata.definitions import has_encrypted
 from .metadata.registry import EVERYTHING, DefinitionChange, Registry
@@ -80,6 +73,7 @@ class Kernel:
     Args:
         settings: What is configured.
         clock: Tells the time; tests give another one.
+        auth: Who else knows whom a token belongs to; see `identity.adapters`.
         on_password: Called once with the address and password of a first administrator whose
             password was made up. The default prints them.
 
@@ -108,11 +102,13 @@ class Kernel:
         settings: Settings,
         *,
         clock: Clock | None = None,
+        auth: Sequence[AuthAdapter] = (),
         on_password: Callable[[str, str], None] | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.started = False
+        self._adapters = auth
         self._on_password = on_password or _print_password
         self._background: asyncio.Task[None] | None = None
         self.instance = f"{socket.gethostname()}:{os.getpid()}"
@@ -149,27 +145,26 @@ class Kernel:
 
     def _compose(self) -> None:
         """Make the parts that need the signing key, which may be made at the first start."""
-        settings, clock = self.settings, self.clock
-        verified = VerifiedTokens(clock)
-        self.revocations = Revocations(verified, self.users.forget, self._announce_revoked)
-        tokens = Tokens(settings.signing_keys(), clock)
-        self.sessions = Sessions(
-            SessionRows(self.records),
+        self.identity = IdentityServices(
+            self.settings,
+            self.clock,
+            self.records,
             self.users,
             self.passwords,
-            tokens,
-            LoginThrottle(self.scripts.limits, settings),
-            clock,
-            settings,
-            self.revocations,
+            self.keyring,
+            self.scripts.limits,
+            self._announce_revoked,
+            lambda: self._scripted,
+            self._adapters,
         )
-        self.api_tokens = ApiTokens(self.records, clock, self.revocations)
-        self.authenticator = Authenticator(
-            verified, tokens, self.sessions, self.api_tokens, clock, settings
-        )
+        self.sessions = self.identity.sessions
+        self.api_tokens = self.identity.api_tokens
+        self.authenticator = self.identity.authenticator
+        self.revocations = self.identity.revocations
+        self.oauth = self.identity.oauth
         self.accesses = Accesses(self.users.profile)
         operations = self._operations()
-        scripted = self.scripts.scripted(
+        self._scripted = self.scripts.scripted(
             self.users,
             self.records,
             SystemRows(operations.of).write,
@@ -182,31 +177,18 @@ class Kernel:
             self.authenticator,
             self.accesses,
             operations,
-            scripted,
+            self._scripted,
             self.guarding,
             self.migrator.interrupted,
         )
 
     def _operations(self) -> Operations:
         """Give what routes do by themselves."""
-        user_rows = UserRows(self.users, self.passwords, self.sessions)
-        accounts = Accounts(self.sessions, self.records, user_rows)
-        tokens = AccountTokens(self.api_tokens, self.authenticator, self.clock)
         describe = Describe(self.database.engine)
         tools = self._script_tools()
         return Operations(
             {
-                ("POST", "/auth/login"): accounts.login,
-                ("POST", "/auth/refresh-token"): accounts.refresh,
-                ("POST", "/auth/logout"): accounts.logout,
-                ("POST", "/auth/token/exchange"): tokens.exchange,
-                ("GET", "/me"): accounts.me,
-                ("PATCH", "/me"): accounts.change_me,
-                ("GET", "/me/sessions"): accounts.sessions,
-                ("DELETE", "/me/sessions/:id"): accounts.end_session,
-                ("GET", "/me/tokens"): tokens.list,
-                ("POST", "/me/tokens"): tokens.create,
-                ("DELETE", "/me/tokens/:id"): tokens.revoke,
+                **self.identity.operations(),
                 ("GET", "/metadata"): describe.all,
                 ("GET", "/metadata/:name"): describe.one,
                 ("POST", "/admin/access/explain"): Explaining(
@@ -221,7 +203,8 @@ class Kernel:
                 self.records,
                 self.definitions,
                 self.revocations,
-                user_rows,
+                self.identity.user_rows,
+                self.identity.providers,
                 ScriptRows(self.scripts.runner(Domain.UNSAVED), self.records),
                 self.scripts.packages,
             ),
@@ -259,6 +242,7 @@ class Kernel:
             if any(has_encrypted(table) for table in snapshot.definitions.values()):
                 self.keyring.check()
             password = await self.users.ensure_administrator()
+            await self.identity.start()
             self.bus.subscribe(DEFINITIONS, self._definitions_changed)
             self.bus.subscribe(SESSIONS, self._sessions_changed)
             self.bus.subscribe(PACKAGES, self.scripts.packages.changed_elsewhere)
@@ -292,6 +276,7 @@ class Kernel:
                 await self.api_tokens.write_used()
             await self.bus.stop()
             await self.database.stop()
+            await self.identity.stop()
         await self.scripts.stop()
         self.passwords.stop()
 

@@ -331,6 +331,25 @@ class Settings(BaseModel):
         description="Seconds in which a refresh token that was used up is answered once more, for "
         "clients that refresh from several places at once. Later, it ends the login.",
     )
+    oidc_issuer: Annotated[str | None, BeforeValidator(_http_url)] = Field(
+        default=None,
+        alias="ENFYRA_OIDC_ISSUER",
+        description="An OpenID issuer somewhere else whose access tokens are taken; users are made "
+        "when they first come.",
+    )
+    oidc_audience: str | None = Field(
+        default=None,
+        alias="ENFYRA_OIDC_AUDIENCE",
+        min_length=1,
+        description="Whom the tokens of ENFYRA_OIDC_ISSUER have to be for, as they say by `aud` or "
+        "`azp`.",
+    )
+    hub_api_url: Annotated[str | None, BeforeValidator(_http_url)] = Field(
+        default=None,
+        alias="ENFYRA_HUB_API_URL",
+        description="The API of a JupyterHub, such as http://hub:8081/hub/api, whose tokens are "
+        "taken; users are made when they first come.",
+    )
     schema_lock_wait: float = Field(
         default=5.0,
         alias="ENFYRA_SCHEMA_LOCK_WAIT",

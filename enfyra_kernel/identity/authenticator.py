@@ -2,44 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from ..clock import Clock
 from ..errors import EnfyraError
-from ..settings import Settings
+from ..logs import get_logger
+from .adapters import AuthAdapter, AuthSetup, Handler
 from .api_tokens import PREFIX, PROVIDER, ApiTokens
 from .callers import Caller
-from .sessions import LoggedIn, Sessions
+from .sessions import LoggedIn
 from .tokens import Tokens
 from .verified import VerifiedTokens
 
+_log = get_logger("identity")
+
 # Seconds that an access token is valid which was given for an API token.
 _EXCHANGED = 60
+_ROUTES = "/auth/"
 
 
 class Authenticator:
     """Tells callers by their tokens, which are verified once and then remembered.
 
+    Args:
+        adapters: Those who are asked, in order.
+
     Attributes:
         cached: Gives the caller of a token that has been seen before and is still good.
+        routes: What adapters answer themselves.
+        asks_requests: Whether an adapter may know who sends a request without a token.
     """
 
     def __init__(
         self,
+        adapters: Sequence[AuthAdapter],
         verified: VerifiedTokens,
         tokens: Tokens,
-        sessions: Sessions,
         api_tokens: ApiTokens,
         clock: Clock,
-        settings: Settings,
     ) -> None:
+        self._adapters = adapters
         self._verified = verified
         self._tokens = tokens
-        self._sessions = sessions
         self._api_tokens = api_tokens
         self._clock = clock
-        self._settings = settings
         self.cached = verified.get
+        self.routes: Mapping[tuple[str, str], Handler] = {}
+        self.asks_requests = len(adapters) > 1
+
+    async def start(self, setup: AuthSetup) -> None:
+        """Set the adapters up.
+
+        Raises:
+            EnfyraError: CONFIGURATION_ERROR for routes that are not theirs to have.
+        """
+        routes: dict[tuple[str, str], Handler] = {}
+        for adapter in self._adapters:
+            await adapter.setup(setup)
+            for method, path in adapter.routes():
+                if not path.startswith(_ROUTES) or (method, path) in routes:
+                    raise EnfyraError(
+                        "CONFIGURATION_ERROR",
+                        f"The adapter '{adapter.name}' cannot answer {method} {path}",
+                        hint=f"Its routes begin with {_ROUTES}, and nobody else has them",
+                    )
+            routes |= adapter.routes()
+        self.routes = routes
+
+    async def stop(self) -> None:
+        """Close the adapters."""
+        for adapter in self._adapters:
+            try:
+                await adapter.close()
+            except Exception:
+                _log.exception("an adapter could not be closed", extra={"adapter": adapter.name})
+
+    # -- who is calling -------------------------------------------------------------------------
 
     async def caller(self, token: str) -> Caller:
         """Find out who a token belongs to.
@@ -52,24 +91,21 @@ class Authenticator:
         if known is not None:
             return known
         changes = self._verified.changes
-        caller, expires = await self._looked_up(token)
-        self._verified.keep(token, caller, expires=expires, changes=changes)
-        return caller
+        for adapter in self._adapters:
+            found = await adapter.resolve_token(token)
+            if found is not None:
+                caller, expires = found
+                self._verified.keep(token, caller, expires=expires, changes=changes)
+                return caller
+        raise EnfyraError("INVALID_TOKEN")
 
-    async def _looked_up(self, token: str) -> tuple[Caller, float]:
-        if token.startswith(PREFIX):
-            found = await self._api_tokens.by_secret(token)
-            again = self._clock.now() + timedelta(seconds=self._settings.access_token_ttl)
-            expires = again if found.expires is None else min(again, found.expires)
-            return found.caller, expires.timestamp()
-        claims = self._tokens.read_access(token)
-        if claims.session is not None:
-            caller = await self._sessions.caller(claims.session, claims.user)
-        else:
-            caller = (await self._api_tokens.by_id(claims.api_token or "")).caller
-            if caller.id != claims.user:
-                raise EnfyraError("INVALID_TOKEN")
-        return caller, claims.expires
+    async def by_request(self, headers: Mapping[str, str]) -> Caller | None:
+        """Find out who sends a request without a token."""
+        for adapter in self._adapters:
+            found = await adapter.resolve_request(headers)
+            if found is not None:
+                return found.caller
+        return None
 
     def used(self, caller: Caller, ip: str) -> None:
         """Note that a request was sent with an API token."""

@@ -124,6 +124,17 @@ class Sessions:
             await self._users.set_password(user.id, await self._passwords.hash(password))
         return await self.begin(user.id, remember=remember, client=client)
 
+    async def refuse_disabled(self, user: str) -> None:
+        """Refuse a user who cannot log in.
+
+        Raises:
+            EnfyraError: ACCOUNT_DISABLED; INVALID_TOKEN when there is no such user any more.
+        """
+        found = await self._users.by_id(user)
+        if found is None:
+            raise EnfyraError("INVALID_TOKEN", "The account no longer exists")
+        found.refuse_disabled()
+
     async def begin(
         self,
         user: str,
@@ -131,14 +142,16 @@ class Sessions:
         remember: bool = False,
         login_provider: str | None = None,
         client: Client = NO_CLIENT,
+        id_: str | None = None,
     ) -> LoggedIn:
         """Begin a login of somebody who has shown who it is; its id is always a new one.
 
         Args:
             user: The user's id.
             login_provider: Who says so; None for the password.
+            id_: The login's, where we have made one up before.
         """
-        session, now = new_uuid(), self._clock.now()
+        session, now = id_ or new_uuid(), self._clock.now()
         lifetime = self._lifetime(remember)
         refresh = self._tokens.refresh(session, now, lifetime, remember=remember)
         row = {

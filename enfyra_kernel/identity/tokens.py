@@ -113,6 +113,12 @@ class Tokens:
             claims["rem"] = True
         return self._signed(claims)
 
+    def statement(
+        self, kind: str, claims: dict[str, Any], now: datetime, lifetime: timedelta
+    ) -> str:
+        """Sign anything else that is to come back to us."""
+        return self._signed({**claims, "typ": kind, "iat": now, "exp": now + lifetime})
+
     def number_after(self, token: str) -> str:
         """Give the number of the refresh token that comes after one, which only we can know."""
         return hmac.new(self._key.encode(), b"after:" + token.encode(), hashlib.sha256).hexdigest()
@@ -121,6 +127,17 @@ class Tokens:
         return jwt.encode(  # pyright: ignore[reportUnknownMemberType]
             claims, self._key, ALGORITHM, headers={"kid": self._id}
         )
+
+    def is_ours(self, token: str) -> bool:
+        """Say whether a token claims to be one of ours; reading it says whether it is."""
+        try:
+            header: Mapping[str, Any] = jwt.get_unverified_header(token)
+        except jwt.InvalidTokenError:
+            return False
+        named = header.get("kid")
+        if named is None:
+            return header.get("alg") == ALGORITHM
+        return isinstance(named, str) and named in self._keys
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -146,6 +163,14 @@ class Tokens:
         return RefreshClaims(
             claims["sub"], claims["jti"], claims.get("rem") is True, float(claims["exp"])
         )
+
+    def read_statement(self, kind: str, token: str) -> dict[str, Any]:
+        """Read what `statement` has signed.
+
+        Raises:
+            EnfyraError: TOKEN_EXPIRED or INVALID_TOKEN.
+        """
+        return self._read(token, kind, ["exp", "iat"])
 
     def _read(self, token: str, kind: str, required: list[str]) -> dict[str, Any]:
         claims = self._verified(token, required)

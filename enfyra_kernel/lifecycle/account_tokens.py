@@ -16,6 +16,7 @@ from ..identity.scopes import problems_of_scopes
 from .asking import caller_in, person_in, strict
 from .context import Context
 from .messages import Response, spread, success
+from .oauth import OAuth
 
 NEVER = "never"
 # What a token lasts that nobody has said anything about.
@@ -26,8 +27,11 @@ _LONGEST_NAME = 120
 class AccountTokens:
     """Operations on the caller's API tokens."""
 
-    def __init__(self, tokens: ApiTokens, authenticator: Authenticator, clock: Clock) -> None:
+    def __init__(
+        self, tokens: ApiTokens, authenticator: Authenticator, oauth: OAuth, clock: Clock
+    ) -> None:
         self._tokens = tokens
+        self._oauth = oauth
         self._authenticator = authenticator
         self._clock = clock
 
@@ -77,7 +81,17 @@ class AccountTokens:
         return success(message="Revoked")
 
     async def exchange(self, context: Context) -> Response:
-        """Answer POST /auth/token/exchange."""
-        body = strict(await context.json(), {"apiToken": str}, {})
-        given = await self._authenticator.exchange(body["apiToken"])
+        """Answer POST /auth/token/exchange: for an API token, or the code of a login elsewhere."""
+        body = strict(await context.json(), {}, {"apiToken": str, "code": str})
+        if len(body) != 1:
+            raise EnfyraError("INVALID_BODY", problems=["apiToken or code is required"])
+        if "code" in body:
+            given = await self._oauth.exchange(body["code"], context)
+        else:
+            given = await self._authenticator.exchange(body["apiToken"])
         return spread(msgspec.to_builtins(given))
+
+    async def exchange_code(self, context: Context) -> Response:
+        """Answer POST /auth/oauth/exchange."""
+        body = strict(await context.json(), {"code": str}, {})
+        return spread(msgspec.to_builtins(await self._oauth.exchange(body["code"], context)))

@@ -40,7 +40,7 @@ class Accounts:
             body["email"],
             body["password"],
             remember=body.get("remember", False),
-            client=client_of(context),
+            client=client_of(context.request),
         )
         return spread(msgspec.to_builtins(given))
 

@@ -9,13 +9,13 @@ from ..errors import EnfyraError, did_you_mean
 from ..identity.callers import Caller
 from ..identity.sessions import Client
 from .context import Context
+from .messages import Request
 
 _KINDS = {str: "a text", bool: "true or false", list: "a list"}
 
 
-def client_of(context: Context) -> Client:
+def client_of(request: Request) -> Client:
     """Give what a request was sent from."""
-    request = context.request
     return Client(request.remote_ip or None, request.headers.get("user-agent"))
 
 

@@ -112,6 +112,11 @@ class Lifecycle:
         return self._registry.current.version != version or await self._unsettled()
 
     async def _run(self, request: Request) -> Response:
+        if self._authenticator.routes:
+            mounted = (request.method, normal_path(request.path))
+            handler = self._authenticator.routes.get(mounted)
+            if handler is not None:
+                return await handler(request)
         snapshot = self._registry.current
         match = snapshot.routes.find(request.path)
         if match is None:
@@ -187,6 +192,8 @@ class Lifecycle:
     async def _caller(self, request: Request, route: Route, method: str) -> Caller | None:
         header = request.headers.get("authorization")
         if header is None:
+            if self._authenticator.asks_requests:
+                return await self._authenticator.by_request(request.headers)
             return None
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:

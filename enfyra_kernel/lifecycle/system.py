@@ -9,6 +9,8 @@ from typing import Any, Protocol, cast
 
 from ..encoding import decode_json, encode_json
 from ..errors import EnfyraError
+from ..identity.oauth import Providers
+from ..identity.oauth.providers import OAUTH_CONFIG
 from ..identity.users import USER
 from ..identity.verified import EVERYBODY, Revocations
 from ..metadata.names import RESERVED_PATHS
@@ -69,6 +71,7 @@ class SystemCrud(Lists):
     Args:
         revocations: Looks callers up anew when roles have changed.
         users: Prepares rows of users.
+        providers: Prepares rows of providers of identities.
         scripts: Prepares rows that hold scripts.
         packages: Installs what rows of packages ask for.
     """
@@ -79,6 +82,7 @@ class SystemCrud(Lists):
         definitions: Definitions,
         revocations: Revocations,
         users: UserRows,
+        providers: Providers,
         scripts: ScriptRows,
         packages: PackageKeeper,
     ) -> None:
@@ -89,6 +93,7 @@ class SystemCrud(Lists):
         self._named = Named(records)
         self._revocations = revocations
         self._users = users
+        self._providers = providers
         self._access_rows = AccessRows(records)
         self._rule_rows = RuleRows(records)
 
@@ -214,6 +219,8 @@ class SystemCrud(Lists):
         if context.table.name in WITH_NAMES:
             named = await self._named.resolved(context.table, named, context.snapshot)
         await self._access_rows.check(context.table, named, None if creating else key_of(context))
+        if context.table.name == OAUTH_CONFIG:
+            named = self._providers.prepared(named, creating=creating)
         if context.table.name == PACKAGE:
             row = (
                 {}

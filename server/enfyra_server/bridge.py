@@ -15,16 +15,24 @@ from enfyra_kernel.encoding import decode_json, encode_json
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.identity.sessions import LoggedIn
 from enfyra_kernel.kernel import Kernel
+from enfyra_kernel.lifecycle.cookies import (
+    clear_cookie,
+    is_secure,
+    own_host,
+    read_cookies,
+    set_cookie,
+)
 from enfyra_kernel.lifecycle.messages import JSON, Request, Response, failure
+from enfyra_kernel.lifecycle.oauth import FLOW_COOKIE
 from enfyra_kernel.logs import get_logger
 from enfyra_kernel.metadata.routes import PREFIXES, normal_path
-
-from .cookies import clear_cookie, read_cookies, set_cookie
+from enfyra_kernel.query.brackets import parse_query_string
 
 _log = get_logger("bridge")
 
 ACCESS, REFRESH, EXPIRES = "accessToken", "refreshToken", "expTime"
 LOGIN, LOGOUT, RENEW = "/auth/login", "/auth/logout", "/auth/refresh-token"
+SET_COOKIES = "/auth/set-cookies"
 # What apps call, and what it is.
 _SHORT = {"/login": LOGIN, "/logout": LOGOUT}
 _BEGINNINGS = tuple(f"{prefix}/" for prefix in PREFIXES)
@@ -94,12 +102,18 @@ class Bridge:
             if path == RENEW:
                 self._put_refresh_token(request, cookies)
             return self._logged_in(request, await self._answer(request))
+        if request.method == "GET" and path == SET_COOKIES:
+            return await self._come_back(request)
         if request.method == "POST" and path == LOGOUT:
             return await self._logged_out(request, cookies)
         held = await self._held(cookies)
         if held.token is not None:
             request.headers = {**request.headers, "authorization": f"Bearer {held.token}"}
         response = await self._answer(request)
+        if held.token is not None:
+            # What is somebody's is nobody else's, whatever caches there are on the way.
+            response.headers.setdefault("Cache-Control", "private, no-cache")
+            response.headers.setdefault("Vary", "Cookie")
         if held.renewed is not None:
             self._set(request, response, held.renewed)
         elif held.spoiled:
@@ -146,6 +160,19 @@ class Bridge:
         self._clear(request, response)
         return response
 
+    async def _come_back(self, request: Request) -> Response:
+        """Take a browser that comes back from a provider: a code becomes cookies."""
+        code = parse_query_string(request.query).get("code")
+        if not isinstance(code, str):
+            raise EnfyraError("BAD_REQUEST", "There is no code")
+        given, redirect = await self._kernel.oauth.taken(code, request)
+        # Where to go stands in the code, which is signed.
+        headers = {"Location": redirect, "Referrer-Policy": "no-referrer"}
+        response = Response(302, headers=headers)
+        self._set(request, response, given)
+        response.cookies.append(clear_cookie(FLOW_COOKIE, secure=is_secure(request)))
+        return response
+
     # -- cookies --------------------------------------------------------------------------------
 
     def _logged_in(self, request: Request, response: Response) -> Response:
@@ -186,15 +213,6 @@ class Bridge:
         response.headers["Cache-Control"] = "no-store"
 
 
-def is_secure(request: Request) -> bool:
-    """Say whether a browser sent a request over https, also if a proxy handed it on over http.
-
-    A client that says so wrongly gets cookies that it does not send back.
-    """
-    proto = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
-    return request.scheme == "https" or proto == "https"
-
-
 def refuse_foreign(request: Request, origins: Origins | None) -> None:
     """Refuse what a page of another site would have a browser do with the cookies of its user.
 
@@ -212,7 +230,7 @@ def refuse_foreign(request: Request, origins: Origins | None) -> None:
     if site is not None:
         if site.strip().lower() in _OWN:
             return
-    elif origin is None or _host_of(origin) == _own_host(request):
+    elif origin is None or _host_of(origin) == own_host(request):
         return
     raise EnfyraError("CROSS_SITE_REQUEST")
 
@@ -222,9 +240,3 @@ def _host_of(origin: str) -> str:
         return urlsplit(origin).netloc.lower() or "-"
     except ValueError:
         return "-"
-
-
-def _own_host(request: Request) -> str:
-    # No page can make a browser send X-Forwarded-Host elsewhere without being allowed to.
-    forwarded = request.headers.get("x-forwarded-host", "").partition(",")[0].strip()
-    return (forwarded or request.headers.get("host", "")).lower()

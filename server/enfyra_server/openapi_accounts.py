@@ -82,7 +82,30 @@ _OPERATIONS: dict[tuple[str, str], Described] = {
         "End a login, or all of the account", {"refreshToken": _TEXT, "all": _FLAG}
     ),
     ("POST", "/auth/token/exchange"): Described(
-        "Get an access token for an API token", {"apiToken": _TEXT}, ("apiToken",), _TOKENS
+        "Get tokens for an API token, or for the code of a login elsewhere",
+        {"apiToken": _TEXT, "code": _TEXT},
+        more=_TOKENS,
+    ),
+    ("POST", "/auth/oauth/exchange"): Described(
+        "Get tokens for the code of a login elsewhere", {"code": _TEXT}, ("code",), _TOKENS
+    ),
+    ("GET", "/auth/providers"): Described(
+        "List where users can log in", more=_list_of({"provider": _TEXT, "label": _TEXT})
+    ),
+    ("GET", "/auth/:provider"): Described("Send a browser to a provider", status="302"),
+    ("GET", "/auth/:provider/callback"): Described(
+        "Take a browser back from a provider", status="302"
+    ),
+    ("GET", "/me/oauth-accounts"): Described(
+        "List the accounts elsewhere that you are linked to",
+        more=_list_of(
+            {
+                "id": {"type": "integer"},
+                "provider": _TEXT,
+                "providerUserId": _TEXT,
+                "createdAt": _INSTANT,
+            }
+        ),
     ),
     ("GET", "/me/sessions"): Described("List your logins", more=_list_of(_LOGIN)),
     ("DELETE", "/me/sessions/:id"): Described("End one of your logins"),

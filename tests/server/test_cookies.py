@@ -118,6 +118,10 @@ async def test_access_is_renewed_on_the_way(browser: httpx.AsyncClient, clock: M
     assert after.pop() != before["refreshToken"].value
     quiet = await browser.get("/api/me")
     assert (quiet.status_code, set_by(quiet)) == (200, {})
+    assert (quiet.headers["Cache-Control"], quiet.headers["Vary"]) == (
+        "private, no-cache",
+        "Cookie",
+    )
     # The browser has lost one of the two.
     del browser.cookies["accessToken"]
     assert set_by(await browser.get("/api/me")).keys() == NAMES

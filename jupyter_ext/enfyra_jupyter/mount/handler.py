@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +32,8 @@ from .home import Home, credential_of, without_reserved
 RESOURCE = "enfyra"
 ACTIVITY = "enfyra_last_activity"
 STALLED = 408
+# Whose server this is, where a JupyterHub has started it.
+HUB_USER = "JUPYTERHUB_USER"
 # What monitors ask for is no sign of life of a person.
 POLLED = frozenset({"/health", "/ready", "/openapi.json"})
 # Pages that show the definitions, for whom Jupyter or a token lets in.
@@ -58,6 +61,12 @@ class Refusal(web.HTTPError):
     def __init__(self, error: EnfyraError) -> None:
         super().__init__(error.status)
         self.error = error
+
+
+def _is_guest(user: Any) -> bool:
+    """Say whether a JupyterHub lets somebody in who is not the one that the server is for."""
+    owner = os.environ.get(HUB_USER)
+    return bool(owner) and getattr(user, "username", None) != owner
 
 
 @web.stream_request_body
@@ -101,7 +110,7 @@ class EnfyraHandler(JupyterHandler):
     async def _is_holder(self) -> bool:
         """Say whether the request acts as the owner of this Jupyter Server."""
         user = self.current_user
-        if user is None or self._is_explicit():
+        if user is None or self._is_explicit() or _is_guest(user):
             return False
         if not self.token_authenticated and not self.check_origin():
             raise Refusal(EnfyraError("AUTHORIZATION_ERROR", "The page is of another origin"))

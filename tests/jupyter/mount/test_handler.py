@@ -48,6 +48,13 @@ class TestHolderOfTheJupyterToken:
         first, second = [await send("GET", "/me", headers=jupyter) for _ in range(2)]
         assert first.data[0]["id"] == second.data[0]["id"]
 
+    async def test_is_nobody_in_a_server_that_a_hub_has_started_for_another(
+        self, send, jupyter, monkeypatch
+    ):
+        # The Hub may let people into each other's servers; they act as the owner in their own.
+        monkeypatch.setenv("JUPYTERHUB_USER", "ann")
+        assert (await send("GET", "/me", headers=jupyter)).status == 401
+
     async def test_filters_a_field_called_token_through_the_filter(self, send, jupyter, post):
         await send("POST", "/table_definition", post, headers=jupyter)
         await send("POST", "/post", [{"token": "a"}, {"token": "b"}], headers=jupyter)

@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from enfyra_kernel.errors import EnfyraError
+from enfyra_kernel.identity.oauth import Linking, Profile
 
 from tests.api import Answer, Api
 from tests.databases import ADMIN_EMAIL, ADMIN_PASSWORD
@@ -193,6 +195,55 @@ async def test_a_user_whose_password_is_taken_away_is_disabled(api: Api) -> None
     user = await sign_up(api)
     assert (await api.patch(f"/user_definition/{user['id']}", {"password": None})).status == 200
     assert (await log_in(api)).status == 401
+
+
+async def test_logins_and_api_tokens_are_kept_alike_everywhere(api: Api) -> None:
+    """On every engine; all the rest of it is tested on one, in tests/kernel/identity."""
+    user = await sign_up(api)
+    first, second, third = [as_(api, await log_in(api)) for _ in range(3)]
+    rows = (await first.get("/me/sessions")).data
+    assert [row["isCurrent"] for row in rows].count(True) == 1
+    other = next(row["id"] for row in rows if not row["isCurrent"])
+    assert (await first.delete(f"/me/sessions/{other}")).status == 200
+    assert len((await first.get("/me/sessions")).data) == 2
+    made = await first.create("/me/tokens", {"name": "ci", "scopes": ["GET /me", "GET /me/tokens"]})
+    program = Api(api.kernel, made["token"])
+    assert (await program.get("/me")).row["email"] == EMAIL
+    assert await api.kernel.api_tokens.write_used() == 1
+    [listed] = (await program.get("/me/tokens")).data
+    assert (listed["scopes"], listed["lastUsedAt"] is None) == (made["scopes"], False)
+    assert (await program.get("/me/sessions")).status == 403
+    assert (await first.patch("/me", {"password": "another one"})).status == 200
+    statuses = [(await one.get("/me")).status for one in (first, second, third)]
+    assert sorted(statuses) == [200, 401, 401]
+    assert (await api.patch(f"/user_definition/{user['id']}", {"isDisabled": True})).status == 200
+    assert (await first.get("/me")).status == 401
+    assert (await program.get("/me")).code == "ACCOUNT_DISABLED"
+    assert (await log_in(api, password="another one")).code == "ACCOUNT_DISABLED"
+    await api.patch(f"/user_definition/{user['id']}", {"isDisabled": False})
+    await first.post("/auth/logout", {"all": True})
+    again = as_(api, await log_in(api, password="another one"))
+    assert (await again.delete(f"/me/tokens/{made['id']}")).status == 200
+    assert (await program.get("/me")).code == "INVALID_TOKEN"
+    assert (await again.post("/auth/logout", {"all": True})).status == 200
+    assert (await again.get("/me")).status == 401
+    assert await api.kernel.sessions.prune() == 0
+
+
+async def test_an_account_elsewhere_is_linked_alike_everywhere(api: Api) -> None:
+    linking = Linking(api.kernel.records, api.kernel.users)
+
+    async def provision(_: Profile) -> dict[str, Any]:
+        return {}
+
+    ann = Profile(provider="test", id="1", email=EMAIL, email_verified=True)
+    made = await linking.user_of(ann, provision)
+    assert await linking.user_of(ann, provision) == made
+    elsewhere = Profile(provider="other", id="7", email=EMAIL, email_verified=True)
+    assert await linking.user_of(elsewhere, provision) == made
+    assert len(await linking.accounts_of(made)) == 2
+    with pytest.raises(EnfyraError, match="already"):
+        await linking.user_of(Profile(provider="third", id="7", email=EMAIL), provision)
 
 
 # -- one's own account ----------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from http.cookies import CookieError, SimpleCookie
 
+from .messages import Request
+
 _PATH = "/"
 
 
@@ -59,3 +61,21 @@ def clear_cookie(name: str, *, secure: bool, path: str = _PATH) -> str:
         'a=""; HttpOnly; Max-Age=0; Path=/; SameSite=Lax'
     """
     return set_cookie(name, "", secure=secure, lasts=0, path=path)
+
+
+def is_secure(request: Request) -> bool:
+    """Say whether a browser sent a request over https, also if a proxy handed it on over http.
+
+    A client that says so wrongly gets cookies that it does not send back.
+    """
+    proto = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+    return request.scheme == "https" or proto == "https"
+
+
+def own_host(request: Request) -> str:
+    """Give the host, and perhaps port, that a browser sent a request to.
+
+    No page can make a browser send X-Forwarded-Host elsewhere without being allowed to.
+    """
+    forwarded = request.headers.get("x-forwarded-host", "").partition(",")[0].strip()
+    return (forwarded or request.headers.get("host", "")).lower()

@@ -323,7 +323,7 @@ class Kernel:
         # Processes that do not hear of it over Redis see that the definitions have a new number.
         async with self.definitions.changing(DefinitionChange(settings=True)) as session:
             await self.users.set_password(user.id, hash_, session)
-        await self.sessions.end_all(user.id)
+        await self.sessions.changed(user.id, {"password": None})
 
     def replica_states(self) -> list[str]:
         """Give the state of each read replica, in the order of the settings."""

@@ -263,9 +263,15 @@ class Sessions:
     ) -> None:
         """Note that a user has changed: a new password or a disabled account ends its logins.
 
+        With a new password, an account that was locked is not any more.
+
         Args:
             session: The login that the change was made from, which goes on.
         """
+        if "password" in fields:
+            row = await self._users.by_id(user)
+            if row is not None:
+                await self._throttle.forgive(row.email)
         if "password" in fields or fields.get("isDisabled") is True:
             await self.end_all(user, but=session)
         else:

@@ -62,6 +62,15 @@ async def test_a_success_begins_the_count_anew(people: People) -> None:
         assert (await people.log_in()).status == 200
 
 
+async def test_a_new_password_unlocks_an_account(people: People) -> None:
+    user = await people.sign_up()
+    for _ in range(people.kernel.settings.login_attempts):
+        await people.log_in(password="wrong")
+    assert (await people.log_in()).status == 429
+    await people.admin.patch(f"/user_definition/{user['id']}", {"password": "another one"})
+    assert (await people.log_in(password="another one")).status == 200
+
+
 async def from_(kernel: Kernel, ip: str, email: str, password: str) -> Answer:
     body = json.dumps({"email": email, "password": password}).encode()
     headers = {"content-type": "application/json"}

@@ -64,6 +64,7 @@ class RuleSet:
             for action in actions_of(rule.policy):
                 of_rows[rule.policy.table, action].append(rule)
         self._rows = {key: _of_rows(of_rows[key]) for key in restricted}
+        self._of_fields_only: RuleSet | None = None
 
     def __bool__(self) -> bool:
         return bool(self._fields) or any(one is not None for one in self._rows.values())
@@ -78,6 +79,14 @@ class RuleSet:
             return verdict
         published = field.published if isinstance(field, Relation) else field.is_published
         return verdict.published if published else verdict.unpublished
+
+    @property
+    def of_fields_only(self) -> RuleSet:
+        """The same without those about records."""
+        if self._of_fields_only is None:
+            self._of_fields_only = RuleSet((), (), ())
+            self._of_fields_only._fields = self._fields
+        return self._of_fields_only
 
     def of_rows(self, table: Table, action: Action) -> Condition | None:
         """Give the condition that records have to meet; None where all do."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from ..errors import EnfyraError, did_you_mean
@@ -73,6 +73,11 @@ class Rules(Protocol):
         """Give the condition that records have to meet; None where all do."""
         ...
 
+    @property
+    def of_fields_only(self) -> Rules:
+        """The same without those about records."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -124,6 +129,12 @@ class Access:
     def rows(self, table: Table, action: Action) -> Condition | None:
         """Give the condition that records have to meet; None where all do."""
         return None if self.rules is None else self.rules.of_rows(table, action)
+
+    def of_own_record(self) -> Access:
+        """Give what a caller may see of the record that is the caller's account: always there."""
+        if self.rules is None:
+            return self
+        return replace(self, rules=self.rules.of_fields_only)
 
     def resolved(self, values: Iterable[Any]) -> Iterator[Any]:
         """Put the caller's own values in the place of each `UserValue`."""

@@ -31,7 +31,7 @@ class Desk(NamedTuple):
 
     async def policy(self, table: str, action: str = "all", **more: Any) -> int:
         """Add a row policy."""
-        body = {"name": f"{action} {table}", "table": {"id": self.ids[table]}, "action": action}
+        body = {"name": f"{action} {table}", "table": table, "action": action}
         return await self._made("/row_policy_definition", body | more)
 
     async def _field(self, table: str, field: str) -> tuple[str, int]:

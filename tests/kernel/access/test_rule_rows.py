@@ -112,3 +112,14 @@ async def test_secure_repositories_of_scripts_keep_to_the_rules(desk: Desk) -> N
     assert answer.status == 201, answer.body
     answer = await desk.ann.get("/ticket")
     assert answer.body == [["printer", "mouse"], 3, False], answer.body
+
+
+async def test_an_account_of_ones_own_is_always_there(desk: Desk) -> None:
+    await desk.policy("user_definition", filter={"email": "nobody@example.com"})
+    await desk.deny("user_definition.createdAt")
+    (me,) = await desk.ann.rows("/me")
+    assert me["email"] == "ann@example.com"
+    assert "createdAt" not in me
+    assert (await desk.ann.patch("/me", {"password": "another-word-1"})).status == 200
+    notes = await desk.ann.rows("/ticket", fields="owner.email")
+    assert [one["owner"] for one in notes] == [None, None, None]

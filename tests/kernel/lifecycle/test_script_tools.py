@@ -10,7 +10,6 @@ from enfyra_kernel.scripts.pool import WorkerPool
 from enfyra_kernel.scripts.pools import Domain
 
 from tests.api import Api
-from tests.engines import two_engines as engine  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

@@ -14,7 +14,7 @@ from IPython.core.magic import (
 )
 
 from ..client import ApiError
-from . import adopting, defining, exploring, pushing, querying, scripting
+from . import accessing, adopting, defining, exploring, pushing, querying, scripting
 from .arguments import manual, parse
 from .completion import MATCHER, Completer
 from .help import help_for
@@ -37,6 +37,12 @@ _SHOWING = {
     "erd": exploring.draw,
     "open": exploring.show_links,
     "adopt": adopting.adopt,
+    "users": accessing.list_users,
+    "roles": accessing.list_roles,
+    "can": accessing.can,
+    "grant": accessing.grant,
+    "revoke": accessing.revoke,
+    "access": accessing.show_matrix,
 }
 
 

@@ -4,168 +4,54 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
 
 from enfyra_kernel.errors import did_you_mean
 from IPython.core.error import UsageError
 
 from ..push import MODES
-from ..yamls import NotYamlError, read_yaml
+from .access_commands import ACCESS_COMMANDS
+from .command import (
+    Command,
+    argument,
+    count_of,
+    indented,
+    keys_of,
+    measures_of,
+    names_of,
+    number_of,
+    object_of,
+    renames_of,
+)
 from .words import UnclosedError, words
-
-
-class Parser(argparse.ArgumentParser):
-    """Reads the words of one sub-command; what is wrong with them is a UsageError."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and how it is used."""
-        text = message.removeprefix("argument ")
-        raise UsageError(f"{text[:1].upper()}{text[1:]}\n{self.format_usage().strip()}")
-
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """End nothing: this is somebody's kernel."""
-        raise UsageError(message or "")
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """An argument: its names, and what argparse is told of it."""
-
-    names: tuple[str, ...]
-    facts: Mapping[str, Any]
-
-
-def _argument(*names: str, **facts: Any) -> Argument:
-    return Argument(names, facts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A sub-command.
-
-    Attributes:
-        summary: What it does, in a line.
-        body: What the cell below `%%enfyra` holds; None if it takes no cell.
-        needs_body: Whether it does nothing without one.
-        example: How it is written.
-    """
-
-    name: str
-    summary: str
-    arguments: tuple[Argument, ...] = ()
-    body: str | None = None
-    needs_body: bool = False
-    example: str
-
-    def parser(self) -> Parser:
-        """Give what reads its words."""
-        sign = "%%" if self.needs_body else "%"
-        parser = Parser(
-            prog=f"{sign}enfyra {self.name}",
-            description=self.summary,
-            epilog=f"example:\n{_indented(self.example)}",
-            formatter_class=_Formatter,
-            add_help=False,
-            allow_abbrev=False,
-        )
-        for one in self.arguments:
-            parser.add_argument(*one.names, **one.facts)
-        return parser
-
-    @property
-    def flags(self) -> list[str]:
-        """The names that begin with `--`."""
-        return [name for one in self.arguments for name in one.names if name.startswith("--")]
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    def __init__(self, prog: str) -> None:
-        # As wide as a notebook's output, whatever terminal the kernel was started from.
-        super().__init__(prog, width=88, max_help_position=28)
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
-
-
-# -- what values are ------------------------------------------------------------------------------
-
-
-def object_of(text: str) -> dict[str, Any]:
-    """Read an object in JSON or YAML."""
-    try:
-        value = read_yaml(text)
-    except NotYamlError as error:
-        raise argparse.ArgumentTypeError(f"is neither JSON nor YAML: {error}") from None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError("must be an object such as {name: {_eq: Ann}}")
-    return value
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 10:
-        raise argparse.ArgumentTypeError(f"must be a whole number, not '{text}'")
-    return int(text)
-
-
-def _names(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _measures(text: str) -> dict[str, Any] | list[str]:
-    return object_of(text) if text.startswith("{") else _names(text)
-
-
-def _renames(text: str) -> list[tuple[str, str]]:
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(old.strip() and sign and new.strip() for old, sign, new in pairs):
-        raise argparse.ArgumentTypeError(f"must be COLUMN=FIELD, not '{text}'")
-    return [(old.strip(), new.strip()) for old, _, new in pairs]
-
-
-def _keys(text: str) -> list[tuple[str, str]]:
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(table.strip() and sign and column.strip() for table, sign, column in pairs):
-        raise argparse.ArgumentTypeError(f"must be TABLE=COLUMN, not '{text}'")
-    return [(table.strip(), column.strip()) for table, _, column in pairs]
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, not '{text}'") from None
-
 
 # -- the commands ---------------------------------------------------------------------------------
 
-_SYSTEM = _argument("--system", action="store_true", help="the system's own tables too")
+_SYSTEM = argument("--system", action="store_true", help="the system's own tables too")
 
 _TRYING = (
-    _argument("--test", metavar="BODY", help="the body of the trial: an object, or a file of JSON"),
-    _argument("--query", type=object_of, metavar="OBJECT", help="the trial's query parameters"),
-    _argument("--path", metavar="PATH", help="the trial's path, as in /report/2024"),
-    _argument("--user", metavar="USER", help="as whom, by id or e-mail address, or nobody"),
-    _argument(
+    argument("--test", metavar="BODY", help="the body of the trial: an object, or a file of JSON"),
+    argument("--query", type=object_of, metavar="OBJECT", help="the trial's query parameters"),
+    argument("--path", metavar="PATH", help="the trial's path, as in /report/2024"),
+    argument("--user", metavar="USER", help="as whom, by id or e-mail address, or nobody"),
+    argument(
         "--sample",
-        type=_count,
+        type=count_of,
         nargs="?",
         const=1,
         default=0,
         metavar="N",
         help="try it with the table's newest record, or the N-th of them",
     ),
-    _argument("--alone", action="store_true", help="try it without the route's other scripts"),
-    _argument(
+    argument("--alone", action="store_true", help="try it without the route's other scripts"),
+    argument(
         "--language",
         choices=("python", "javascript"),
         default="python",
         help="what it is written in (default: python)",
     ),
-    _argument("--save", action="store_true", help="save it, if it did not fail: it is live then"),
-    _argument("--force", action="store_true", help="save it even if it failed"),
-    _argument("--to", type=_count, metavar="N", help="the version that rollback brings back"),
+    argument("--save", action="store_true", help="save it, if it did not fail: it is live then"),
+    argument("--force", action="store_true", help="save it even if it failed"),
+    argument("--to", type=count_of, metavar="N", help="the version that rollback brings back"),
 )
 
 _COMMANDS = (
@@ -175,8 +61,8 @@ _COMMANDS = (
         "Server that runs\nthis kernel. Tokens and passwords are taken from the environment or "
         "asked for.",
         arguments=(
-            _argument("url", nargs="?", metavar="URL", help="where the API is"),
-            _argument(
+            argument("url", nargs="?", metavar="URL", help="where the API is"),
+            argument(
                 "--email",
                 metavar="ADDRESS",
                 help="log in with a password: that of ENFYRA_PASSWORD, or what you type",
@@ -193,23 +79,23 @@ _COMMANDS = (
         name="tables",
         summary="List the tables.",
         arguments=(
-            _argument("pattern", nargs="?", metavar="PATTERN", help="only these, as in flight*"),
+            argument("pattern", nargs="?", metavar="PATTERN", help="only these, as in flight*"),
             _SYSTEM,
-            _argument("--rows", action="store_true", help="count the rows of each"),
+            argument("--rows", action="store_true", help="count the rows of each"),
         ),
         example="%enfyra tables --rows",
     ),
     Command(
         name="describe",
         summary="Show a table's columns, relations, groups and routes.",
-        arguments=(_argument("table", metavar="TABLE", help="its name"),),
+        arguments=(argument("table", metavar="TABLE", help="its name"),),
         example="%enfyra describe post",
     ),
     Command(
         name="routes",
         summary="List the routes of the API.",
         arguments=(
-            _argument("pattern", nargs="?", metavar="PATTERN", help="only these, as in /flight*"),
+            argument("pattern", nargs="?", metavar="PATTERN", help="only these, as in /flight*"),
             _SYSTEM,
         ),
         example="%enfyra routes",
@@ -218,7 +104,7 @@ _COMMANDS = (
         name="erd",
         summary="Draw tables and how they are related.",
         arguments=(
-            _argument(
+            argument(
                 "tables", nargs="*", metavar="TABLE", help="only these; all of yours without any"
             ),
         ),
@@ -234,9 +120,9 @@ _COMMANDS = (
         summary="Define a table, or change it to what the cell says. Sections that the cell "
         "leaves out stay as they\nare. What can lose data waits for --apply.",
         arguments=(
-            _argument("table", metavar="NAME", help="its name"),
-            _argument("--plan", action="store_true", help="show the change, make none"),
-            _argument(
+            argument("table", metavar="NAME", help="its name"),
+            argument("--plan", action="store_true", help="show the change, make none"),
+            argument(
                 "--apply", action="store_true", help="make the change even where data can get lost"
             ),
         ),
@@ -259,22 +145,22 @@ _COMMANDS = (
         summary="Define the tables and views that somebody else made in the server's database. "
         "Nothing in the\ndatabase changes, and what cannot be defined is listed.",
         arguments=(
-            _argument(
+            argument(
                 "patterns",
                 nargs="*",
                 metavar="PATTERN",
                 help="only these, as in film*; all of them without any",
             ),
-            _argument("--exclude", type=_names, default=[], metavar="PATTERNS", help="not these"),
-            _argument(
+            argument("--exclude", type=names_of, default=[], metavar="PATTERNS", help="not these"),
+            argument(
                 "--key",
-                type=_keys,
+                type=keys_of,
                 action="extend",
                 default=[],
                 metavar="TABLE=COLUMN",
                 help="the key of a view, or of a table that has none, as in film_list=fid",
             ),
-            _argument("--dry-run", action="store_true", help="show what would be defined"),
+            argument("--dry-run", action="store_true", help="show what would be defined"),
         ),
         example="%enfyra adopt --dry-run\n%enfyra adopt film* --exclude film_text",
     ),
@@ -283,40 +169,40 @@ _COMMANDS = (
         summary="Find rows. The result shows its first page; .DataFrame(), .arrow() and "
         ".to_parquet(path) get\nall rows.",
         arguments=(
-            _argument("table", nargs="?", metavar="TABLE", help="where from"),
-            _argument(
+            argument("table", nargs="?", metavar="TABLE", help="where from"),
+            argument(
                 "--filter", type=object_of, metavar="OBJECT", help="which rows, in JSON or YAML"
             ),
-            _argument(
-                "--sort", type=_names, metavar="FIELDS", help="by what, as in -createdAt,title"
+            argument(
+                "--sort", type=names_of, metavar="FIELDS", help="by what, as in -createdAt,title"
             ),
-            _argument(
+            argument(
                 "--fields",
-                type=_names,
+                type=names_of,
                 metavar="FIELDS",
                 help="which fields, as in title,author.name",
             ),
-            _argument("--deep", type=object_of, metavar="OBJECT", help="related records to expand"),
-            _argument(
+            argument("--deep", type=object_of, metavar="OBJECT", help="related records to expand"),
+            argument(
                 "--aggregate",
                 type=object_of,
                 metavar="OBJECT",
                 help="figures over all of the rows, as in {views: {sum: true}}",
             ),
-            _argument(
+            argument(
                 "--dimensions",
-                type=_names,
+                type=names_of,
                 metavar="FIELDS",
                 help="a row for each group of rows that have these in common",
             ),
-            _argument(
+            argument(
                 "--measures",
-                type=_measures,
+                type=measures_of,
                 metavar="FIGURES",
                 help="figures of each group, as in count,sum(views) or {reads: {sum: views}}",
             ),
-            _argument("--limit", type=_count, metavar="N", help="so many rows at most"),
-            _argument("--out", metavar="VARIABLE", help="put the result into a variable, too"),
+            argument("--limit", type=count_of, metavar="N", help="so many rows at most"),
+            argument("--out", metavar="VARIABLE", help="put the result into a variable, too"),
         ),
         body="table, filter, sort, fields, deep, aggregate, dimensions, measures and limit, in "
         "YAML or JSON",
@@ -329,38 +215,38 @@ _COMMANDS = (
         summary="Send a DataFrame or Arrow table into a table: all of it or nothing. Where there "
         "is no such table,\none is made that fits.",
         arguments=(
-            _argument("data", metavar="DATA", help="the variable that holds it"),
-            _argument("--table", required=True, metavar="TABLE", help="where to"),
-            _argument(
+            argument("data", metavar="DATA", help="the variable that holds it"),
+            argument("--table", required=True, metavar="TABLE", help="where to"),
+            argument(
                 "--key",
-                type=_names,
+                type=names_of,
                 default=[],
                 metavar="FIELDS",
                 help="the fields that tell rows apart, for --mode upsert",
             ),
-            _argument(
+            argument(
                 "--mode",
                 choices=MODES,
                 default=MODES[0],
                 help="add the rows (default), update those that are there, or replace all",
             ),
-            _argument(
+            argument(
                 "--rename",
-                type=_renames,
+                type=renames_of,
                 action="extend",
                 default=[],
                 metavar="COLUMN=FIELD",
                 help="send columns as other fields, as in no=number,by=author.email; the latter "
                 "refers to records by their email",
             ),
-            _argument(
+            argument(
                 "--missing",
                 choices=("error", "null"),
                 default="error",
                 help="what a reference to nothing becomes (default: error)",
             ),
-            _argument("--dry-run", action="store_true", help="try it, and take it back"),
-            _argument("--no-progress", action="store_true", help="show no bar"),
+            argument("--dry-run", action="store_true", help="try it, and take it back"),
+            argument("--no-progress", action="store_true", help="show no bar"),
         ),
         example="%enfyra push df --table post --key number --mode upsert "
         "--rename by=author.email",
@@ -371,19 +257,19 @@ _COMMANDS = (
         "trial, nothing stays.\nWithout a cell: list hooks, show the versions of one, or bring "
         "one back.",
         arguments=(
-            _argument(
+            argument(
                 "words",
                 nargs="*",
                 metavar="WORDS",
                 help="methods and route, as in GET,POST /post (ALL is all methods); without a "
                 "cell list, history NAME or rollback NAME",
             ),
-            _argument("--pre", action="store_true", help="run before (default)"),
-            _argument("--post", action="store_true", help="run after"),
-            _argument("--name", metavar="NAME", help="its name"),
-            _argument(
+            argument("--pre", action="store_true", help="run before (default)"),
+            argument("--post", action="store_true", help="run after"),
+            argument("--name", metavar="NAME", help="its name"),
+            argument(
                 "--priority",
-                type=_number,
+                type=number_of,
                 default=0,
                 metavar="N",
                 help="those with a smaller one come first",
@@ -399,7 +285,7 @@ _COMMANDS = (
         summary="Try a script that answers a route, and save it; a route that is not there is "
         "made.\nWithout a cell: list handlers, show the versions of one, or bring one back.",
         arguments=(
-            _argument(
+            argument(
                 "words",
                 nargs="*",
                 metavar="WORDS",
@@ -412,11 +298,12 @@ _COMMANDS = (
         example="%%enfyra handler GET /dashboard --save\n"
         "return {'posts': await #post.count()}",
     ),
+    *ACCESS_COMMANDS,
     Command(
         name="help",
         summary="Show this, or all about one sub-command.",
         arguments=(
-            _argument("command", nargs="?", metavar="COMMAND", help="the sub-command"),
+            argument("command", nargs="?", metavar="COMMAND", help="the sub-command"),
         ),
         example="%enfyra help push",
     ),
@@ -461,7 +348,7 @@ def _check_body(command: Command, *, has_body: bool) -> None:
     if command.needs_body and not has_body:
         raise UsageError(
             f"%%enfyra {command.name} begins a cell, which holds {command.body}\n"
-            f"For example:\n{_indented(command.example)}"
+            f"For example:\n{indented(command.example)}"
         )
 
 

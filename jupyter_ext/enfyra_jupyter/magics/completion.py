@@ -25,6 +25,7 @@ from ..definitions import (
     RELATION_WORDS,
     TABLE_KEYS,
 )
+from ..grants import EVERYBODY, LOGGED_IN
 from ..push import MODES
 from ..schema import Schema, TableInfo
 from .arguments import COMMANDS
@@ -42,6 +43,11 @@ OPERATORS = (
     "_eq", "_neq", "_gt", "_gte", "_lt", "_lte", "_in", "_not_in", "_between", "_contains",
     "_starts_with", "_ends_with", "_is_null", "_is_not_null",
 )  # fmt: skip
+_ACCESS_WORDS = {
+    "can": ("nobody", *METHODS),
+    "grant": (EVERYBODY, LOGGED_IN, *METHODS, ALL),
+    "revoke": (EVERYBODY, LOGGED_IN, *METHODS, ALL),
+}
 LOGIC = ("_and", "_or", "_not")
 DEEP_KEYS = ("fields", "filter", "sort", "limit", "page", "deep")
 FIGURES = ("count", "sum", "avg", "min", "max", "countRecords")
@@ -118,6 +124,10 @@ class Completer:
                 paths = (f"/{table.name}" for table in schema.tables.values())
                 return _starting(paths, word)
             return _starting((*METHODS, ALL, *VERBS), word)
+        if name in {"can", "grant", "revoke", "access"}:
+            if word.startswith("/"):
+                return _starting((f"/{table.name}" for table in schema.tables.values()), word)
+            return _starting(_ACCESS_WORDS.get(name, ()), word)
         if name == "push":
             return [
                 one

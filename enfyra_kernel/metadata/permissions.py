@@ -48,13 +48,16 @@ def grants_by_route(permissions: Iterable[RoutePermission]) -> Mapping[int, Gran
         >>> grants_by_route([of_role, of_ann])[7]["GET"]
         Grant(roles=frozenset({2}), users=frozenset({'ann'}))
     """
-    found: defaultdict[int, dict[str, Grant]] = defaultdict(dict)
+    roles: defaultdict[tuple[int, str], set[int]] = defaultdict(set)
+    users: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
     for permission in permissions:
-        grants = found[permission.route]
-        role = frozenset[int]() if permission.role is None else frozenset({permission.role})
         for method in permission.methods:
-            before = grants.get(method, Grant())
-            grants[method] = Grant(before.roles | role, before.users | permission.users)
+            place = (permission.route, method)
+            users[place] |= permission.users
+            roles[place] |= set() if permission.role is None else {permission.role}
+    found: defaultdict[int, dict[str, Grant]] = defaultdict(dict)
+    for (route, method), some in users.items():
+        found[route][method] = Grant(frozenset(roles[route, method]), frozenset(some))
     return found
 
 

@@ -16,8 +16,10 @@ from jupyter_core.paths import jupyter_runtime_dir
 from . import environment
 from .client import LOOPBACK, ApiError, Client
 from .credentials import Login, Token
+from .keeping import Keeper
 
 MOUNT = "enfyra"
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,21 +128,46 @@ def connect(
     elif named:
         url = links = checked(named)
     else:
-        raise ApiError(
-            "NO_SERVER",
-            "No server is named, and this kernel was started by no Jupyter Server that is known",
-            hint="`%enfyra connect URL` names one, and so does the variable ENFYRA_URL",
-        )
+        raise _no_server()
     fallback = server.auth if server is not None else None
-    client = Client(url, _auth(url, email, password, token, fallback), links=links)
+    auth = _auth(url, email, password, token, fallback)
+    kept = None
+    if auth is None and (kept := Keeper().get(url)) is not None:
+        auth = Token(kept.token)
+    client = Client(url, auth, links=links)
     try:
         client.get("/health")
         if client.auth is not None:
             client.get("/me", fields="email")
-    except ApiError:
+    except ApiError as error:
         client.close()
+        if kept is not None and error.status == _UNAUTHORIZED:
+            error.hint = f"The login of {kept.email} has ended; %enfyra login begins another"
         raise
     return client
+
+
+def address_of(url: str | None) -> str:
+    """Give where the API is: at the address that is named, that of `ENFYRA_URL`, or here.
+
+    Raises:
+        ApiError: NO_SERVER.
+    """
+    named = url or os.environ.get(environment.URL)
+    server = _at(named) if named else own_server()
+    if server is not None:
+        return server.api.rstrip("/")
+    if named:
+        return checked(named)
+    raise _no_server()
+
+
+def _no_server() -> ApiError:
+    return ApiError(
+        "NO_SERVER",
+        "No server is named, and this kernel was started by no Jupyter Server that is known",
+        hint="`%enfyra connect URL` names one, and so does the variable ENFYRA_URL",
+    )
 
 
 def _auth(

@@ -164,6 +164,7 @@ class Session:
             self._cells = Cells(
                 self._folder,
                 {
+                    "JUPYTER_CONFIG_DIR": str(self._folder / "config"),
                     "ENFYRA_URL": self._server.url,
                     "ENFYRA_TOKEN": self._server.token,
                     "ENFYRA_EMAIL": ADMIN_EMAIL,

@@ -14,7 +14,7 @@ from IPython.core.magic import (
 )
 
 from ..client import ApiError
-from . import accessing, adopting, defining, exploring, pushing, querying, scripting
+from . import accessing, adopting, defining, exploring, logging_in, pushing, querying, scripting
 from .arguments import manual, parse
 from .completion import MATCHER, Completer
 from .help import help_for
@@ -37,6 +37,8 @@ _SHOWING = {
     "erd": exploring.draw,
     "open": exploring.show_links,
     "adopt": adopting.adopt,
+    "login": logging_in.login,
+    "token": logging_in.token,
     "users": accessing.list_users,
     "roles": accessing.list_roles,
     "can": accessing.can,

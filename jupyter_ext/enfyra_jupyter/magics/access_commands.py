@@ -16,6 +16,37 @@ _ROUTE = argument("route", metavar="ROUTE", help="its path, as in /post")
 
 ACCESS_COMMANDS = (
     Command(
+        name="login",
+        summary="Log in, and stay logged in on this machine: the password is typed into a field "
+        "that hides it, and the\nlogin is kept in the system's keyring, or else in a file that "
+        "only you can read. `connect` finds it there.",
+        arguments=(
+            argument("url", nargs="?", metavar="URL", help="where the API is"),
+            argument("--email", metavar="ADDRESS", help="who you are"),
+            argument("--forget", action="store_true", help="log out, and keep nothing"),
+        ),
+        example="%enfyra login http://localhost:1105 --email ann@example.com",
+    ),
+    Command(
+        name="token",
+        summary="Make an API token for a program, list yours, or revoke one. The token goes into a "
+        "file that only you\ncan read, and is never shown.",
+        arguments=(
+            argument("words", nargs="*", metavar="WORDS", help="create NAME, revoke NAME, or list"),
+            argument("--to", metavar="FILE", help="the file of a new token (default: NAME.token)"),
+            argument(
+                "--scopes",
+                type=names_of,
+                metavar="SCOPES",
+                help="what it is for, as in 'GET /post/**,GET /me' (default: all you may do)",
+            ),
+            argument(
+                "--expires", metavar="WHEN", help="as in 2030-01-31T00:00Z, or never (90 days)"
+            ),
+        ),
+        example="%enfyra token create backup --scopes 'GET /post/**'\n%enfyra token list",
+    ),
+    Command(
         name="users",
         summary="List the accounts, with their roles.",
         arguments=(

@@ -29,6 +29,7 @@ from ..grants import EVERYBODY, LOGGED_IN
 from ..push import MODES
 from ..schema import Schema, TableInfo
 from .arguments import COMMANDS
+from .logging_in import VERBS as TOKEN_VERBS
 from .outline import Place, place_in_flow, place_in_yaml
 from .scripting import ALL, METHODS, VERBS
 from .session import QUERY_KEYS, Session
@@ -128,6 +129,8 @@ class Completer:
             if word.startswith("/"):
                 return _starting((f"/{table.name}" for table in schema.tables.values()), word)
             return _starting(_ACCESS_WORDS.get(name, ()), word)
+        if name == "token":
+            return _starting(TOKEN_VERBS, word)
         if name == "push":
             return [
                 one

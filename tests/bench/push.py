@@ -28,7 +28,7 @@ from enfyra_jupyter.schema import Schema
 from enfyra_jupyter.sources import ROWS, Source
 from tests.processes import Process
 
-from .servers import forget_peak, memory_mb, peak_mb
+from .servers import forget_peak, mapped_mb, memory_mb, peak_mb
 
 MILLION = 1_000_000
 # Loads what is loaded at the first time only.
@@ -96,13 +96,16 @@ def measured(uri: str, rows: int, folder: Path) -> dict[str, Any]:
         read()
         for name, work in (("push", lambda: send(rows)), ("read", read)):
             before = memory_mb(), memory_mb(process.process.pid)
+            mapped = mapped_mb(process.process.pid)
             forget_peak()
             forget_peak(process.process.pid)
             begin = time.perf_counter()
             found = work()
             results[f"{name} s"] = round(time.perf_counter() - begin, 1)
             results[f"{name} client MB"] = round(peak_mb() - before[0])
-            results[f"{name} server MB"] = round(peak_mb(process.process.pid) - before[1])
+            needed = peak_mb(process.process.pid) - before[1]
+            needed -= mapped_mb(process.process.pid) - mapped
+            results[f"{name} server MB"] = round(needed)
         results["found"] = found
         client.close()
         return results

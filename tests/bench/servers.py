@@ -71,6 +71,14 @@ def memory_mb(pid: int | str = "self") -> float:
     return _status(pid, "VmRSS")
 
 
+def mapped_mb(pid: int | str = "self") -> float:
+    """Give how much of what a process holds are pages of files, such as SQLite's.
+
+    The system takes them back when somebody else needs the memory.
+    """
+    return _status(pid, "RssFile")
+
+
 def peak_mb(pid: int | str = "self") -> float:
     """Give the most that a process has held since `forget_peak`."""
     return _status(pid, "VmHWM")

@@ -9,6 +9,7 @@ from ..encoding import decode_json
 from ..errors import EnfyraError, did_you_mean
 from ..metadata.definitions import ColumnDefinition
 from ..metadata.snapshot import Snapshot
+from ..metadata.system import PLANNED_TABLES
 from ..metadata.tables import Relation, Table
 from ..query.ast import Shape
 from ..query.parse import parse
@@ -54,6 +55,11 @@ def _policy(row: dict[str, Any], snapshot: Snapshot) -> list[str]:
     table = _by_id(snapshot, row["table"])
     if table is None:
         return ["table is not there"]
+    if table.name in PLANNED_TABLES and row["action"] != "read":
+        return [
+            f"action: what '{table.name}' defines is changed as a whole; policies can say what of "
+            "it is read"
+        ]
     return _condition("filter", row["filter"], table, snapshot)
 
 
@@ -64,6 +70,11 @@ def _permission(row: dict[str, Any], snapshot: Snapshot) -> list[str]:
     if found is None:
         return ["column or relation is not there"]
     table, field = found
+    if table.name in PLANNED_TABLES and row["action"] != "read":
+        return [
+            f"action: what '{table.name}' defines is changed as a whole; permissions can say which "
+            "fields are read"
+        ]
     conditional = row["condition"] is not None
     if isinstance(field, Relation):
         if conditional and not field.kind.to_one and row["action"] == "read":

@@ -148,7 +148,7 @@ class Columns:
         if not dot or field == target.primary.name:
             return Source(name, key, relation.nullable)
         by = target.columns.get(field)
-        if by is None or not self._access.sees(by):
+        if by is None or self._access.verdict(by) is not True:
             hint = did_you_mean(field, self._access.names(target))
             raise ValueError(f"{name}: '{target.name}' has no '{field}'.{hint}")
         if by.is_encrypted:

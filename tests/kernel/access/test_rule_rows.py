@@ -40,6 +40,10 @@ async def test_filters(desk: Desk) -> None:
         assert words in answer.message, (source, answer.message)
         assert answer.message.startswith("filter")
     assert await desk.root.rows("/row_policy_definition") == []
+    body = {"name": "p", "table": "table_definition", "filter": {"name": "ticket"}}
+    answer = await desk.root.post("/row_policy_definition", body)
+    assert answer.status == 400
+    assert "as a whole" in answer.message
     # What depends on the caller is known when there is one.
     await desk.policy("ticket", filter={"price": {"_in": ["@USER.id", "x"]}})
 
@@ -49,6 +53,7 @@ async def test_permissions(desk: Desk) -> None:
         ({"action": "read"}, "column or relation is required"),
         ({"column": "ticket.price", "relation": "ticket.owner", "effect": "deny"}, "one of them"),
         ({"column": "user_definition.password"}, "secret"),
+        ({"column": "table_definition.name", "effect": "deny", "action": "update"}, "as a whole"),
         ({"column": "ticket.id", "effect": "deny"}, "primary key"),
         ({"column": "ticket.price"}, "everybody may read it anyway"),
         ({"relation": "ticket.notes", "effect": "deny", "condition": {"price": 1}}, "holds many"),

@@ -47,6 +47,17 @@ _TOKEN: Json = {
 }
 
 
+_STEP: Json = {
+    "step": {
+        "enum": ["route", "guard", "identity", "policy", "scripts", "rows", "fields"],
+    },
+    "verdict": {"enum": ["passes", "refuses", "depends"]},
+    "reason": _TEXT,
+    "rule": {**_MAYBE, "description": "The row that decides"},
+    "code": {**_MAYBE, "description": "The error's, if it refuses"},
+}
+
+
 class Described(NamedTuple):
     """One operation.
 
@@ -126,6 +137,31 @@ _OPERATIONS: dict[tuple[str, str], Described] = {
         "201",
     ),
     ("DELETE", "/me/tokens/:id"): Described("Revoke one of your API tokens"),
+    ("POST", "/admin/access/explain"): Described(
+        "Say whether somebody may do something, and why",
+        {
+            "path": {**_TEXT, "description": "Such as /post"},
+            "method": {**_TEXT, "description": "GET without it"},
+            "user": {**_MAYBE, "description": "An e-mail address or id; nobody without it"},
+            "row": {"type": ["string", "integer", "null"], "description": "Look at this record"},
+            "ip": {**_MAYBE, "description": "Look at guards from this address"},
+        },
+        ("path",),
+        _list_of(
+            {
+                "allowed": _FLAG,
+                "status": {"type": ["integer", "null"]},
+                "code": _MAYBE,
+                "method": _TEXT,
+                "path": _TEXT,
+                "user": {"type": ["object", "null"]},
+                "steps": {
+                    "type": "array",
+                    "items": {"type": "object", "properties": _STEP},
+                },
+            }
+        ),
+    ),
 }
 
 

@@ -174,3 +174,17 @@ async def test_only_administrators_may_ask_unless_a_permission_lets_in(sqlite_ap
     }  # fmt: skip
     await api.create("/route_permission_definition", grant)
     assert (await ann.post("/admin/access/explain", asked)).status == 200
+
+
+async def test_odd_values_are_answered(sqlite_api: Api) -> None:
+    api = sqlite_api
+    await api.define("post", "title varchar")
+    odd = ("", "\0", "\ud83d", "é" * 500, "%00", "1e9", "-1", "../..", "'; --", "9" * 40)
+    for value in odd:
+        for asked in (
+            {"path": f"/{value}"}, {"path": f"/post/{value}"}, {"path": "/post", "row": value},
+            {"path": "/post", "method": value}, {"path": "/post", "ip": value},
+            {"path": "/post", "user": value}, {"path": "/post", "user": f"{value}@example.com"},
+        ):  # fmt: skip
+            admin = {"user": "admin@enfyra.local", **asked}
+            assert (await api.post("/admin/access/explain", admin)).status in {200, 400}, asked

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
+from enfyra_kernel.kernel import Kernel
 
 from tests.api import Api
+from tests.databases import settings
 from tests.engines import two_engines as engine  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
@@ -115,6 +118,35 @@ async def test_a_limit_by_user_counts_the_account_wherever_it_is(sqlite_api: Api
     await api.create("/user_definition", {"email": "a@example.com", "password": "secret-1"})
     ann = await api.anonymous.login("a@example.com", "secret-1")
     assert (await ann.get("/me")).status == 200
+
+
+async def test_instances_count_together(sqlite_uri: str, redis_url: str) -> None:
+    shared: Any = {"redis_uri": redis_url, "node_name": f"guards-{uuid.uuid4().hex}"}
+    async with (
+        Kernel(settings(sqlite_uri, **shared)) as here,
+        Kernel(settings(sqlite_uri, **shared)) as there,
+    ):
+        api = await Api(here).login()
+        peer = await Api(there).login()
+        rule = ("rate_limit_by_ip", {"maxRequests": 2, "perSeconds": 60})
+        await guard(api, rule, route="/me", position="post_auth")
+        await there.registry.refresh()
+        clients = [one.at("192.0.2.1") for one in (api, peer, peer, api)]
+        assert [(await one.get("/me")).status for one in clients] == [200, 200, 429, 429]
+
+
+async def test_a_guard_that_has_locked_everybody_out_is_taken_away(sqlite_uri: str) -> None:
+    async with Kernel(settings(sqlite_uri)) as kernel:
+        api = await Api(kernel).login()
+        nowhere = ("ip_whitelist", {"ips": ["192.0.2.1"]})
+        made = await guard(api, nowhere, isGlobal=True, route=None)
+        path = f"/guard_definition/{made['id']}"
+        assert (await api.delete(path)).code == "IP_NOT_ALLOWED"
+    async with Kernel(settings(sqlite_uri, guards=False)) as kernel:
+        api = await Api(kernel).login()
+        assert (await api.delete(path)).status == 200
+    async with Kernel(settings(sqlite_uri)) as kernel:
+        await Api(kernel).login()
 
 
 # -- what is refused ------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +16,7 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
+from tests.databases import Databases
 from tests.openid import CLIENT, SECRET, OpenId, new_key
 from tests.processes import Process
 
@@ -82,13 +82,18 @@ class Elsewhere:
         self._loop.close()
 
 
-@pytest.fixture
-def enfyra(sqlite_uri: str, tmp_path: Path) -> Iterator[Process]:
-    with Process(sqlite_uri, tmp_path) as process:
+@pytest.fixture(scope="module")
+def enfyra(
+    _database_makers: dict[str, Databases], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Process]:
+    databases = _database_makers["sqlite"]
+    uri = databases.fresh()
+    with Process(uri, tmp_path_factory.mktemp("enfyra")) as process:
         yield process
+    databases.drop(uri)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def elsewhere(enfyra: Process) -> Iterator[Elsewhere]:
     servers = Elsewhere(enfyra.url)
     with closing(enfyra.login()) as admin:
@@ -106,12 +111,20 @@ def elsewhere(enfyra: Process) -> Iterator[Elsewhere]:
     servers.stop()
 
 
-@pytest.fixture
-def page() -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as one:
         browser = one.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser.new_context().new_page()
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page of somebody who has never been anywhere."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
 
 
 def test_a_person_logs_in_elsewhere(enfyra: Process, elsewhere: Elsewhere, page: Any) -> None:

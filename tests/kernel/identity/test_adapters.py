@@ -224,6 +224,8 @@ async def test_the_issuer_may_change_its_key(
     assert (await Api(admin.kernel, unknown).get("/me")).status == 200
 
 
+# A kernel that starts reads all definitions in one go.
+@pytest.mark.may_block
 @pytest.mark.asyncio
 async def test_an_issuer_without_an_audience_is_refused(sqlite_uri: str) -> None:
     kernel = Kernel(settings(sqlite_uri, oidc_issuer="https://issuer.example"))
@@ -266,6 +268,8 @@ async def test_an_adapter_answers_paths_of_its_own(admin: Api) -> None:
         assert (await admin.anonymous.get(path)).body == {"hello": "badges"}
 
 
+# A kernel that starts reads all definitions in one go.
+@pytest.mark.may_block
 @pytest.mark.asyncio
 async def test_a_token_is_asked_about_once_and_adapters_are_closed(sqlite_uri: str) -> None:
     badges = Badges()
@@ -277,6 +281,8 @@ async def test_a_token_is_asked_about_once_and_adapters_are_closed(sqlite_uri: s
     assert badges.closed == 1
 
 
+# A kernel that starts reads all definitions in one go.
+@pytest.mark.may_block
 @pytest.mark.parametrize("path", ["/post", "/auth"])
 @pytest.mark.asyncio
 async def test_an_adapter_has_no_other_paths(sqlite_uri: str, path: str) -> None:

@@ -79,6 +79,8 @@ async def from_(kernel: Kernel, ip: str, email: str, password: str) -> Answer:
     return Answer(response.status, json.loads(response.body), response.headers)
 
 
+# A kernel that starts reads all definitions in one go.
+@pytest.mark.may_block
 async def test_an_address_waits_after_some_failures(sqlite_uri: str) -> None:
     async with Kernel(settings(sqlite_uri, login_attempts_per_ip=5)) as kernel:
 
@@ -100,6 +102,8 @@ async def test_an_address_waits_after_some_failures(sqlite_uri: str) -> None:
         assert await guess("2001:db8:0:1::1", 9) == 401
 
 
+# A kernel that starts reads all definitions in one go.
+@pytest.mark.may_block
 async def test_nothing_is_counted_where_nobody_wants_it(sqlite_uri: str) -> None:
     async with Kernel(settings(sqlite_uri, login_attempts=0)) as kernel:
         for _ in range(15):
@@ -134,6 +138,8 @@ async def test_addresses_that_are_none_are_refused_alike(people: People, email: 
     assert answer.status in {400, 401}, answer.body
 
 
+# A kernel that starts reads all definitions in one go.
+@pytest.mark.may_block
 async def test_a_hash_is_made_anew_when_the_parameters_have_changed(sqlite_uri: str) -> None:
     async with Kernel(settings(sqlite_uri)) as kernel:
         before = await kernel.users.by_email(ADMIN_EMAIL)
@@ -206,6 +212,8 @@ async def test_forged_tokens_are_refused(people: People, clock: MovingClock) -> 
     assert await refused(api, token) == "TOKEN_EXPIRED"
 
 
+# A kernel that starts reads all definitions in one go.
+@pytest.mark.may_block
 async def test_keys_are_changed_without_ending_logins(sqlite_uri: str) -> None:
     async with Kernel(settings(sqlite_uri)) as kernel:
         login = await Api(kernel).post(

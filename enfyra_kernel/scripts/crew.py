@@ -150,20 +150,23 @@ class Crew:
         if worker.silent_since is None:
             worker.silent_since = now
 
-    def fill(self, waiting: int, now: float) -> None:
-        """Start what is missing.
+    def fill(self, waiting: int, now: float) -> bool:
+        """Start one of those that are missing, and say whether there are more.
+
+        One at a time: to start a process takes milliseconds, in which the server does nothing else.
 
         Raises:
             OSError: The system does not let us.
         """
-        for _ in range(self.missing(waiting)):
-            if self._failed_starts >= _FAILED_STARTS:
-                return
-            try:
-                self.workers.append(self._started(now))
-            except OSError:
-                self._failed_starts += 1
-                raise
+        missing = self.missing(waiting)
+        if missing <= 0 or self._failed_starts >= _FAILED_STARTS:
+            return False
+        try:
+            self.workers.append(self._started(now))
+        except OSError:
+            self._failed_starts += 1
+            raise
+        return missing > 1
 
     def _started(self, now: float) -> Worker:
         worker = Worker(now)

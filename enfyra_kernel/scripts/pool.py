@@ -85,6 +85,7 @@ class WorkerPool:
         self._number = 0
         self._sweep_handle: asyncio.TimerHandle | None = None
         self._rest_handle: asyncio.TimerHandle | None = None
+        self._fill_handle: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = False
 
@@ -113,10 +114,10 @@ class WorkerPool:
     async def stop(self) -> None:
         """End all workers; what is running fails as SCRIPT_UNAVAILABLE."""
         self._stopped = True
-        for handle in (self._sweep_handle, self._rest_handle):
+        for handle in (self._sweep_handle, self._rest_handle, self._fill_handle):
             if handle is not None:
                 handle.cancel()
-        self._sweep_handle = self._rest_handle = None
+        self._sweep_handle = self._rest_handle = self._fill_handle = None
         workers = self._crew.workers
         calls = [*self._queue, *(call for one in workers for call in one.calls.values())]
         for worker in workers:
@@ -221,9 +222,16 @@ class WorkerPool:
         if self._stopped:
             return
         try:
-            self._crew.fill(len(self._queue), self._now())
+            more = self._crew.fill(len(self._queue), self._now())
         except OSError as error:
             self._not_started(str(error))
+            return
+        if more and self._fill_handle is None and self._loop is not None:
+            self._fill_handle = self._loop.call_soon(self._fill_up)
+
+    def _fill_up(self) -> None:
+        self._fill_handle = None
+        self._keep_up()
 
     def _not_started(self, reason: str) -> None:
         _log.error("A script worker did not start: %s", reason)

@@ -96,6 +96,7 @@ async def test_stopping_while_workers_start(pool: WorkerPool) -> None:
 
 async def test_a_loop_is_ended_and_the_next_script_runs(warm: WorkerPool) -> None:
     await value(warm, "return 1")
+    await eventually(lambda: warm.ready == 2)
     pids = warm.pids
     outcome = await run(warm, script(LOOP, timeout=200))
     assert outcome.failure is not None
@@ -107,6 +108,7 @@ async def test_a_loop_is_ended_and_the_next_script_runs(warm: WorkerPool) -> Non
 
 async def test_others_in_a_killed_worker_run_elsewhere(warm: WorkerPool) -> None:
     await value(warm, "return 1")
+    await eventually(lambda: warm.ready == 2)
     loop = asyncio.ensure_future(run(warm, script(LOOP, timeout=300)))
     others = await asyncio.gather(*(value(warm, f"return {n}") for n in range(20)))
     assert others == list(range(20))
@@ -116,6 +118,7 @@ async def test_others_in_a_killed_worker_run_elsewhere(warm: WorkerPool) -> None
 async def test_others_that_have_asked_something_are_not_run_twice(warm: WorkerPool) -> None:
     host = FakeDatabase({"trigger": {}})
     await value(warm, "return 1")
+    await eventually(lambda: warm.ready == 2)
     source = "await ctx.trigger('a')\nawait ctx.helpers.sleep(5000)\nreturn 1"
     other = asyncio.ensure_future(run(warm, script(source, timeout=20_000), host=host))
     await eventually(lambda: host.asked)

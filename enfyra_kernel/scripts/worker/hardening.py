@@ -63,7 +63,11 @@ def harden_child(zygote: int) -> dict[str, str]:
 
         layers = [("ends", lambda: linux.die_with(zygote))]
     limits: Layer = ("limits", lambda: _limit(_OF_CHILDREN))
-    return _applied([*layers, limits, *_calls(forking=False)])
+    got = _applied([*layers, limits, *_calls(forking=False)])
+    if got.get("ends", "").startswith("missing"):
+        # Nobody could end it any more.
+        raise NotHardened("the process that has forked this one is gone")
+    return got
 
 
 def _applied(layers: Iterable[Layer]) -> dict[str, str]:

@@ -72,12 +72,14 @@ async def test_more_than_may_be_at_once_wait_their_turn(pool: WorkerPool) -> Non
 
 
 async def test_the_end_of_what_forks_them_is_made_good(pool: WorkerPool) -> None:
+    await eventually(lambda: pool.ready == 2)
     zygote = parent_of(pool.pids[0])
     running = asyncio.ensure_future(value(pool, "await ctx.helpers.sleep(100)\nreturn 1"))
     await asyncio.sleep(0.02)
     pids = pool.pids
     os.kill(zygote, signal.SIGKILL)
     assert await running == 1
+    await eventually(lambda: pool.pids)
     assert parent_of(pool.pids[0]) != zygote
     await all_gone([zygote, *pids])
 

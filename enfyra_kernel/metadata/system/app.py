@@ -57,6 +57,7 @@ def declare(d: Declarations) -> None:
     )
     d.number("installTimeout", 60)
     d.long("lastError")
+    d.text("progress")
     d.to_one("installedBy", "user_definition")
 
     d.table(

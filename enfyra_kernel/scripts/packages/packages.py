@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ...records.records import Records
 from .allowed import PackageAllowList, Wanted
 from .environment import EMPTY, Environments, Manifest, Refused
 from .pip import Pip, PipFailed
+from .progress import Say, told
 
 _log = get_logger("packages")
 
@@ -41,6 +42,10 @@ class _Row(msgspec.Struct, frozen=True, rename="camel"):
     status: str | None = None
     install_timeout: int | None = None
     last_error: str | None = None
+    progress: str | None = None
+
+
+_FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(_Row))
 
 
 class Packages:
@@ -158,7 +163,16 @@ class Packages:
 
     async def _rows(self) -> list[_Row]:
         where = Every((Compare("type", Operator.EQ, 0), Compare("isEnabled", Operator.EQ, 1)))
-        names = ("id", "name", "version", "flags", "status", "installTimeout", "lastError")
+        names = (
+            "id",
+            "name",
+            "version",
+            "flags",
+            "status",
+            "installTimeout",
+            "lastError",
+            "progress",
+        )
         query = Query(shape=Shape(where=where, fields=names), values=("Server", True), limit=0)
         page = await self._records.of(TABLE).find(query, INTERNAL)
         return msgspec.json.decode(page.rows, type=list[_Row])
@@ -193,9 +207,9 @@ class Packages:
         others = [pin for name, pin in self._pins().items() if name != wanted.name]
         requirements = [wanted.requirement, *others]
         try:
-            async with asyncio.timeout(seconds):
-                await self._pip.fetch(requirements)
-                await self._build(asked, requirements)
+            async with asyncio.timeout(seconds), self._telling(row) as say:
+                await self._pip.fetch(requirements, say)
+                await self._build(asked, requirements, say)
         except (PipFailed, Refused, OSError) as error:
             # TimeoutError is an OSError that says nothing.
             reason = str(error) or f"It took longer than {seconds} seconds"
@@ -218,13 +232,13 @@ class Packages:
         pins = [pin for name, pin in self._pins().items() if name in names]
         try:
             async with asyncio.timeout(DEFAULT_TIMEOUT):
-                await self._build(asked, pins)
+                await self._build(asked, pins, lambda _: None)
         except (PipFailed, Refused, OSError) as error:
             _log.warning("not uninstalled", extra={"packages": gone, "reason": str(error)})
             return
         _log.info("uninstalled", extra={"packages": gone})
 
-    async def _build(self, asked: Mapping[str, str], requirements: list[str]) -> None:
+    async def _build(self, asked: Mapping[str, str], requirements: list[str], say: Say) -> None:
         """Make another version of the folder of what has been fetched, and put it into use.
 
         Raises:
@@ -233,7 +247,7 @@ class Packages:
         draft = await asyncio.to_thread(self._environments.draft)
         try:
             if requirements:
-                await self._pip.install(requirements, draft)
+                await self._pip.install(requirements, draft, say)
             made = await asyncio.to_thread(self._environments.inspect, draft, asked, self._allowed)
             await asyncio.to_thread(self._environments.use, draft)
         except BaseException:
@@ -254,17 +268,24 @@ class Packages:
 
     async def _tell(self, row: _Row, status: str, error: str | None = None) -> _Row:
         """Write the status of a row, if it is another; give the row as it is now."""
-        if (row.status, row.last_error) == (status, error):
+        if (row.status, row.last_error) == (status, error) and not row.progress:
             return row
+        await self._write(row, {"status": status, "lastError": error, "progress": None})
+        return msgspec.structs.replace(row, status=status, last_error=error, progress=None)
+
+    def _telling(self, row: _Row) -> AbstractAsyncContextManager[Say]:
+        """Give what takes lines on how far the installation of a row is."""
+        if row.status == INSTALLED:
+            return nullcontext(lambda _: None)  # it is, on a peer
+        return told(lambda line: self._write(row, {"progress": line}))
+
+    async def _write(self, row: _Row, facts: Mapping[str, Any]) -> None:
         try:
-            await self._records.of(TABLE).update(
-                row.id, {"status": status, "lastError": error}, access=INTERNAL
-            )
+            await self._records.of(TABLE).update(row.id, facts, access=INTERNAL)
         except EnfyraError as failure:
             # It has been deleted meanwhile; whoever did has asked for another look.
             if failure.code != "RESOURCE_NOT_FOUND":
                 raise
-        return msgspec.structs.replace(row, status=status, last_error=error)
 
     @asynccontextmanager
     async def _alone_on_this_machine(self) -> AsyncGenerator[None, None]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from packaging.utils import parse_wheel_filename
 
 from ...logs import get_logger
+from .progress import Say
 
 _log = get_logger("packages")
 
@@ -25,6 +26,8 @@ _PASSED_ON = re.compile(
 )
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _LONGEST_ERROR = 2000
+# Where pip looks is the operator's affair.
+_NO_PROGRESS = "Looking in "
 
 
 class PipFailed(Exception):
@@ -45,25 +48,28 @@ class Pip:
         self._wheels = folder / "wheels"
         self._from_here = (*_PURE, "--find-links", str(self._wheels))
 
-    async def fetch(self, requirements: Sequence[str]) -> None:
+    async def fetch(self, requirements: Sequence[str], say: Say) -> None:
         """Fetch packages with what they need, so that `install` finds them.
+
+        Args:
+            say: Called with each line that pip says, without credentials.
 
         Raises:
             PipFailed: They could not be had.
         """
         await asyncio.to_thread(self._wheels.mkdir, parents=True, exist_ok=True)
         await self._run(
-            "download", "--dest", str(self._wheels), *self._from_here, "--", *requirements
+            say, "download", "--dest", str(self._wheels), *self._from_here, "--", *requirements
         )
 
-    async def install(self, requirements: Sequence[str], target: Path) -> None:
-        """Put packages that have been fetched into a folder, with what they need.
+    async def install(self, requirements: Sequence[str], target: Path, say: Say) -> None:
+        """Put packages that have been fetched into a folder, with what they need; see `fetch`.
 
         Raises:
             PipFailed: It could not be done.
         """
         await self._run(
-            "install", "--target", str(target), "--no-index", *self._from_here, "--no-compile",
+            say, "install", "--target", str(target), "--no-index", *self._from_here, "--no-compile",
             "--no-warn-script-location", "--", *requirements,
         )  # fmt: skip
 
@@ -77,7 +83,7 @@ class Pip:
             if installed.get(name) != str(version):
                 path.unlink(missing_ok=True)
 
-    async def _run(self, *arguments: str) -> None:
+    async def _run(self, say: Say, *arguments: str) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-m", "pip", *_QUIET, *arguments,
             stdin=asyncio.subprocess.DEVNULL,
@@ -93,6 +99,8 @@ class Pip:
             async for line in process.stdout:
                 text = _CREDENTIALS.sub("***@", line.decode(errors="replace").strip())
                 said.append(text)
+                if not text.startswith(_NO_PROGRESS):
+                    say(text)
                 _log.info("pip", extra={"said": text})
             code = await process.wait()
         except ValueError:

@@ -57,6 +57,9 @@ class Rows:
     async def status(self) -> dict[str, tuple[str, str | None]]:
         return {one["name"]: (one["status"], one["lastError"]) for one in await self._all()}
 
+    async def progress(self, name: str) -> str | None:
+        return next(one["progress"] for one in await self._all() if one["name"] == name)
+
 
 @pytest_asyncio.fixture
 async def rows(sqlite_kernel: Kernel) -> Rows:
@@ -131,10 +134,14 @@ async def test_the_start_installs_packages_with_what_they_need(
     first, second = make(on_change=changed), make()
     assert first.path() is None
     # Two processes on one folder agree.
-    await asyncio.gather(first.start(), second.sync())
+    starting = asyncio.gather(first.start(), second.sync())
+    progress: set[str | None] = set()
     async with asyncio.timeout(60):
-        while not changes:  # noqa: ASYNC110 - it is done by a task of its own
-            await asyncio.sleep(0.05)
+        while not (changes and starting.done()):
+            progress.add(await rows.progress("Acme_Tools"))
+            await asyncio.sleep(0.02)
+    assert any("acme" in str(line) for line in progress)
+    assert await rows.progress("Acme_Tools") is None
     assert first.path() == second.path()
     assert changes == [first.path()]
     status = await rows.status()

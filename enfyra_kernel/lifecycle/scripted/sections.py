@@ -102,7 +102,7 @@ def _req_json(context: Context) -> bytes:
             "params": context.parameters,
             "ip": request.remote_ip,
             "hostname": host.rpartition(":")[0] if ":" in host else host,
-            "protocol": headers.get("x-forwarded-proto", "http"),
+            "protocol": request.scheme,
         }
     )
 

@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from ..errors import did_you_mean
-from ..metadata.definitions import ColumnDefinition
 from ..metadata.snapshot import Snapshot
-from ..metadata.tables import Relation, StoredColumn, Table, key_of, refuse_write, stored
-from ..metadata.types import INSTANTS, NUMBERS, ColumnType
+from ..metadata.tables import Relation, StoredColumn, Table, refuse_write, stored
+from ..metadata.types import NUMBERS, ColumnType
 from ..metadata.uuid7 import new_uuid
-from ..metadata.values import Reader, reader
 from ..query.visibility import Access, Field
+from .body_fields import BodyField, defaults_of, fields_of
 from .content import Content, Reading
 from .increments import is_increment, read_increment
-from .related import IGNORED, Invalid, Nested, item_reader, read_list
-from .rules import Violations, items_broken, lines_of, with_rules, wrong_without
+from .related import IGNORED, Invalid, Nested
+from .rules import Violations, items_broken, lines_of, wrong_without
 
-NOW = "now"
 # Relations on the way from the body to the innermost record in it.
 MAX_DEPTH = 7
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """How one field of a body is read.
-
-    Attributes:
-        read: Reads a column's value; of a relation to many, the list.
-        item: Reads one related record.
-        settled: Whether related records that are there cannot be related anew: the relation is
-            stored in them and cannot be changed.
-    """
-
-    store: StoredColumn | None
-    relation: Relation | None
-    read: Reader
-    item: Reader | None
-    nullable: bool
-    updatable: bool
-    field: Field
-    settled: bool = False
-    read_only: str | None = None
 
 
 class Within(NamedTuple):
@@ -74,7 +49,7 @@ class BodyReader:
     def __init__(self, table: Table, snapshot: Snapshot, of: Callable[[str], BodyReader]) -> None:
         self._table = table
         self._of = of
-        self._fields = _fields(table, snapshot)
+        self._fields = fields_of(table, snapshot)
         self._required = tuple(
             name
             for name, one in self._fields.items()
@@ -85,7 +60,7 @@ class BodyReader:
             for name, relation in table.relations.items()
             if (wrong := wrong_without(relation))
         }
-        self._defaults = _defaults(table)
+        self._defaults = defaults_of(table)
         self._stored = {one.name: one for one in map(stored, table.columns.values())}
         self._stored |= {
             one.store.name: one.store for one in self._fields.values() if one.store is not None
@@ -166,7 +141,7 @@ class BodyReader:
         self._touch(content, reading.now)
         return content
 
-    def _empty(self, content: Content, name: str, one: _Field, reading: Reading) -> None:
+    def _empty(self, content: Content, name: str, one: BodyField, reading: Reading) -> None:
         """Give a field that a replacement does not name its default."""
         if name in self._lists:
             reading.problems += lines_of(name, Violations(self._lists[name]))
@@ -214,7 +189,7 @@ class BodyReader:
         self,
         content: Content,
         name: str,
-        one: _Field,
+        one: BodyField,
         value: Any,
         reading: Reading,
         within: Within,
@@ -250,7 +225,7 @@ class BodyReader:
         self,
         content: Content,
         name: str,
-        one: _Field,
+        one: BodyField,
         value: Any,
         reading: Reading,
         within: Within,
@@ -295,7 +270,7 @@ class BodyReader:
     def _item(
         self,
         content: Content,
-        one: _Field,
+        one: BodyField,
         value: Any,
         reading: Reading,
         place: str,
@@ -362,7 +337,7 @@ def _dotted(place: str) -> str:
     return f"{place}." if place else ""
 
 
-def _check_inverse(one: _Field, value: Any, within: Within) -> None:
+def _check_inverse(one: BodyField, value: Any, within: Within) -> None:
     """Refuse a nested record that names another record than the one it is part of."""
     try:
         same = one.item is not None and one.item(value) == within.key and within.key is not None
@@ -370,45 +345,6 @@ def _check_inverse(one: _Field, value: Any, within: Within) -> None:
         same = False
     if not same:
         raise Invalid("is the record around it; leave it out")
-
-
-def _fields(table: Table, snapshot: Snapshot) -> dict[str, _Field]:
-    fields: dict[str, _Field] = {}
-    for name, column in table.columns.items():
-        if name in table.timestamps:
-            continue
-        fields[name] = _Field(
-            stored(column),
-            None,
-            with_rules(reader(column.type, column.options), column),
-            None,
-            column.is_nullable and not (column.is_primary and table.addressable),
-            column.is_updatable and not column.is_primary,
-            column,
-            read_only=None if column.read_only is None else f"is read only: {column.read_only}",
-        )
-    for name, relation in table.relations.items():
-        target = snapshot.tables[relation.target]
-        store = key_of(relation, target) if relation.holds_key else None
-        settled = _is_settled(relation, target)
-        fields[name] = _Field(
-            store,
-            relation,
-            read_list,
-            item_reader(relation, target),
-            relation.nullable or store is None or relation.read_only is not None,
-            relation.updatable and not settled,
-            relation,
-            settled,
-            relation.read_only,
-        )
-    return fields
-
-
-def _is_settled(relation: Relation, target: Table) -> bool:
-    if relation.owning or relation.junction is not None or relation.inverse is None:
-        return False
-    return not target.relations[relation.inverse].updatable
 
 
 def _nobody_fills(table: Table, name: str) -> bool:
@@ -419,20 +355,3 @@ def _nobody_fills(table: Table, name: str) -> bool:
 def _database_fills(table: Table, name: str) -> bool:
     column = table.columns.get(name)
     return column is not None and column.is_generated and table.definition.is_adopted
-
-
-def _defaults(table: Table) -> dict[str, Callable[[datetime], Any]]:
-    return {
-        column.physical: _default(column)
-        for column in table.columns.values()
-        if column.default_value is not None
-    }
-
-
-def _default(column: ColumnDefinition) -> Callable[[datetime], Any]:
-    if column.default_value == NOW and column.type in INSTANTS:
-        return lambda now: now
-    if column.default_value == NOW and column.type is ColumnType.DATE:
-        return lambda now: now.date()
-    value = reader(column.type, column.options)(column.default_value)
-    return lambda _now: value

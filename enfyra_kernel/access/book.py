@@ -35,9 +35,13 @@ class Book:
     """The rules of one state of the definitions.
 
     Callers about whom the same is true share one `RuleSet`, and with it their plans.
+
+    Args:
+        users: The id of the table of accounts.
     """
 
-    def __init__(self, permissions: Permissions) -> None:
+    def __init__(self, permissions: Permissions, users: int | None = None) -> None:
+        self._users_table = users
         self._fields = tuple(
             FieldRule(one, _clause(one.condition, f"field permission {one.id}"))
             for one in permissions.fields
@@ -106,6 +110,7 @@ class Book:
                 if about(rule.policy)
             ],
             self._restricted,
+            self._users_table,
         )
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from ..metadata.permissions import Action, FieldPermission, RowPolicy
 from ..metadata.tables import Relation, Table
-from ..query.visibility import Condition, Field, Use
+from ..query.ast import Compare, Operator
+from ..query.visibility import Condition, Field, Use, UserValue
 from .conditions import ALWAYS, NEVER, Clause, every, some
 
 # Whether a field is a relation, its id, and what is to be done with it.
@@ -47,6 +48,7 @@ class RuleSet:
         fields: Those that are about the caller.
         policies: Those that are about the caller.
         restricted: The tables and actions that have policies, whoever they are about.
+        users: The id of the table of accounts.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class RuleSet:
         fields: Iterable[FieldRule],
         policies: Iterable[RowRule],
         restricted: Iterable[tuple[int, Action]],
+        users: int | None = None,
     ) -> None:
         of_field: defaultdict[FieldKey, list[FieldRule]] = defaultdict(list)
         for rule in fields:
@@ -64,7 +67,8 @@ class RuleSet:
             for action in actions_of(rule.policy):
                 of_rows[rule.policy.table, action].append(rule)
         self._rows = {key: _of_rows(of_rows[key]) for key in restricted}
-        self._of_fields_only: RuleSet | None = None
+        self._users = users
+        self._own: RuleSet | None = None
 
     def __bool__(self) -> bool:
         return bool(self._fields) or any(one is not None for one in self._rows.values())
@@ -80,13 +84,22 @@ class RuleSet:
         published = field.published if isinstance(field, Relation) else field.is_published
         return verdict.published if published else verdict.unpublished
 
-    @property
-    def of_fields_only(self) -> RuleSet:
-        """The same without those about records."""
-        if self._of_fields_only is None:
-            self._of_fields_only = RuleSet((), (), ())
-            self._of_fields_only._fields = self._fields
-        return self._of_fields_only
+    def with_own_account(self) -> RuleSet:
+        """Give the same rules for the caller's own account, which is always within reach."""
+        if self._own is None:
+            self._own = RuleSet((), (), ())
+            self._own._fields = self._fields
+            self._own._rows = {
+                key: self._or_own(key, condition) for key, condition in self._rows.items()
+            }
+            self._own._users = self._users
+        return self._own
+
+    def _or_own(self, key: tuple[int, Action], condition: Condition | None) -> Condition | None:
+        if condition is None or key[0] != self._users or key[1] not in {"read", "update"}:
+            return condition
+        account = Clause(Compare("id", Operator.EQ, 0), (UserValue(("id",)),))
+        return some([Clause(condition.where, condition.values), account]).named(condition.place)
 
     def of_rows(self, table: Table, action: Action) -> Condition | None:
         """Give the condition that records have to meet; None where all do."""

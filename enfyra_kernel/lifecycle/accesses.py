@@ -12,6 +12,7 @@ from ..metadata.snapshot import Snapshot
 from ..query.plan import ADMINISTRATOR, PUBLISHED, Access
 
 _MOST_KEPT = 10_000
+USER = "user_definition"
 
 
 class Accesses:
@@ -62,7 +63,8 @@ class Accesses:
             or book is None
             or (self._snapshot.permissions is not snapshot.permissions)
         ):
-            book = Book(snapshot.permissions)
+            users = snapshot.tables[USER].definition.id
+            book = Book(snapshot.permissions, users)
             self._known.clear()
         self._snapshot, self._book = snapshot, book
         return book

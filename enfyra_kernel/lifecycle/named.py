@@ -9,7 +9,7 @@ from ..errors import EnfyraError, did_you_mean
 from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Table
 from ..query.parse import parse
-from ..query.plan import ADMINISTRATOR
+from ..query.plan import Access
 from ..records.records import Records
 
 # What tells records apart for people, where only the database knows them, and what they are called.
@@ -35,15 +35,15 @@ class Named:
         self._records = records
 
     async def resolved(
-        self, table: Table, body: dict[str, Any], snapshot: Snapshot
+        self, table: Table, body: dict[str, Any], snapshot: Snapshot, access: Access
     ) -> dict[str, Any]:
-        """Give a body with ids, nested records included.
+        """Give a body with ids, nested records included; what the caller cannot see has no name.
 
         Raises:
             EnfyraError: INVALID_BODY for names that there are not, with the nearest ones.
         """
         problems: list[str] = []
-        changed = await _Body(self._records, snapshot, problems).record(table, body, "")
+        changed = await _Body(self._records, snapshot, access, problems).record(table, body, "")
         if problems:
             raise EnfyraError("INVALID_BODY", problems=problems)
         return changed
@@ -52,8 +52,11 @@ class Named:
 class _Body:
     """One body on its way from names to ids."""
 
-    def __init__(self, records: Records, snapshot: Snapshot, problems: list[str]) -> None:
+    def __init__(
+        self, records: Records, snapshot: Snapshot, access: Access, problems: list[str]
+    ) -> None:
         self._records = records
+        self._access = access
         self._snapshot = snapshot
         self._problems = problems
         self._known: dict[tuple[str, str], Any] = {}
@@ -129,14 +132,14 @@ class _Body:
         repository = self._records.of(table)
         found = await repository.rows(
             parse({"filter": {field: {"_eq": name}}, "fields": f"id,{field}", "limit": 2}),
-            ADMINISTRATOR,
+            self._access,
         )
         if len(found) == 1:
             return found[0]["id"]
         if found:
             self._problems.append(f"{place}: there are several {kind}s '{name}'; take the id")
             return name
-        near = await repository.rows(parse({"fields": field, "limit": _NEAREST_OF}), ADMINISTRATOR)
+        near = await repository.rows(parse({"fields": field, "limit": _NEAREST_OF}), self._access)
         return self._unknown(kind, name, (row[field] for row in near), place)
 
     def _among(self, kind: str, name: str, ids: dict[str, Any], place: str) -> Any:

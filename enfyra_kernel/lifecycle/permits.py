@@ -38,6 +38,21 @@ def permit_of(context: Context) -> Permit:
     return permit
 
 
+def permit_also(context: Context, method: str, place: str) -> None:
+    """Refuse what a request does beside its own method, if the route does not let the caller.
+
+    Raises:
+        EnfyraError: AUTHENTICATION_ERROR or AUTHORIZATION_ERROR, naming the place.
+    """
+    caller, route = context.caller, context.route
+    if caller is not None and not caller.permits(method, context.request.path):
+        raise out_of_scope(method, route.path, f"{place}: ")
+    try:
+        authorize(route, method, caller)
+    except EnfyraError as error:
+        raise EnfyraError(error.code, f"{place}: {error.message} ({method} {route.path})") from None
+
+
 def out_of_scope(method: str, path: str, place: str = "") -> EnfyraError:
     """Make the error for an API token that is meant for other things."""
     return EnfyraError(

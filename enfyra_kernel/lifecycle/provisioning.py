@@ -11,6 +11,7 @@ import msgspec
 from ..encoding import decode_json, encode_json
 from ..errors import EnfyraError
 from ..identity.oauth import Profile, Provider
+from ..query.plan import ADMINISTRATOR
 from ..records.records import Records
 from ..scripts.script import Language, Script, Stage
 from .context import Context
@@ -80,7 +81,9 @@ class Provisioning:
                 "OAUTH_FAILED", f"The script of '{provider.name}' has to return fields of the user"
             )
         table = context.snapshot.table(_USER)
-        return await self._named.resolved(table, cast("dict[str, Any]", given), context.snapshot)
+        return await self._named.resolved(
+            table, cast("dict[str, Any]", given), context.snapshot, ADMINISTRATOR
+        )
 
 
 async def _nothing(_: Context) -> Response:

@@ -21,6 +21,7 @@ from ..storage.database import Session
 FIELD_PERMISSION = "field_permission_definition"
 ROW_POLICY = "row_policy_definition"
 USER = "user_definition"
+ROLE = "role_definition"
 
 
 class RuleRows:
@@ -49,6 +50,35 @@ class RuleRows:
         problems = found(row, snapshot)
         if problems:
             raise EnfyraError("INVALID_BODY", problems=problems)
+
+    async def refuse_orphans(self, table: Table, key: Any, session: Session | None) -> None:
+        """Refuse to delete a role or an account that a rule is about.
+
+        Without its last account a rule would be about everybody; with its role it would go, and
+        what it keeps people from would be open.
+
+        Raises:
+            EnfyraError: RELATION_IN_USE, with the rules.
+        """
+        if table.name not in {USER, ROLE}:
+            return
+        found: list[str] = []
+        for name in (FIELD_PERMISSION, ROW_POLICY):
+            whose = {"allowedUsers": {"id": key}} if table.name == USER else {"role": {"id": key}}
+            deep = {"allowedUsers": {"fields": "id", "limit": 2}}
+            query = parse({"filter": whose, "fields": "id,role", "deep": deep, "limit": 0})
+            for row in await self._records.of(name).rows(query, ADMINISTRATOR, session):
+                last = row["role"] is None and len(row["allowedUsers"]) == 1
+                if last or table.name == ROLE:
+                    found.append(f"{name} {row['id']}")
+        if found:
+            what = "account" if table.name == USER else "role"
+            raise EnfyraError(
+                "RELATION_IN_USE",
+                f"This {what} is the one that rules are about: {', '.join(found[:20])}",
+                hint="Change or delete them first: without it they would be about everybody, or "
+                "leave open what they close",
+            )
 
 
 def _policy(row: dict[str, Any], snapshot: Snapshot) -> list[str]:
@@ -125,7 +155,7 @@ def _condition(name: str, source: Any, table: Table, snapshot: Snapshot) -> list
     except EnfyraError as error:
         # The place is named already where the filter itself is at fault.
         return [error.message if error.message.startswith(name) else f"{name}: {error.message}"]
-    return _unknown_values(name, clause, snapshot.tables[USER])
+    return _unknown_values(name, clause, snapshot.tables[USER], snapshot.tables[ROLE])
 
 
 def _depends(value: Any) -> bool:
@@ -133,13 +163,29 @@ def _depends(value: Any) -> bool:
     return isinstance(value, UserValue) or (isinstance(value, list) and any(map(_depends, value)))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
-def _unknown_values(name: str, clause: Clause, users: Table) -> list[str]:
+def _deeper(users: Table, roles: Table) -> set[tuple[str, tuple[str, ...]]]:
+    """Give the paths beyond a field of the account that a caller's values are known of."""
+    own = {("role", (one,)) for one in roles.columns}
+    return own | {(one, ("id",)) for one in users.relations}
+
+
+def _unknown_values(name: str, clause: Clause, users: Table, roles: Table) -> list[str]:
     problems: list[str] = []
     for path in clause.paths:
         first = path[0]
         column = users.columns.get(first)
         if column is not None and column.is_secret:
             problems.append(f"{name}: @USER.{first} is secret and is compared with nothing")
+        elif len(path) > 1 and (first, path[1:]) not in _deeper(users, roles):
+            problems.append(
+                f"{name}: @USER.{'.'.join(path)} is more than the account holds; there are its "
+                "fields, the ids of what it refers to, and @USER.role.name"
+            )
+        elif first in users.relations and not users.relations[first].holds_key:
+            problems.append(
+                f"{name}: @USER.{first} is not held by the account, but by '"
+                f"{users.relations[first].target}'; filter by its relation to the account instead"
+            )
         elif column is None and first not in users.relations:
             known = ADMINISTRATOR.names(users)
             problems.append(

@@ -16,6 +16,7 @@ from ..records.repository import Repository
 from ..records.streams.formats import CSV, JSON, Format, asked, of_content
 from .context import Context
 from .messages import Response, success
+from .permits import permit_also
 
 _MODULES = (
     "enfyra_kernel.records.loading",
@@ -124,6 +125,9 @@ async def load(context: Context, repository: Repository, format: Format) -> Resp
         missing=str(given.get("missing", "error")),
         dry_run=context.flag("dryRun"),
     )
+    beside = {"upsert": "PATCH", "replace": "DELETE"}.get(options.mode)
+    if beside is not None:
+        permit_also(context, beside, f"mode={options.mode}")
     stream = context.request.stream
     if stream is None:
         stream = _one_piece(context.request.body)

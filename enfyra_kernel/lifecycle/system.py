@@ -119,10 +119,17 @@ class SystemCrud(Lists):
 
     async def replace(self, context: Context) -> Response:
         """Answer PUT."""
+        if context.table.name == USER and (context.caller is None or not context.caller.is_root):
+            raise EnfyraError(
+                "AUTHORIZATION_ERROR",
+                "Accounts are replaced by administrators only",
+                hint="Send what is to be changed by PATCH",
+            )
         return await self._change(context, self._repository(context).replace)
 
     async def _change(self, context: Context, change: Callable[..., Awaitable[bytes]]) -> Response:
         refuse_idempotency(context)
+        await self._check_reach(context)
         body, password = await self._prepared(context, creating=False)
         await self._guard_system(context, body)
         await self._guard_root(context, body, password)
@@ -167,6 +174,7 @@ class SystemCrud(Lists):
     async def delete(self, context: Context) -> Response:
         """Answer DELETE; rows of the system stay."""
         repository = self._repository(context)
+        await self._check_reach(context)
         if "isSystem" in repository.table.columns:
             row = await self._row(repository, key_of(context), "isSystem")
             if row["isSystem"]:
@@ -175,6 +183,7 @@ class SystemCrud(Lists):
                     f"This '{repository.table.name}' belongs to the system and cannot be deleted",
                 )
         async with self._changing(context) as session:
+            await self._rule_rows.refuse_orphans(context.table, key_of(context), session)
             await repository.delete(
                 key_of(context),
                 session,
@@ -185,6 +194,16 @@ class SystemCrud(Lists):
         if context.table.name == USER:
             await self._users.changed(key_of(context), {}, context.caller)
         return success(message="Deleted")
+
+    async def _check_reach(self, context: Context) -> None:
+        """Make sure that a record is in the caller's sight, before anything else is said."""
+        if context.access.rules is None:
+            return
+        repository, key = self._repository(context), key_of(context)
+        where = Compare(repository.table.primary.name, Operator.EQ, 0)
+        query = Query(shape=Shape(where=where), values=(repository.bound_key(key),))
+        if not await repository.exists(query, context.access):
+            raise repository.not_found(key)
 
     def _repository(self, context: Context) -> Repository:
         return self._records.of_table(context.table, context.snapshot)
@@ -208,8 +227,10 @@ class SystemCrud(Lists):
             given, password = await self._users.prepared(
                 cast("dict[str, Any]", body), context.caller
             )
-            return await self._named.resolved(context.table, given, context.snapshot), password
-        named: dict[str, Any] = {
+            return await self._named.resolved(
+                context.table, given, context.snapshot, context.access
+            ), password
+        named = {
             key: value
             for key, value in body.items()  # pyright: ignore[reportUnknownVariableType]
             if key != "isSystem"
@@ -217,7 +238,9 @@ class SystemCrud(Lists):
         if context.table.name == ROUTE and "path" in named:
             _check_path(named["path"])
         if context.table.name in WITH_NAMES:
-            named = await self._named.resolved(context.table, named, context.snapshot)
+            named = await self._named.resolved(
+                context.table, named, context.snapshot, context.access
+            )
         await self._access_rows.check(context.table, named, None if creating else key_of(context))
         if context.table.name == OAUTH_CONFIG:
             named = self._providers.prepared(named, creating=creating)

@@ -17,7 +17,7 @@ from ..storage.database import Session
 from .conditional import preconditions_of, refuse_preconditions, tagged
 from .context import Context
 from .messages import Response, success
-from .permits import permit_of
+from .permits import permit_also, permit_of
 
 JSON_PATCH = "application/json-patch+json"
 MODES = ("append", "upsert")
@@ -53,6 +53,7 @@ class Writes:
         query = answer_of(context, _CREATING, filtered=False)
         permit, access = permit_of(context), context.access
         if context.has_query and (key := _upsert_key(context)) is not None:
+            permit_also(context, "PATCH", "mode=upsert")
             done = await repository.upsert(_some(body), key, query, access, session, permit=permit)
             meta = {
                 "createdCount": done.outcomes.count("created"),

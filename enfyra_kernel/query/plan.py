@@ -161,6 +161,11 @@ def plan(
     selector = Selector(names, slots, replace(limits, depth=depth))
     selection = selector.resolve(shape.fields, shape.deep, table)
     order = resolve_order(shape.sort, table, names)
+    if shape.keyed:
+        # The place in the order that a cursor holds can be read out of it.
+        for one in table.keys:
+            if one is not table.primary:
+                names.permit(table, one.name, one, "cursor")
     after = add_keyset(shape.after, order, slots) if shape.after is not None else None
     return Plan(
         table,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import EnfyraError
+from ..logs import get_logger
 from ..metadata.permissions import Action
 from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Table
@@ -13,6 +14,8 @@ from .conditions import Conditions
 from .predicates import Predicate
 from .slots import Slots
 from .visibility import ADMINISTRATOR, Access, Condition, Field, Names, Use
+
+_log = get_logger("access")
 
 
 class Policies:
@@ -53,9 +56,9 @@ class Policies:
             return Conditions(self._trusted, self._slots, condition.place).resolve(where, table)
         except EnfyraError as error:
             # It was right when it was saved: what it names has changed since then.
+            _log.error("rule does not fit", extra={"table": table.name, "reason": error.message})
             raise EnfyraError(
                 "AUTHORIZATION_ERROR",
                 f"A rule about '{table.name}' does not fit its definition any more; "
-                "an administrator has to change it",
-                hint=error.message,
+                "an administrator has to change it, the server's log says which",
             ) from None

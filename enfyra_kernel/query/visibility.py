@@ -73,9 +73,8 @@ class Rules(Protocol):
         """Give the condition that records have to meet; None where all do."""
         ...
 
-    @property
-    def of_fields_only(self) -> Rules:
-        """The same without those about records."""
+    def with_own_account(self) -> Rules:
+        """Give the same rules for the caller's own account, which is always within reach."""
         ...
 
 
@@ -131,10 +130,10 @@ class Access:
         return None if self.rules is None else self.rules.of_rows(table, action)
 
     def of_own_record(self) -> Access:
-        """Give what a caller may see of the record that is the caller's account: always there."""
+        """Give the same for the caller's own account, which is always within reach."""
         if self.rules is None:
             return self
-        return replace(self, rules=self.rules.of_fields_only)
+        return replace(self, rules=self.rules.with_own_account())
 
     def resolved(self, values: Iterable[Any]) -> Iterator[Any]:
         """Put the caller's own values in the place of each `UserValue`."""

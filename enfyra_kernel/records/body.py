@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
@@ -11,7 +11,7 @@ from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Relation, StoredColumn, Table, refuse_write, stored
 from ..metadata.types import NUMBERS, ColumnType
 from ..metadata.uuid7 import new_uuid
-from ..query.visibility import Access, Field
+from ..query.visibility import Access, Field, Use
 from .body_fields import BodyField, defaults_of, fields_of
 from .content import Content, Reading
 from .increments import is_increment, read_increment
@@ -118,6 +118,20 @@ class BodyReader:
             self._touch(content, reading.now)
         return content
 
+    def found(self, content: Content, reading: Reading, key: Collection[str]) -> None:
+        """Note that a record read as a new one is there: what it names is changed, but its key."""
+        given = {*list(content.columns)[: content.given], *content.links, *content.parents}
+        content.conditional = frozenset()
+        for name, one in self._fields.items():
+            stored_as = one.store.name if one.store is not None else name
+            if stored_as not in given and name not in given:
+                continue
+            verdict = name in key or reading.access.verdict(one.field, "update")
+            if verdict is False:
+                reading.denied.append(f"{_dotted(content.place)}{name}")
+            elif verdict is not True:
+                content.conditional |= {name}
+
     def replace(self, key: Any, body: Any, reading: Reading) -> Content:
         """Read the body of a replacement: what it does not name gets its default."""
         refuse_write(self._table, "PUT")
@@ -136,7 +150,7 @@ class BodyReader:
                 continue
             if name in self._required:
                 reading.problems.append(f"{name} is required")
-            elif one.updatable:
+            elif one.updatable and not self._is_kept(one, reading.access):
                 self._empty(content, name, one, reading)
         self._touch(content, reading.now)
         return content
@@ -194,6 +208,8 @@ class BodyReader:
         reading: Reading,
         within: Within,
     ) -> None:
+        if content.exists and not self._may_take(one, reading, f"{_dotted(content.place)}{name}"):
+            return
         if value is None:
             if not one.nullable:
                 raise Invalid("must not be null")
@@ -231,9 +247,7 @@ class BodyReader:
         within: Within,
     ) -> None:
         place = f"{_dotted(content.place)}{name}"
-        if self._sets_denied(one.relation, reading.access):
-            reading.denied.append(place)
-        elif one.store is not None:
+        if one.store is not None:
             item = self._item(content, one, value, reading, place, within)
             if isinstance(item, Content):
                 content.parents[name] = item
@@ -258,14 +272,33 @@ class BodyReader:
                 reading.problems += lines_of(place, broken)
             content.links[name] = items
 
-    def _sets_denied(self, relation: Relation | None, access: Access) -> bool:
-        """Say whether a relation is a field of other records that the caller may not set there."""
-        if access.rules is None or relation is None or relation.inverse is None:
+    def _other_side(self, one: BodyField) -> Relation | None:
+        """Give the field of other records that a relation sets, if it is not stored here."""
+        relation = one.relation
+        if relation is None or one.store is not None or relation.inverse is None:
+            return None
+        return self._of(relation.target)._table.relations[relation.inverse]
+
+    def _is_kept(self, one: BodyField, access: Access) -> bool:
+        """Say whether a replacement leaves a relation as it is: it is other records' field."""
+        other = self._other_side(one)
+        if other is None:
             return False
-        if relation.holds_key or relation.junction is not None:
+        theirs = one.relation is not None and one.relation.junction is None
+        return (theirs and not access.unpublished) or access.verdict(other, "update") is not True
+
+    def _may_take(self, one: BodyField, reading: Reading, place: str) -> bool:
+        """Note that a relation of records that are there is set; say whether the caller may."""
+        other = self._other_side(one)
+        if other is None or one.relation is None:
+            return True
+        if reading.access.verdict(other, "update") is False:
+            reading.denied.append(place)
             return False
-        inverse = self._of(relation.target)._table.relations[relation.inverse]
-        return access.verdict(inverse, "update") is False
+        if one.relation.junction is None:
+            # It is their field, as if it were set over their own route.
+            reading.touched.setdefault((one.relation.target, "PATCH"), place)
+        return True
 
     def _item(
         self,
@@ -291,6 +324,10 @@ class BodyReader:
                 "there cannot be changed"
             )
             return None
+        if not (isinstance(item, Nested) and item.key is None) and not self._may_take(
+            one, reading, place
+        ):
+            return None
         if not isinstance(item, Nested):
             return item
         if within.depth >= MAX_DEPTH:
@@ -303,8 +340,21 @@ class BodyReader:
         stored_there = relation.junction is None and not relation.holds_key
         inner = Within(within.depth + 1, relation.inverse if stored_there else None, content.key)
         if item.key is None:
-            return other.create(item.body, reading, place, inner)
-        return other.update(item.key, item.body, reading, place, inner)
+            made = other.create(item.body, reading, place, inner)
+            self._may_give(one, made, reading, "create")
+            return made
+        changed = other.update(item.key, item.body, reading, place, inner)
+        self._may_give(one, changed, reading, "update")
+        return changed
+
+    def _may_give(self, one: BodyField, nested: Content, reading: Reading, use: Use) -> None:
+        """Note that a nested record gets the one around it in a field of its own."""
+        other = self._other_side(one)
+        verdict = True if other is None else reading.access.verdict(other, use)
+        if verdict is False:
+            reading.denied.append(nested.place)
+        elif verdict is not True and other is not None:
+            nested.conditional |= {other.name}
 
     # -- what the server fills in ---------------------------------------------------------------
 

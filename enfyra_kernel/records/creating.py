@@ -205,9 +205,14 @@ class Creating:
             there = await desk.links.holders(columns, values, transaction)
             for content, one in zip(contents, values, strict=True):
                 content.key, content.exists = there.get(one), one in there
+                if content.exists and access.rules is not None:
+                    desk.bodies.found(content, reading, key)
+            reading.check()
             await writer.enforcer.may_change([one for one in contents if one.exists])
             await writer.enforcer.may_refer(contents)
-            await self._insert_or_update(transaction, contents, columns)
+            await self._insert_or_update(
+                transaction, contents, columns, apart=access.rules is not None
+            )
             # Locked, because only that shows on every database what others wrote meanwhile.
             found = await desk.links.holders(columns, values, transaction, locked=True)
             for content, one in zip(contents, values, strict=True):
@@ -222,15 +227,32 @@ class Creating:
         return Upserted(await asyncio.to_thread(joined, rows), outcomes)
 
     async def _insert_or_update(
-        self, session: Session, contents: Sequence[Content], key: tuple[str, ...]
+        self,
+        session: Session,
+        contents: Sequence[Content],
+        key: tuple[str, ...],
+        *,
+        apart: bool,
     ) -> None:
+        """Write records that are there or not.
+
+        Args:
+            apart: Whether those that are not there are inserted only, so that one that has come
+                in meanwhile, which nobody has looked at, is refused.
+        """
         desk = self._desk
         fixed = fixed_columns(desk.table)
-        groups = grouped(contents, lambda one: (tuple(one.columns), one.given))
-        for (columns, given), group in groups.items():
+        groups = grouped(
+            contents, lambda one: (tuple(one.columns), one.given, apart and not one.exists)
+        )
+        for (columns, given, new), group in groups.items():
             # What the server fills in belongs to new records, the time of the change excepted.
             kept = {*columns[given:], *fixed} - {"updatedAt", *key}
-            write = desk.statements.upsert(columns, key, frozenset(kept))
+            write = (
+                desk.statements.insert_only(columns)
+                if new
+                else desk.statements.upsert(columns, key, frozenset(kept))
+            )
             try:
                 await session.write_many(write, [tuple(one.columns.values()) for one in group])
             except ConstraintViolation as violation:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ..encoding import decode_json
 from ..errors import EnfyraError
@@ -19,6 +19,18 @@ from .workbench import Workbench
 
 # Keys that one statement looks for.
 AT_ONCE = 5_000
+
+
+class Staying(NamedTuple):
+    """What becomes of the records that others were related to.
+
+    Attributes:
+        hidden: For each record, by its key, those that stay because they are out of sight.
+        taken: Those that are taken away.
+    """
+
+    hidden: Mapping[Any, list[Any]]
+    taken: tuple[Any, ...]
 
 
 class Enforcer:
@@ -85,16 +97,35 @@ class Enforcer:
             demand: Demand | None = None
             if self._access.rows(target, "read") is not None:
                 demand = Demand("read")
-            stored_there = relation.junction is None and not relation.holds_key
-            if stored_there and relation.inverse and self._guarded(target, "update"):
-                demand = Demand("update", (relation.inverse,))
+            if self._sets_theirs(relation, target):
+                demand = Demand("update", _names(relation.inverse))
             if demand is not None:
                 await self._check_references(contents, relation, target, demand)
 
-    async def out_of_sight(
-        self, relation: Relation, contents: Sequence[Content]
-    ) -> dict[Any, list[Any]]:
-        """Give, for records whose related ones are set anew, those that the caller does not see.
+    def _sets_theirs(self, relation: Relation, target: Table) -> bool:
+        """Say whether a relation is a field of other records that there are rules about."""
+        theirs = not relation.holds_key and (relation.junction is None or not relation.owning)
+        return theirs and self._guarded(target, "update")
+
+    async def check_related(self, relation: Relation, keys: Collection[Any]) -> None:
+        """Make sure that records whose field a relation has set are still within reach.
+
+        Raises:
+            EnfyraError: AUTHORIZATION_ERROR.
+        """
+        target = self._workbench.table(relation.target)
+        if not keys or self._access.rows(target, "update") is None:
+            return
+        found = await self.allowed(target, Demand("update", seen=False), list(keys))
+        if not found.issuperset(keys):
+            raise EnfyraError(
+                "AUTHORIZATION_ERROR",
+                f"{relation.name}: this would make of a record of '{relation.target}' what you may "
+                "not make of it: a row policy says what",
+            )
+
+    async def out_of_sight(self, relation: Relation, contents: Sequence[Content]) -> Staying:
+        """Find, for records whose related ones are set anew, those that the caller does not see.
 
         They stay: they are not the caller's to take away.
 
@@ -104,14 +135,14 @@ class Enforcer:
         target = self._workbench.table(relation.target)
         there = [one for one in contents if one.exists]
         hidden = self._access.rows(target, "read") is not None
-        settled = relation.junction is None and self._guarded(target, "update")
+        settled = self._sets_theirs(relation, target)
         if not there or not (hidden or settled):
-            return {}
+            return Staying({}, ())
         linked = await self._linked(relation, target, there)
         every = [key for keys in linked.values() for key in keys]
         seen = await self.allowed(target, Demand("read"), every, locked=False)
         if settled:
-            free = await self.allowed(target, Demand("update"), every)
+            free = await self.allowed(target, Demand("update", _names(relation.inverse)), every)
             for content in there:
                 staying = set(_keys(content, relation))
                 if any(
@@ -119,7 +150,9 @@ class Enforcer:
                     for key in linked.get(content.key, ())
                 ):
                     raise _taken_away(content, relation)
-        return {source: [key for key in keys if key not in seen] for source, keys in linked.items()}
+        kept = {source: [key for key in keys if key not in seen] for source, keys in linked.items()}
+        named = {key for content in there for key in _keys(content, relation)}
+        return Staying(kept, tuple(key for key in every if key in seen and key not in named))
 
     async def allowed(
         self, table: Table, demand: Demand, keys: Sequence[Any], *, locked: bool = True
@@ -206,6 +239,10 @@ def _keys(content: Content, relation: Relation) -> Collection[Any]:
     if column is None or column in content.written or content.columns.get(column) is None:
         return ()
     return (content.columns[column],)
+
+
+def _names(inverse: str | None) -> tuple[str, ...]:
+    return () if inverse is None else (inverse,)
 
 
 def _place(content: Content) -> str:

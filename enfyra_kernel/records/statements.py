@@ -25,7 +25,7 @@ from ..query.plan import (
     Slot,
     plan,
 )
-from ..query.selection import SelectedColumn, Selection
+from ..query.selection import SelectedColumn, SelectedOne, Selection
 from ..query.visibility import Condition
 from ..storage.database import Database, Read, Write
 from .body import BodyReader
@@ -149,7 +149,9 @@ class Statements:
         if access.rows(self._table, "read") is not None:
             return False
         answer = Shape(fields=shape.fields, deep=shape.deep)
-        return not self.guarded(access, action) and not self.read(answer, access).plan.extra
+        if self.guarded(access, action):
+            return False
+        return not _is_conditional(self.read(answer, access).plan.selection)
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -247,6 +249,20 @@ def _slot(column: StoredColumn, operator: Operator) -> Slot:
 
 def _as_is(value: Any) -> Any:
     return value
+
+
+def _is_conditional(selection: Selection) -> bool:
+    """Say whether what a selection shows depends on conditions."""
+    for one in selection:
+        if isinstance(one, SelectedColumn):
+            conditional = one.visible is not None
+        else:
+            visible = one.visible if isinstance(one, SelectedOne) else None
+            conditional = one.where is not None or visible is not None
+            conditional = conditional or _is_conditional(one.selection)
+        if conditional:
+            return True
+    return False
 
 
 def touched_columns(table: Table) -> tuple[StoredColumn, ...]:

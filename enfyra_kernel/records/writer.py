@@ -155,13 +155,13 @@ class Writer:
         await self.write([one for content in contents for one in _whole(content.links[name])])
         take, add = self._workbench.statements(contents[0].table.name).links(name)
         sources = [content.key for content in contents if content.exists]
-        kept = await self.enforcer.out_of_sight(relation, contents)
+        staying = await self.enforcer.out_of_sight(relation, contents)
         if sources:
             await self._session.write(take, (sources,))
         pairs = [
             (content, (content.key, _key_of(item)))
             for content in contents
-            for item in (*content.links[name], *kept.get(content.key, ()))
+            for item in (*content.links[name], *staying.hidden.get(content.key, ()))
         ]
         if not pairs:
             return
@@ -177,29 +177,55 @@ class Writer:
         stamp = [self._now for _ in touched_columns(target)]
         listed = [(content, item) for content in contents for item in content.links[name]]
         _refuse_shared(relation, listed)
-        sources = [content.key for content in contents if content.exists]
-        if sources:
-            kept = await self.enforcer.out_of_sight(relation, contents)
-            staying = [key for _, item in listed if (key := _key_of(item)) is not None]
-            staying += [key for keys in kept.values() for key in keys]
-            await self._detach(take, (None, *stamp, sources, staying), relation, contents)
+        taken = await self._take_others(relation, contents, listed, take, stamp)
         for content, item in listed:
             if isinstance(item, Content) and relation.foreign_key is not None:
                 item.columns[relation.foreign_key] = content.key
                 item.written |= {relation.foreign_key}
         await self.write([item for _, item in listed if isinstance(item, Content)])
         attached = [one for one in listed if not isinstance(one[1], Content)]
-        if not attached:
-            return
+        if attached:
+            await self._attach(relation, attached, add, stamp)
+        keys = [*taken, *(key for _, key in attached)]
+        await self.enforcer.check_related(relation, keys)
+
+    async def _take_others(
+        self,
+        relation: Relation,
+        contents: Sequence[Content],
+        listed: Sequence[tuple[Content, Any]],
+        take: Write,
+        stamp: Sequence[Any],
+    ) -> Sequence[Any]:
+        """Take away the related records that are not listed; give their keys where it matters."""
+        sources = [content.key for content in contents if content.exists]
+        if not sources:
+            return ()
+        staying = await self.enforcer.out_of_sight(relation, contents)
+        kept = [key for _, item in listed if (key := _key_of(item)) is not None]
+        kept += [key for keys in staying.hidden.values() for key in keys]
+        await self._detach(take, (None, *stamp, sources, kept), relation, contents)
+        return staying.taken
+
+    async def _attach(
+        self,
+        relation: Relation,
+        attached: Sequence[tuple[Content, Any]],
+        add: Write,
+        stamp: Sequence[Any],
+    ) -> None:
+        """Relate records that are there."""
+        contents = [content for content, _ in attached]
         rows = [(content.key, *stamp, key) for content, key in attached]
         try:
             met, _ = await self._session.write_many(add, rows)
         except ConstraintViolation as violation:
             raise self._unlinkable(violation, relation, contents) from violation
         if met < len(rows):
+            target = self._workbench.table(relation.target)
             there = await self.keys_there(target, [key for _, key in attached])
             lost = next((content for content, key in attached if key not in there), contents[0])
-            raise missing_reference(lost.table, [name], lost.place)
+            raise missing_reference(lost.table, [relation.name], lost.place)
 
     async def _detach(
         self, write: Write, values: Any, relation: Relation, contents: Sequence[Content]

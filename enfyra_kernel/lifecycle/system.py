@@ -227,10 +227,11 @@ class SystemCrud(Lists):
             given, password = await self._users.prepared(
                 cast("dict[str, Any]", body), context.caller
             )
-            return await self._named.resolved(
+            account = await self._named.resolved(
                 context.table, given, context.snapshot, context.access
-            ), password
-        named = {
+            )
+            return account, password
+        named: dict[str, Any] = {
             key: value
             for key, value in body.items()  # pyright: ignore[reportUnknownVariableType]
             if key != "isSystem"

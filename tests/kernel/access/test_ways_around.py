@@ -511,7 +511,8 @@ async def test_a_cursor_holds_a_denied_part_of_a_key(sqlite_uri: str) -> None:
 
     with sqlite3.connect(sqlite_uri.split("///", 1)[1]) as connection:
         connection.execute(
-            "create table visit (place varchar(20), secret varchar(20), n int, primary key (place, secret))"
+            "create table visit (place varchar(20), secret varchar(20), n int,"
+            " primary key (place, secret))"
         )
         connection.execute("insert into visit values ('a', 'hush-1', 1), ('a', 'hush-2', 2)")
     async with Kernel(settings(sqlite_uri)) as kernel:

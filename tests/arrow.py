@@ -17,6 +17,9 @@ from enfyra_kernel.lifecycle.messages import ARROW
 
 from .api import Answer, Api
 
+# The first array imports pandas: now, rather than on some test's event loop.
+pa.array([0])
+
 
 def stream_of(content: Any, rows_each: int | None = None) -> bytes:
     """Give a table, or columns as lists or arrays, as an Arrow IPC stream."""

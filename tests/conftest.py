@@ -6,14 +6,17 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from enfyra_kernel.kernel import Kernel
+from enfyra_kernel.records.source import SystemSource
 
 from .api import Api
 from .databases import (
     ENGINES,
+    SQL_ENGINES,
     Databases,
     MongodbDatabases,
     MysqlDatabases,
@@ -72,6 +75,36 @@ def service_url(name: str) -> str:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"{name}: {error}")
+
+
+class _ByName(dict[Any, Any]):
+    """What is prepared for tables, by their names: those of the system are the same everywhere."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(self._named(*key), default)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(self._named(*key), value)
+
+    def _named(self, table: Any, field: Any) -> Any:
+        return table.name, tuple(table.columns), tuple(table.relations), field
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _system_statements() -> Iterator[None]:
+    """Write the statements that load definitions once, instead of for each of 1,500 kernels."""
+    made: dict[Any, _ByName] = {}
+    original = SystemSource.__init__
+
+    def share(self: Any, *arguments: Any, **named: Any) -> None:
+        original(self, *arguments, **named)
+        engine = self._database.engine
+        if engine in SQL_ENGINES:
+            self._prepared = made.setdefault((engine, type(self._database)), _ByName())
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(SystemSource, "__init__", share)
+        yield
 
 
 @pytest.fixture(scope="session")

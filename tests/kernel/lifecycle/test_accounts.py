@@ -11,7 +11,6 @@ from enfyra_kernel.identity.oauth import Linking, Profile
 
 from tests.api import Answer, Api
 from tests.databases import ADMIN_EMAIL, ADMIN_PASSWORD
-from tests.engines import two_engines as engine  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 
@@ -209,7 +208,8 @@ async def test_logins_and_api_tokens_are_kept_alike_everywhere(api: Api) -> None
     made = await first.create("/me/tokens", {"name": "ci", "scopes": ["GET /me", "GET /me/tokens"]})
     program = Api(api.kernel, made["token"])
     assert (await program.get("/me")).row["email"] == EMAIL
-    assert await api.kernel.api_tokens.write_used() == 1
+    # The kernel may have done so by itself.
+    await api.kernel.api_tokens.write_used()
     [listed] = (await program.get("/me/tokens")).data
     assert (listed["scopes"], listed["lastUsedAt"] is None) == (made["scopes"], False)
     assert (await program.get("/me/sessions")).status == 403

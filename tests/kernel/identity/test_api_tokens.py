@@ -239,8 +239,8 @@ async def test_use_is_written_now_and_then(people: People, clock: MovingClock) -
     clock.ahead += 5
     assert (await program.get("/me")).status == 200
     at = people.kernel.clock.now()
-    assert await tokens.write_used() == 1
-    assert await tokens.write_used() == 0
+    # The kernel may have done so by itself.
+    await tokens.write_used()
     [row] = (await people.admin.get("/me/tokens")).data
     used = datetime.datetime.fromisoformat(row["lastUsedAt"])
     assert abs((used - at).total_seconds()) < 4

@@ -10,7 +10,7 @@ from ..logs import get_logger
 from ..metadata.permissions import Action, FieldPermission, Permissions, RowPolicy
 from ..query.visibility import PUBLISHED, Access, UserValue
 from .conditions import NEVER, Clause, read_clause
-from .rules import FieldRule, RowRule, RuleSet, actions_of, applies, users_of
+from .rules import FieldRule, RowRule, RuleSet, actions_of, applies, rule_set, users_of
 
 _log = get_logger("access")
 
@@ -35,13 +35,9 @@ class Book:
     """The rules of one state of the definitions.
 
     Callers about whom the same is true share one `RuleSet`, and with it their plans.
-
-    Args:
-        users: The id of the table of accounts.
     """
 
-    def __init__(self, permissions: Permissions, users: int | None = None) -> None:
-        self._users_table = users
+    def __init__(self, permissions: Permissions) -> None:
         self._fields = tuple(
             FieldRule(one, _clause(one.condition, f"field permission {one.id}"))
             for one in permissions.fields
@@ -98,7 +94,7 @@ class Book:
         def unknown(clause: Clause | None) -> bool:
             return clause is not None and not kind.missing.isdisjoint(clause.paths)
 
-        return RuleSet(
+        return rule_set(
             [
                 rule._replace(unknown=unknown(rule.clause))
                 for rule in self._fields
@@ -110,7 +106,6 @@ class Book:
                 if about(rule.policy)
             ],
             self._restricted,
-            self._users_table,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..metadata.permissions import Action, FieldPermission, RowPolicy
@@ -36,6 +36,19 @@ class RowRule(NamedTuple):
     unknown: bool = False
 
 
+class _Open(NamedTuple):
+    """What is decided only by whether the field is published."""
+
+    published: bool | Condition
+    unpublished: bool | Condition
+
+
+Verdict = bool | Condition | _Open
+# A table's id, and what is to be done with its records.
+RowKey = tuple[int, Action]
+_OWN = Clause(Compare("id", Operator.EQ, 0), (UserValue(("id",)),))
+
+
 class RuleSet:
     """The rules about callers of one kind, decided as far as they can be without a record.
 
@@ -45,29 +58,15 @@ class RuleSet:
     policies for an action nothing else is.
 
     Args:
-        fields: Those that are about the caller.
-        policies: Those that are about the caller.
-        restricted: The tables and actions that have policies, whoever they are about.
-        users: The id of the table of accounts.
+        fields: What those about the caller come to, by field and use.
+        rows: What policies come to, by table and action, for all that have any.
     """
 
     def __init__(
-        self,
-        fields: Iterable[FieldRule],
-        policies: Iterable[RowRule],
-        restricted: Iterable[tuple[int, Action]],
-        users: int | None = None,
+        self, fields: Mapping[FieldKey, Verdict], rows: Mapping[RowKey, Condition | None]
     ) -> None:
-        of_field: defaultdict[FieldKey, list[FieldRule]] = defaultdict(list)
-        for rule in fields:
-            of_field[_key_of(rule.permission)].append(rule)
-        self._fields = {key: _of_field(key, rules) for key, rules in of_field.items()}
-        of_rows: defaultdict[tuple[int, Action], list[RowRule]] = defaultdict(list)
-        for rule in policies:
-            for action in actions_of(rule.policy):
-                of_rows[rule.policy.table, action].append(rule)
-        self._rows = {key: _of_rows(of_rows[key]) for key in restricted}
-        self._users = users
+        self._fields = fields
+        self._rows = rows
         self._own: RuleSet | None = None
 
     def __bool__(self) -> bool:
@@ -84,33 +83,46 @@ class RuleSet:
         published = field.published if isinstance(field, Relation) else field.is_published
         return verdict.published if published else verdict.unpublished
 
-    def with_own_account(self) -> RuleSet:
-        """Give the same rules for the caller's own account, which is always within reach."""
-        if self._own is None:
-            self._own = RuleSet((), (), ())
-            self._own._fields = self._fields
-            self._own._rows = {
-                key: self._or_own(key, condition) for key, condition in self._rows.items()
-            }
-            self._own._users = self._users
-        return self._own
+    def with_own_account(self, users: int) -> RuleSet:
+        """Give the same rules for the caller's own account, which is always within reach.
 
-    def _or_own(self, key: tuple[int, Action], condition: Condition | None) -> Condition | None:
-        if condition is None or key[0] != self._users or key[1] not in {"read", "update"}:
-            return condition
-        account = Clause(Compare("id", Operator.EQ, 0), (UserValue(("id",)),))
-        return some([Clause(condition.where, condition.values), account]).named(condition.place)
+        Args:
+            users: The id of the table of accounts.
+        """
+        if self._own is None:
+            rows = dict(self._rows)
+            for action in ("read", "update"):
+                condition = rows.get((users, action))
+                if condition is not None:
+                    policies = Clause(condition.where, condition.values)
+                    rows[users, action] = some([policies, _OWN]).named(condition.place)
+            self._own = RuleSet(self._fields, rows)
+        return self._own
 
     def of_rows(self, table: Table, action: Action) -> Condition | None:
         """Give the condition that records have to meet; None where all do."""
         return self._rows.get((table.definition.id, action))
 
 
-class _Open(NamedTuple):
-    """What is decided only by whether the field is published."""
+def rule_set(
+    fields: Iterable[FieldRule], policies: Iterable[RowRule], restricted: Iterable[RowKey]
+) -> RuleSet:
+    """Put the rules about a caller together.
 
-    published: bool | Condition
-    unpublished: bool | Condition
+    Args:
+        restricted: The tables and actions that have policies, whoever they are about.
+    """
+    of_field: defaultdict[FieldKey, list[FieldRule]] = defaultdict(list)
+    for rule in fields:
+        of_field[_key_of(rule.permission)].append(rule)
+    of_rows: defaultdict[RowKey, list[RowRule]] = defaultdict(list)
+    for rule in policies:
+        for action in actions_of(rule.policy):
+            of_rows[rule.policy.table, action].append(rule)
+    return RuleSet(
+        {key: _of_field(key, rules) for key, rules in of_field.items()},
+        {key: _of_rows(of_rows[key]) for key in restricted},
+    )
 
 
 def actions_of(policy: RowPolicy) -> tuple[Action, ...]:
@@ -130,7 +142,7 @@ def _key_of(permission: FieldPermission) -> FieldKey:
     return False, permission.column or 0, permission.action
 
 
-def _of_field(key: FieldKey, rules: Sequence[FieldRule]) -> bool | Condition | _Open:
+def _of_field(key: FieldKey, rules: Sequence[FieldRule]) -> Verdict:
     flat = [rule for rule in rules if rule.clause is None]
     conditional = [rule for rule in rules if rule.clause is not None]
     settled = _settled(flat)

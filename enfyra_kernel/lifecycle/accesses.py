@@ -12,7 +12,6 @@ from ..metadata.snapshot import Snapshot
 from ..query.plan import ADMINISTRATOR, PUBLISHED, Access
 
 _MOST_KEPT = 10_000
-USER = "user_definition"
 
 
 class Accesses:
@@ -63,8 +62,7 @@ class Accesses:
             or book is None
             or (self._snapshot.permissions is not snapshot.permissions)
         ):
-            users = snapshot.tables[USER].definition.id
-            book = Book(snapshot.permissions, users)
+            book = Book(snapshot.permissions)
             self._known.clear()
         self._snapshot, self._book = snapshot, book
         return book

@@ -99,7 +99,7 @@ class Accounts:
         if not isinstance(body, Mapping):
             raise EnfyraError("INVALID_BODY", "The body must be a JSON object")
         named = cast("Mapping[str, Any]", body)
-        self._refuse_protected(named, context.access.of_own_record())
+        self._refuse_protected(named, _access(context))
         if named.get("password", "") is None:
             raise EnfyraError("INVALID_BODY", problems=["password must be a text"])
         values, password = await self._users.prepared(named, caller)
@@ -111,7 +111,7 @@ class Accounts:
                 await self._records.of(USER).update(
                     caller.id,
                     values,
-                    access=context.access.of_own_record(),
+                    access=_access(context),
                     session=session,
                     permit=permit_of(context),
                 )
@@ -147,9 +147,11 @@ class Accounts:
         shape = Shape(
             where=Compare("id", Operator.EQ, 0), fields=asked.shape.fields, deep=asked.shape.deep
         )
-        rows = await repository.rows(
-            Query(shape=shape, values=(caller.id,)), context.access.of_own_record()
-        )
+        rows = await repository.rows(Query(shape=shape, values=(caller.id,)), _access(context))
         if not rows:
             raise EnfyraError("INVALID_TOKEN", "The account no longer exists")
         return encode_json([rows[0] | {"loginProvider": caller.login_provider}])
+
+
+def _access(context: Context) -> Access:
+    return context.access.with_own_account(context.snapshot.tables[USER])

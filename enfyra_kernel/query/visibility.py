@@ -73,8 +73,12 @@ class Rules(Protocol):
         """Give the condition that records have to meet; None where all do."""
         ...
 
-    def with_own_account(self) -> Rules:
-        """Give the same rules for the caller's own account, which is always within reach."""
+    def with_own_account(self, users: int) -> Rules:
+        """Give the same rules with the caller's own account always within reach.
+
+        Args:
+            users: The id of the table of accounts.
+        """
         ...
 
 
@@ -129,11 +133,11 @@ class Access:
         """Give the condition that records have to meet; None where all do."""
         return None if self.rules is None else self.rules.of_rows(table, action)
 
-    def of_own_record(self) -> Access:
-        """Give the same for the caller's own account, which is always within reach."""
+    def with_own_account(self, users: Table) -> Access:
+        """Give the same with the caller's own account always within reach."""
         if self.rules is None:
             return self
-        return replace(self, rules=self.rules.with_own_account())
+        return replace(self, rules=self.rules.with_own_account(users.definition.id))
 
     def resolved(self, values: Iterable[Any]) -> Iterator[Any]:
         """Put the caller's own values in the place of each `UserValue`."""

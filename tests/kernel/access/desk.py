@@ -111,3 +111,24 @@ def refused(answer: Answer, status: int, code: str, *words: str) -> None:
     assert (answer.status, answer.code) == (status, code), answer.body
     for word in words:
         assert word in answer.message
+
+
+async def relate(root: Api, source: str, name: str, target: str, **more: Any) -> None:
+    """Add a relation to a table that is there."""
+    tables = root.kernel.registry.current.tables
+    body = {
+        "propertyName": name, "type": "many-to-one", "targetTable": target,
+        "sourceTable": {"id": tables[source].definition.id},
+    } | more  # fmt: skip
+    answer = await root.post("/relation_definition", body)
+    assert answer.status in {200, 201}, answer.body
+
+
+async def ticket_of(desk: Desk, subject: str) -> dict[str, Any]:
+    """Give a ticket as the administrator sees it."""
+    return (await desk.root.rows("/ticket", filter={"subject": subject}))[0]
+
+
+async def teams_of(desk: Desk) -> list[int]:
+    """Give the ids of the teams."""
+    return [one["id"] for one in await desk.root.rows("/team", sort="id")]

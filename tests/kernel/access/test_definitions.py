@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engines import two_engines as engine  # noqa: F401
+from tests.engines import two_engines  # noqa: F401
 
 from ...api import Api
 

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.api import Answer, Api
-from tests.engines import two_engines as engine  # noqa: F401
+from tests.engines import two_engines  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

@@ -10,7 +10,7 @@ from enfyra_kernel.kernel import Kernel
 
 from tests.api import Api
 from tests.databases import settings
-from tests.engines import two_engines as engine  # noqa: F401
+from tests.engines import two_engines  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api import Api
 from tests.arrow import load
-from tests.engines import two_engines as engine  # noqa: F401
+from tests.engines import two_engines  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

@@ -9,7 +9,7 @@ from enfyra_kernel.query.plan import INTERNAL
 
 from tests.api import Api
 from tests.databases import ADMIN_EMAIL
-from tests.engines import two_engines as engine  # noqa: F401
+from tests.engines import two_engines  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

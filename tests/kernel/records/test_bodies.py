@@ -18,7 +18,7 @@ from enfyra_kernel.lifecycle.messages import Request
 from pyarrow import parquet
 
 from tests.api import Answer, Api
-from tests.engines import two_engines as engine  # noqa: F401
+from tests.engines import two_engines  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

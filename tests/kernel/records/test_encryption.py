@@ -20,6 +20,7 @@ from enfyra_kernel.records.encryption import rotation
 from tests.api import Api
 from tests.arrow import load, read
 from tests.databases import ENCRYPTION_KEY, SQL_ENGINES, Databases, settings
+from tests.engines import two_engines  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

@@ -11,7 +11,7 @@ from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.records.json_patch import apply_patch, same
 
 from tests.api import Answer, Api
-from tests.engines import two_engines as engine  # noqa: F401
+from tests.engines import two_engines  # noqa: F401
 
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 

@@ -14,6 +14,7 @@ from enfyra_kernel.lifecycle.messages import ARROW, Request
 
 from tests.api import Answer, Api
 from tests.arrow import load, stream_of
+from tests.engines import two_engines  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

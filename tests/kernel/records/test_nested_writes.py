@@ -10,6 +10,7 @@ from enfyra_kernel.kernel import Kernel
 
 from tests.api import Api
 from tests.databases import SQL_ENGINES
+from tests.engines import two_engines  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

@@ -13,7 +13,7 @@ from enfyra_kernel.metadata.registry import DefinitionChange
 from tests.api import Answer, Api
 from tests.arrow import load
 from tests.databases import settings
-from tests.engines import two_engines as engine  # noqa: F401
+from tests.engines import two_engines  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

@@ -22,6 +22,7 @@ from pyarrow import parquet
 from tests.api import Api
 from tests.arrow import load, stream_of
 from tests.databases import SQL_ENGINES, Databases
+from tests.engines import two_engines  # noqa: F401
 
 pytestmark = pytest.mark.asyncio
 

@@ -11,7 +11,7 @@ from enfyra_kernel.storage.changes import CreateTable
 from enfyra_kernel.storage.physical import PhysicalColumn, PhysicalTable
 
 from tests.api import Api
-from tests.engines import two_engines as engine  # noqa: F401
+from tests.engines import two_engines  # noqa: F401
 
 from .changing import change
 

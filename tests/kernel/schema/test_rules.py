@@ -8,7 +8,7 @@ import pytest
 from enfyra_kernel.errors import EnfyraError
 
 from tests.api import Api
-from tests.engines import two_engines as engine  # noqa: F401
+from tests.engines import two_engines  # noqa: F401
 from tests.kernel.metadata.builders import body, catalog_of, changed, created, relation
 
 REFUSED = [

@@ -1,11 +1,8 @@
-"""Settings: environment variables and a .env file, checked whole before anything starts."""
+"""All settings: their names, limits and what they are for, and how they are loaded."""
 
 from __future__ import annotations
 
 import os
-import re
-import secrets
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -22,107 +19,19 @@ from pydantic import (
     field_validator,
 )
 
-from .errors import EnfyraError, did_you_mean
-from .networks import parse_network
-from .uri import DatabaseUri, check_replicas, split_address
+from ..errors import EnfyraError, did_you_mean
+from ..uri import DatabaseUri, check_replicas
+from . import values as read
+from .keys import key_beside
 
 MIN_KEY_LENGTH = 32
 MIN_SIGNING_KEY_LENGTH = 16
-_HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
-_NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_DATABASES = BeforeValidator(read.database_uris)
+_SIGNING_KEYS = BeforeValidator(read.keys_of(MIN_SIGNING_KEY_LENGTH))
+_ENCRYPTION_KEYS = BeforeValidator(read.keys_of(MIN_KEY_LENGTH))
 # A stranger's DB_HOST in the environment is none of our business; in our own .env it is a mistake.
 _OUR_ENVIRONMENT = ("ENFYRA_",)
 _OUR_DOTENV = ("ENFYRA_", "DB_", "REDIS_", "ADMIN_")
-
-
-def _database_uri(value: Any) -> Any:
-    return DatabaseUri.parse(value) if isinstance(value, str) else value
-
-
-def _database_uris(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return tuple(DatabaseUri.parse(part.strip()) for part in value.split(",") if part.strip())
-
-
-def _networks(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    networks = _separated(value)
-    for one in networks:
-        parse_network(one)
-    return networks
-
-
-def _header_name(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if not _HEADER_NAME.fullmatch(value):
-        raise ValueError("must be the name of a header, such as X-Forwarded-For or Forwarded")
-    return value.lower()
-
-
-def _names(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def _redis_uri(value: Any) -> Any:
-    if isinstance(value, str):
-        parts = split_address(value)
-        if parts.scheme not in {"redis", "rediss", "unix"}:
-            raise ValueError("must start with redis://, rediss:// or unix://")
-        if parts.scheme != "unix" and not parts.hostname:
-            raise ValueError("names no host")
-    return value
-
-
-def _node_name(value: Any) -> Any:
-    if isinstance(value, str) and not _NODE_NAME.fullmatch(value):
-        raise ValueError("must be letters, digits, '.', '_' or '-', at most 128 of them")
-    return value
-
-
-def _http_url(value: Any) -> Any:
-    if isinstance(value, str):
-        parts = split_address(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be an http:// or https:// address")
-        return value.rstrip("/")
-    return value
-
-
-def _encryption_keys(value: Any) -> Any:
-    if isinstance(value, str):
-        keys = _separated(value)
-        if not keys:
-            raise ValueError("holds no key")
-        if any(len(key) < MIN_KEY_LENGTH for key in keys):
-            raise ValueError(f"each key must have at least {MIN_KEY_LENGTH} characters")
-        if len(set(keys)) != len(keys):
-            raise ValueError("a key is there twice")
-    return value
-
-
-def _signing_keys(value: Any) -> Any:
-    if isinstance(value, str):
-        keys = _separated(value)
-        if not keys:
-            raise ValueError("holds no key")
-        if any(len(key) < MIN_SIGNING_KEY_LENGTH for key in keys):
-            raise ValueError(f"each key must have at least {MIN_SIGNING_KEY_LENGTH} characters")
-        if len(set(keys)) != len(keys):
-            raise ValueError("a key is there twice")
-    return value
-
-
-def _list(value: Any) -> Any:
-    return _separated(value) if isinstance(value, str) else value
-
-
-def _separated(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 class Settings(BaseModel):
@@ -136,12 +45,12 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, populate_by_name=True)
 
-    db_uri: Annotated[DatabaseUri, BeforeValidator(_database_uri)] = Field(
+    db_uri: Annotated[DatabaseUri, BeforeValidator(read.database_uri)] = Field(
         default=DatabaseUri.parse("sqlite:///enfyra.db"),
         alias="DB_URI",
         description="The database: sqlite:///file.db, postgresql://..., mysql://... or mongodb://...",
     )
-    db_replica_uris: Annotated[tuple[DatabaseUri, ...], BeforeValidator(_database_uris)] = Field(
+    db_replica_uris: Annotated[tuple[DatabaseUri, ...], _DATABASES] = Field(
         default=(),
         alias="DB_REPLICA_URIS",
         description="Read replicas of DB_URI, separated by commas.",
@@ -158,23 +67,23 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         description="Seconds that a replica may be behind the primary before it is left out.",
     )
-    redis_uri: Annotated[SecretStr | None, BeforeValidator(_redis_uri)] = Field(
+    redis_uri: Annotated[SecretStr | None, BeforeValidator(read.redis_uri)] = Field(
         default=None,
         alias="REDIS_URI",
         description="Redis, which several instances need to act as one.",
     )
-    node_name: Annotated[str | None, BeforeValidator(_node_name)] = Field(
+    node_name: Annotated[str | None, BeforeValidator(read.node_name)] = Field(
         default=None,
         alias="NODE_NAME",
         description="Decorates Redis channels and keys; the same on all instances of a cluster.",
     )
-    secret_key: Annotated[SecretStr | None, BeforeValidator(_signing_keys)] = Field(
+    secret_key: Annotated[SecretStr | None, _SIGNING_KEYS] = Field(
         default=None,
         alias="SECRET_KEY",
         description="Signs tokens. Several keys, separated by commas: the first one signs, all are "
         "accepted. With SQLite one is made and kept beside the database's file.",
     )
-    encryption_keys: Annotated[SecretStr | None, BeforeValidator(_encryption_keys)] = Field(
+    encryption_keys: Annotated[SecretStr | None, _ENCRYPTION_KEYS] = Field(
         default=None,
         alias="ENFYRA_ENCRYPTION_KEYS",
         description="Keys for encrypted columns, separated by commas: the first one encrypts, all "
@@ -199,7 +108,7 @@ class Settings(BaseModel):
     host: str = Field(
         default="127.0.0.1", alias="ENFYRA_HOST", description="The address to listen on."
     )
-    url: Annotated[str | None, BeforeValidator(_http_url)] = Field(
+    url: Annotated[str | None, BeforeValidator(read.http_url)] = Field(
         default=None,
         alias="ENFYRA_URL",
         description="A central Enfyra server. The Jupyter extension attaches to it instead of "
@@ -218,13 +127,13 @@ class Settings(BaseModel):
         alias="ENFYRA_DEBUG",
         description="Show everybody the logs and errors of scripts, not administrators alone.",
     )
-    trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_networks)] = Field(
+    trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(read.networks)] = Field(
         default=(),
         alias="ENFYRA_TRUSTED_PROXIES",
         description="Addresses and networks of proxies in front, separated by commas, such as "
         "`127.0.0.1,10.0.0.0/8`. What others say of where a request comes from is ignored.",
     )
-    proxy_header: Annotated[str, BeforeValidator(_header_name)] = Field(
+    proxy_header: Annotated[str, BeforeValidator(read.header_name)] = Field(
         default="x-forwarded-for",
         alias="ENFYRA_PROXY_HEADER",
         description="The header to which the proxies add who called them: X-Forwarded-For, "
@@ -235,7 +144,7 @@ class Settings(BaseModel):
         alias="ENFYRA_GUARDS",
         description="Apply guards; `false` lets in somebody whom a guard has locked out.",
     )
-    script_env: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+    script_env: Annotated[tuple[str, ...], BeforeValidator(read.names)] = Field(
         default=(),
         alias="ENFYRA_SCRIPT_ENV",
         description="Names of environment variables that scripts may know as @ENV, separated by "
@@ -331,7 +240,7 @@ class Settings(BaseModel):
         description="Seconds in which a refresh token that was used up is answered once more, for "
         "clients that refresh from several places at once. Later, it ends the login.",
     )
-    oidc_issuer: Annotated[str | None, BeforeValidator(_http_url)] = Field(
+    oidc_issuer: Annotated[str | None, BeforeValidator(read.http_url)] = Field(
         default=None,
         alias="ENFYRA_OIDC_ISSUER",
         description="An OpenID issuer somewhere else whose access tokens are taken; users are made "
@@ -344,7 +253,7 @@ class Settings(BaseModel):
         description="Whom the tokens of ENFYRA_OIDC_ISSUER have to be for, as they say by `aud` or "
         "`azp`.",
     )
-    hub_api_url: Annotated[str | None, BeforeValidator(_http_url)] = Field(
+    hub_api_url: Annotated[str | None, BeforeValidator(read.http_url)] = Field(
         default=None,
         alias="ENFYRA_HUB_API_URL",
         description="The API of a JupyterHub, such as http://hub:8081/hub/api, whose tokens are "
@@ -389,13 +298,13 @@ class Settings(BaseModel):
         description="Bytes that one value in the cache of scripts may have; 0 for as many as "
         "there is room.",
     )
-    fetch_allow: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field(
+    fetch_allow: Annotated[tuple[str, ...], BeforeValidator(read.names)] = Field(
         default=(),
         alias="ENFYRA_FETCH_ALLOW",
         description="Hosts of private networks that scripts may fetch from, separated by commas: "
         "names, addresses or networks, with or without a port.",
     )
-    package_allow: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field(
+    package_allow: Annotated[tuple[str, ...], BeforeValidator(read.names)] = Field(
         default=(),
         alias="ENFYRA_PACKAGE_ALLOW",
         description="Python packages that may be installed for scripts, separated by commas, such "
@@ -485,14 +394,14 @@ class Settings(BaseModel):
             EnfyraError: CONFIGURATION_ERROR when a database server is used without SECRET_KEY.
         """
         if self.secret_key is not None:
-            return _separated(self.secret_key.get_secret_value())
+            return read.separated(self.secret_key.get_secret_value())
         if self.db_uri.engine != "sqlite":
             raise EnfyraError(
                 "CONFIGURATION_ERROR",
                 "SECRET_KEY must be set when the database is not SQLite: "
                 "all instances sign tokens with the same key",
             )
-        return _separated(_key_beside(self.db_uri.path, ".key"))
+        return read.separated(key_beside(self.db_uri.path, ".key"))
 
     def data_folder(self) -> Path:
         """Give the folder of files that are kept; it need not exist yet.
@@ -515,14 +424,14 @@ class Settings(BaseModel):
             EnfyraError: CONFIGURATION_ERROR when a database server is used and none is set.
         """
         if self.encryption_keys is not None:
-            return _separated(self.encryption_keys.get_secret_value())
+            return read.separated(self.encryption_keys.get_secret_value())
         if self.db_uri.engine != "sqlite":
             raise EnfyraError(
                 "CONFIGURATION_ERROR",
                 "ENFYRA_ENCRYPTION_KEYS must be set for encrypted columns when the database is "
                 "not SQLite: all instances encrypt with the same key",
             )
-        return _separated(_key_beside(self.db_uri.path, ".encryption-key"))
+        return read.separated(key_beside(self.db_uri.path, ".encryption-key"))
 
 
 def variables() -> dict[str, str]:
@@ -563,21 +472,3 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
     # The value itself stays out: it may be a password.
     name = names_of_fields().get(str(location[0]), str(location[0]))
     return f"{name}: {message.removeprefix('Value error, ')}"
-
-
-def _key_beside(database: Path, ending: str) -> str:
-    path = database.with_name(database.name + ending)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Only its owner may read what mkstemp makes.
-    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
-    draft = Path(name)
-    with os.fdopen(handle, "w") as file:
-        file.write(secrets.token_urlsafe(48))
-    try:
-        # A link is made whole or not at all: two processes starting at once agree on one key.
-        path.hardlink_to(draft)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    return path.read_text().strip()

@@ -39,7 +39,8 @@ async def test_nothing_of_a_trial_stays(api: Api) -> None:
         "ctx.body['title'] += '!'\nctx.logs('hello')\n"
         "await ctx.repos.note.create({'data': {'title': 'beside'}})\n"
         "ctx.share['seen'] = await ctx.repos.note.count()\n"
-        "await ctx.trigger('welcome', {'id': 1})"
+        "await ctx.trigger('welcome', {'id': 1})\n"
+        "await ctx.socket.emitToUser('7', 'made', {'id': 1})"
     )
     report = await tried(api, sourceCode=source, request={"body": {"title": "new"}})
     assert report["status"] == 201
@@ -49,6 +50,8 @@ async def test_nothing_of_a_trial_stays(api: Api) -> None:
     assert report["after"]["share"] == {"seen": 2}
     assert report["logs"] == ["hello"]
     assert report["triggers"] == [{"flow": "welcome", "payload": {"id": 1}}]
+    emitted = {"function": "emitToUser", "arguments": ["7", "made", {"id": 1}]}
+    assert report["messages"] == [emitted]
     assert [one["stage"] for one in report["stages"]] == ["pre", "default"]
     verbs = [(one["verb"], one["table"]) for one in report["touched"]]
     assert verbs.count(("create", "note")) == 2

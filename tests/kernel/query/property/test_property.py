@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
-from .cases import Case, Walk, cases, walks
+from tests.databases import ENGINES
+
+from .cases import REQUESTS, Case, Walk, cases, walks
 from .world import World, world
 
 T = TypeVar("T")
@@ -23,6 +25,8 @@ SCHEMAS = (1, 2)
 # After ten examples Hypothesis mostly repeats parts of those that it has made: so many short runs
 # find more than a long one.
 EXAMPLES = 10
+# With these, all databases together answer more than 2,000 requests in each run of the tests.
+LISTS = 4
 each_run = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -46,6 +50,10 @@ def hold_for(cases: st.SearchStrategy[T], check: Callable[[T], None], *, runs: i
         seed(FIRST + number)(each_run(given(cases)(check)))()
 
 
+def test_there_are_enough_requests() -> None:
+    assert len(ENGINES) * len(SCHEMAS) * LISTS * EXAMPLES * REQUESTS >= 2_000
+
+
 @pytest.mark.may_block
 def test_lists(tables: World) -> None:
     def answers_as_the_oracle(case: Case) -> None:
@@ -57,7 +65,7 @@ def test_lists(tables: World) -> None:
                 tables.show_smallest(name, request)
                 raise
 
-    hold_for(cases(tables.snapshot), answers_as_the_oracle, runs=2)
+    hold_for(cases(tables.snapshot), answers_as_the_oracle, runs=LISTS)
 
 
 @pytest.mark.may_block

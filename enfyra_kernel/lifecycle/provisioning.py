@@ -11,6 +11,7 @@ import msgspec
 from ..encoding import decode_json, encode_json
 from ..errors import EnfyraError
 from ..identity.oauth import Profile, Provider
+from ..identity.users import USER
 from ..query.plan import ADMINISTRATOR
 from ..records.records import Records
 from ..scripts.script import Language, Script, Stage
@@ -21,8 +22,6 @@ from .scripted import Scripted
 from .scripted.sections import sections_seen
 from .scripted.stages import Prepared
 from .scripted.trace import trace_of
-
-_USER = "user_definition"
 
 
 class Provisioning:
@@ -80,7 +79,7 @@ class Provisioning:
             raise EnfyraError(
                 "OAUTH_FAILED", f"The script of '{provider.name}' has to return fields of the user"
             )
-        table = context.snapshot.table(_USER)
+        table = context.snapshot.table(USER)
         return await self._named.resolved(
             table, cast("dict[str, Any]", given), context.snapshot, ADMINISTRATOR
         )

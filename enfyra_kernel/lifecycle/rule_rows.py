@@ -7,6 +7,7 @@ from typing import Any
 from ..access.conditions import Clause, read_clause
 from ..encoding import decode_json
 from ..errors import EnfyraError, did_you_mean
+from ..identity.users import USER
 from ..metadata.definitions import ColumnDefinition
 from ..metadata.snapshot import Snapshot
 from ..metadata.system import PLANNED_TABLES
@@ -20,7 +21,6 @@ from ..storage.database import Session
 
 FIELD_PERMISSION = "field_permission_definition"
 ROW_POLICY = "row_policy_definition"
-USER = "user_definition"
 ROLE = "role_definition"
 
 

@@ -14,11 +14,10 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import rsa
 from enfyra_kernel.identity.oauth import providers
 from enfyra_kernel.identity.oauth.redirects import checked_prefix, checked_redirect
-from enfyra_kernel.kernel import Kernel
 
 from enfyra_server.app import Server
 from tests.api import Api
-from tests.databases import ADMIN_EMAIL, settings
+from tests.databases import ADMIN_EMAIL
 from tests.openid import CLIENT, SECRET, OpenId, new_key
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,12 +31,9 @@ def key() -> rsa.RSAPrivateKey:
     return new_key()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(shared_uri: str) -> AsyncIterator[Server]:
-    server = Server(Kernel(settings(shared_uri)))
-    await server.start()
-    yield server
-    await server.stop(grace=2)
+@pytest.fixture(scope="module")
+def server(shared_server: Server) -> Server:
+    return shared_server
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -6,28 +6,16 @@ import asyncio
 import gc
 import os
 import signal
-import socket
-import sys
 
 from ..channel import Ready, frame
-from . import facades
+from .arguments import read_arguments
 from .hardening import NotHardened, close_standard_files, harden
 from .serving import Server
 
 
 def main() -> None:
-    """Harden this process and serve until the server goes.
-
-    The arguments are the number of the channel's file, the bytes of memory, the parent, the folder
-    of packages, or nothing, and the names of their modules.
-    """
-    descriptor, memory, parent = (int(text) for text in sys.argv[1:4])
-    folder, *modules = sys.argv[4:]
-    channel = socket.socket(fileno=descriptor)
-    channel.setblocking(True)
-    facades.load()
-    if folder:
-        facades.load_packages(folder, modules)
+    """Harden this process and serve until the server goes; see `arguments` for what it is given."""
+    channel, memory, parent = read_arguments()
     loop = asyncio.SelectorEventLoop()
     asyncio.set_event_loop(loop)
     server = Server(loop, channel)

@@ -8,13 +8,12 @@ import os
 import select
 import signal
 import socket
-import sys
 from contextlib import suppress
 
 from ..channel import Ready, frame
 from ..forking import ASKED, FORK, FORKED, GONE, TOLD
 from ..script import Language
-from . import facades
+from .arguments import read_arguments
 from .hardening import NotHardened, close_standard_files, harden_child, harden_zygote
 from .runners import check
 from .serving import Server
@@ -117,14 +116,8 @@ def _serve_one(descriptor: int, zygote: int, layers: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """Harden this process and serve until the server goes; for the arguments see `worker.main`."""
-    descriptor, memory, parent = (int(text) for text in sys.argv[1:4])
-    folder, *modules = sys.argv[4:]
-    control = socket.socket(fileno=descriptor)
-    control.setblocking(True)
-    facades.load()
-    if folder:
-        facades.load_packages(folder, modules)
+    """Harden this process and serve until the server goes; see `arguments` for what it is given."""
+    control, memory, parent = read_arguments()
     # What is read, or filled in, when it is first used is there for all children.
     asyncio.SelectorEventLoop().close()
     for language in Language:

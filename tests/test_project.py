@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import re
@@ -9,6 +10,8 @@ import socket
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
@@ -38,6 +41,46 @@ def lab() -> ModuleType:
 @pytest.fixture(scope="module")
 def services() -> ModuleType:
     return script("services")
+
+
+# -- what it depends on ---------------------------------------------------------------------------
+
+
+def names_of_imports(path: Path) -> set[str]:
+    """Give the first part of every module that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    """What happens to be installed here need not be where somebody runs the tests next."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared: set[str] = set()
+    for one in (*project["dependencies"], *chain(*project["optional-dependencies"].values())):
+        declared.add(re.split(r"[^\w.-]", one)[0].lower().replace("_", "-"))
+    # The type checker's own; and what pydantic wants in exactly one version.
+    ours = {
+        "_typeshed",
+        "pydantic_core",
+        "enfyra_kernel",
+        "enfyra_server",
+        "enfyra_jupyter",
+        "tests",
+    }
+    providers = packages_distributions()
+    missing: dict[str, str] = {}
+    for room in ("enfyra_kernel", "server", "jupyter_ext", "tests", "scripts"):
+        for path in (ROOT / room).rglob("*.py"):
+            for name in names_of_imports(path) - ours - sys.stdlib_module_names:
+                given_by = {one.lower().replace("_", "-") for one in providers.get(name, [name])}
+                if not given_by & declared:
+                    missing[name] = str(path)
+    assert missing == {}
 
 
 # -- make -----------------------------------------------------------------------------------------

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -62,6 +63,7 @@ class ApiTokens:
         self._revocations = revocations
         # When and from where each was last used, until that is written.
         self._used: dict[str, tuple[datetime, str]] = {}
+        self._writing = asyncio.Lock()
 
     # -- whose a token is -----------------------------------------------------------------------
 
@@ -106,9 +108,19 @@ class ApiTokens:
 
     async def write_used(self) -> int:
         """Store when tokens were last used; give how many."""
-        used, self._used = self._used, {}
+        # Whoever asks meanwhile gets his answer when all is stored.
+        async with self._writing:
+            used, self._used = self._used, {}
+            try:
+                await self._write(used)
+            except BaseException:
+                self._used = used | self._used
+                raise
+            return len(used)
+
+    async def _write(self, used: Mapping[str, tuple[datetime, str]]) -> None:
         if not used:
-            return 0
+            return
         table = self._records.of(API_TOKEN).table
         columns = tuple(stored(table.columns[name]) for name in ("lastUsedAt", "lastUsedIp"))
         update = Update(
@@ -119,7 +131,6 @@ class ApiTokens:
         write = database.update(update)
         for id_, (at, ip) in used.items():
             await database.write(write, (at, ip or None, id_))
-        return len(used)
 
     # -- one's own ------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -61,6 +61,43 @@ class Request:
     answer_headers: dict[str, str] = field(default_factory=_no_headers)
 
 
+class Stream:
+    """A body piece by piece, which holds on to something until it is closed.
+
+    A generator that was not begun does not clean up after itself, and one that was left in the
+    middle does so when the garbage is collected: whoever sends a body closes it.
+
+    Args:
+        close: Lets go of what the pieces come from, if a generator that was never begun cannot.
+
+    Example:
+        >>> import asyncio
+        >>> async def pieces():
+        ...     yield b"one"
+        >>> async def let_go():
+        ...     print("closed")
+        >>> asyncio.run(Stream(pieces(), let_go).aclose())
+        closed
+    """
+
+    def __init__(
+        self,
+        pieces: AsyncGenerator[bytes, None],
+        close: Callable[[], Awaitable[Any]] | None = None,
+    ) -> None:
+        self._pieces = pieces
+        self._close = close
+
+    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        return self._pieces
+
+    async def aclose(self) -> None:
+        """Let go, wherever the reader has come to."""
+        await self._pieces.aclose()
+        if self._close is not None:
+            await self._close()
+
+
 def _no_cookies() -> list[str]:
     return []
 
@@ -77,8 +114,13 @@ class Response:
     body: bytes = b""
     content_type: str = JSON
     headers: dict[str, str] = field(default_factory=_no_headers)
-    stream: AsyncIterator[bytes] | None = None
+    stream: Stream | None = None
     cookies: list[str] = field(default_factory=_no_cookies)
+
+    async def aclose(self) -> None:
+        """Let go of what the body comes from; whoever sends an answer, or drops it, does so."""
+        if self.stream is not None:
+            await self.stream.aclose()
 
 
 _HEADS: dict[tuple[int, str], bytes] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from importlib import import_module
 from urllib.parse import quote
 
@@ -15,7 +15,7 @@ from ..query.brackets import parse_query_string
 from ..records.repository import Repository
 from ..records.streams.formats import CSV, JSON, Format, asked, of_content
 from .context import Context
-from .messages import Response, success
+from .messages import Response, Stream, success
 from .permits import permit_also
 
 _MODULES = (
@@ -70,9 +70,8 @@ async def download(context: Context, repository: Repository, format: Format) -> 
     ignoring = frozenset({"format", "safe"} if format is CSV else {"format"})
     safe = format is CSV and context.flag("safe")
     query = context.query(ignoring=ignoring)
-    stream: AsyncIterator[bytes] = repository.stream(query, context.access, format, safe=safe)
-    if context.request.method != "HEAD":
-        stream = await _begun(stream)
+    pieces = repository.stream(query, context.access, format, safe=safe)
+    stream = Stream(pieces) if context.request.method == "HEAD" else await _begun(pieces)
     name = quote(f"{repository.table.name}.{format.extension}")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
     if name.isascii() and "%" not in name:
@@ -80,18 +79,17 @@ async def download(context: Context, repository: Repository, format: Format) -> 
     return Response(200, content_type=format.content_type, headers=headers, stream=stream)
 
 
-async def _begun(stream: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+async def _begun(rest: AsyncGenerator[bytes, None]) -> Stream:
     """Make the first rows at once: most errors show by then, while a status can still be sent."""
-    first = await anext(stream, b"")
+    first = await anext(rest, b"")
 
-    async def pieces() -> AsyncIterator[bytes]:
-        # Whoever leaves early lets go of the database, too.
-        async with aclosing(stream):
-            yield first
-            async for piece in stream:
-                yield piece
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        yield first
+        async for piece in rest:
+            yield piece
 
-    return pieces()
+    # Whoever leaves early lets go of the database, too.
+    return Stream(pieces(), rest.aclose)
 
 
 # -- loads ----------------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ class Server:
             self._http.stop()
             if not await self._router.drain(grace, hurry):
                 _log.warning("requests were cut off", extra={"running": self._router.running})
-                self._router.cut_off()
+                await self._router.cut_off()
             await self._http.close_all_connections()
         await self.kernel.stop()
 

@@ -44,6 +44,8 @@ DEFAULT_MAX_BODY = 32
 ONE_PIECE = 1 << 16
 # Answers that have no body, whose length would be that of another one.
 _EMPTY = frozenset({204, 304})
+# The seconds that requests which are broken off have to give back what they hold.
+_LETTING_GO = 5
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
@@ -115,10 +117,11 @@ class SiteRouter(routing.Router):
             one.cancel()
         return not self._begun
 
-    def cut_off(self) -> None:
-        """Break off what is still being answered."""
+    async def cut_off(self) -> None:
+        """Break off what is still being answered, and wait until it has let go of what it holds."""
         for delegate in tuple(self._begun):
             delegate.cut_off()
+        await self.drain(_LETTING_GO)
 
 
 class SiteDelegate(httputil.HTTPMessageDelegate):
@@ -217,6 +220,8 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         """Let go of a request whose client has gone; what it writes is rolled back."""
         if self._incoming is not None and self._task is not None:
             self._task.cancel()
+        elif self._task is None and self._response is not None:
+            self._task = asyncio.get_running_loop().create_task(self._dropped(self._response))
         elif self._task is None:
             self._router.end(self)
 
@@ -259,8 +264,8 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
 
     async def _answer(self) -> None:
         """Make the answer unless it is made, and write it."""
+        response = self._response
         try:
-            response = self._response
             if response is None:
                 response = await self._made()
             if self._incoming is not None:
@@ -272,6 +277,14 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
         except Exception:
             _log.exception("answer failed")
             self._close()
+        finally:
+            await self._dropped(response)
+
+    async def _dropped(self, response: Response | None) -> None:
+        """Have done with an answer, whether or not it was sent."""
+        try:
+            if response is not None:
+                await response.aclose()
         finally:
             self._router.end(self)
 

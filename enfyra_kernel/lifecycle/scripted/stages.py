@@ -17,7 +17,7 @@ from ...logs import get_logger
 from ...metadata.hooks import HandlerDefinition, HookDefinition, MethodScripts
 from ...scripts.script import Failure, Language, Outcome, Script, ScriptRunner, Stage
 from ..context import Context
-from ..messages import JSON, Response, failure, success
+from ..messages import JSON, Response, Stream, failure, success
 from .host import NULL, ScriptHost
 from .sections import Sections, changed_context, sections_of, sections_seen
 from .streaming import Streaming
@@ -218,7 +218,7 @@ class Run:
         outcome = await self._ran((handler, *self._prepared.post))
         if outcome.failure is not None:
             raise self._error(outcome.failure)
-        return self._made(outcome, success())
+        return await self._made(outcome, success())
 
     async def _by_itself(self, default: Operation) -> Response:
         began = time.perf_counter()
@@ -248,7 +248,7 @@ class Run:
         outcome = await self._ran(self._prepared.post)
         if outcome.failure is not None:
             raise self._error(outcome.failure)
-        return self._made(outcome, response)
+        return await self._made(outcome, response)
 
     async def _after_error(self, error: EnfyraError) -> EnfyraError:
         """Run the post-hooks after an error, which stays one whatever they do."""
@@ -279,7 +279,7 @@ class Run:
         self.trace.note(outcome)
         return outcome
 
-    def _made(self, outcome: Outcome, response: Response) -> Response:
+    async def _made(self, outcome: Outcome, response: Response) -> Response:
         """Give the answer: what scripts have returned, or else what was there before."""
         body = outcome.result
         if body is None and "data" in outcome.sections:
@@ -287,6 +287,7 @@ class Run:
         if body is None:
             return self._with_status(response)
         # Whatever else was said of the other body does not hold for this one.
+        await response.aclose()
         return self._with_status(Response(response.status, body))
 
     def _with_status(self, response: Response) -> Response:
@@ -339,4 +340,5 @@ async def _perhaps_streamed(run: Run, default: Operation) -> Response:
     if not streaming.begun.done():
         streaming.begun.cancel()
         return script.result()
-    return replace(streaming.begun.result(), stream=streaming.pieces(script))
+    stream = Stream(streaming.pieces(script), lambda: end(script))
+    return replace(streaming.begun.result(), stream=stream)

@@ -82,11 +82,20 @@ class Pool(Generic[C]):
     async def _make(self) -> C:
         self._open += 1
         self._all_back.clear()
+        making = asyncio.ensure_future(self._connect())
         try:
-            return await self._connect()
+            # Drivers that are broken off while they connect leave a socket open.
+            return await asyncio.shield(making)
         except BaseException:
-            self._forget()
+            # It may have failed, it may be under way, it may even be ready.
+            making.add_done_callback(self._made_for_nobody)
             raise
+
+    def _made_for_nobody(self, making: asyncio.Future[C]) -> None:
+        if making.cancelled() or making.exception() is not None:
+            self._forget()
+        else:
+            self.release(making.result())
 
     async def _wait(self) -> C:
         loop = asyncio.get_running_loop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from logging import Logger
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 from enfyra_kernel.encoding import decode_json, encode_json
 from enfyra_kernel.errors import EnfyraError
-from enfyra_kernel.lifecycle.messages import JSON, Request, Response, failure
+from enfyra_kernel.lifecycle.messages import JSON, Request, Response, Stream, failure
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 
 from enfyra_server.site import Site
@@ -146,7 +146,7 @@ class Attached:
             headers=headers,
         )  # fmt: skip
         if "content-length" not in answer.headers and request.method != "HEAD":
-            response.stream = _relayed(answer)
+            response.stream = Stream(_relayed(answer), answer.aclose)
             return response
         try:
             response.body = b"".join([piece async for piece in answer.aiter_raw()])
@@ -176,12 +176,9 @@ def _forwarded(request: Request) -> list[tuple[str, str]]:
     ]
 
 
-async def _relayed(answer: httpx.Response) -> AsyncIterator[bytes]:
-    try:
-        async for piece in answer.aiter_raw():
-            yield piece
-    finally:
-        await answer.aclose()
+async def _relayed(answer: httpx.Response) -> AsyncGenerator[bytes, None]:
+    async for piece in answer.aiter_raw():
+        yield piece
 
 
 def _moved(document: bytes, prefix: str) -> bytes:

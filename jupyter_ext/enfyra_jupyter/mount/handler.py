@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 from enfyra_kernel.encoding import encode_json
 from enfyra_kernel.errors import EnfyraError, error_body
-from enfyra_kernel.lifecycle.messages import Request, Response, failure
+from enfyra_kernel.lifecycle.messages import Request, Response, Stream, failure
 from enfyra_kernel.lifecycle.streams import is_load
 from enfyra_kernel.metadata.routes import normal_path
 from jupyter_core.utils import ensure_async
@@ -248,7 +247,10 @@ class EnfyraHandler(JupyterHandler):
 
     async def _send(self, response: Response) -> None:
         if response.stream is not None and self.request.method != "HEAD":
-            await self._send_stream(response, response.stream)
+            try:
+                await self._send_stream(response, response.stream)
+            finally:
+                await response.aclose()
             return
         self._set_head(response)
         self.finish(response.body if response.status not in {204, 304} else None)
@@ -263,7 +265,7 @@ class EnfyraHandler(JupyterHandler):
         for cookie in response.cookies:
             self.add_header("Set-Cookie", cookie)
 
-    async def _send_stream(self, response: Response, stream: AsyncIterator[bytes]) -> None:
+    async def _send_stream(self, response: Response, stream: Stream) -> None:
         pieces = aiter(stream)
         try:
             first = await anext(pieces, b"")

@@ -268,8 +268,7 @@ class PostgresqlDriver:
                 while (chunk := await copying.next(self._timeout)) is not None:
                     yield chunk
         finally:
-            if not await copying.ended():
-                connection.terminate()
+            await copying.end()
             self._pool.release(connection)
 
     # -- schema ---------------------------------------------------------------------------------
@@ -312,6 +311,7 @@ class _Copying:
     def __init__(
         self, connection: Connection, text: str, arguments: Arguments, layout: Mapping[str, str]
     ) -> None:
+        self._connection = connection
         self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(CHUNKS_AHEAD)
         self._parts: list[bytes] = []
@@ -332,13 +332,16 @@ class _Copying:
         self._room.release()
         return chunk
 
-    async def ended(self) -> bool:
-        """Say whether the connection is free again; if not, give up."""
-        if self._task.done():
-            return True
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        return False
+    async def end(self) -> None:
+        """Have done with it; of a COPY that is under way, the connection is closed.
+
+        It is closed first: who is cancelled waits for the server's word on that, which stands
+        behind rows that nobody takes any more.
+        """
+        if not self._task.done():
+            self._connection.terminate()
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(
         self, connection: Connection, text: str, arguments: Arguments, layout: Mapping[str, str]

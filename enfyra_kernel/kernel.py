@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,7 +11,9 @@ import msgspec
 
 from .background import end
 from .clock import Clock, SystemClock
-from .cluster.bus import DEFINITIONS, PACKAGES, SESSIONS, WRITES, Bus, LocalBus, RedisBus
+from .cluster.bus import DEFINITIONS, PACKAGES, SESSIONS, WRITES
+from .cluster.connect import connect_bus, connect_locks
+from .cluster.instance import Instance
 from .errors import EnfyraError
 from .identity.adapters import AuthAdapter
 from .identity.passwords import Passwords
@@ -111,7 +111,7 @@ class Kernel:
         self._adapters = auth
         self._on_password = on_password or _print_password
         self._background: asyncio.Task[None] | None = None
-        self.instance = f"{socket.gethostname()}:{os.getpid()}"
+        self.instance = Instance.here(settings.node_name)
         system = Snapshot(0, SYSTEM_TABLES)
         self.replicated = _replicated(settings, self.clock)
         self.database: Database = self.replicated or connect(
@@ -119,9 +119,10 @@ class Kernel:
         )
         # What everything rests on is never read from a replica.
         primary = self.replicated.primary if self.replicated is not None else self.database
-        self.bus: Bus = _bus(settings)
+        self.bus = connect_bus(settings, self.instance)
+        self.locks = connect_locks(settings, self.clock, self.instance)
         self.lock = SchemaLock(
-            primary, self.clock, owner=self.instance, patience=settings.schema_lock_wait
+            primary, self.clock, owner=self.instance.label, patience=settings.schema_lock_wait
         )
         self._source = SystemSource(primary, system, self.lock)
         self.registry = Registry(self._source, system)
@@ -275,6 +276,7 @@ class Kernel:
             with suppress(EnfyraError):
                 await self.api_tokens.write_used()
             await self.bus.stop()
+            await self.locks.stop()
             await self.database.stop()
             await self.identity.stop()
         await self.scripts.stop()
@@ -412,12 +414,6 @@ def _replicated(settings: Settings, clock: Clock) -> ReplicatedDatabase | None:
         pool_size=settings.db_pool_size,
         timeout=settings.db_timeout,
     )
-
-
-def _bus(settings: Settings) -> Bus:
-    if settings.redis_uri is None:
-        return LocalBus()
-    return RedisBus(settings.redis_uri.get_secret_value(), node_name=settings.node_name)
 
 
 async def _state_of(ping: Callable[[], Awaitable[None]]) -> str:

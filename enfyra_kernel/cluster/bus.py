@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ import msgspec
 
 from ..background import end
 from ..logs import get_logger
+from .instance import Instance
 
 _log = get_logger("bus")
 
@@ -90,18 +90,19 @@ class RedisBus:
 
     Args:
         uri: Redis' address.
-        node_name: Decorates the channels, so that several deployments can share one Redis.
+        instance: Who sends. Its `node_name` decorates the channels, so that several deployments
+            can share one Redis.
     """
 
-    def __init__(self, uri: str, *, node_name: str | None = None) -> None:
+    def __init__(self, uri: str, instance: Instance) -> None:
         import redis.asyncio
 
         # A subscription is quiet for hours: no time-out on reading, but health checks.
         self._redis = redis.asyncio.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
             uri, socket_timeout=None, socket_connect_timeout=5, health_check_interval=15
         )
-        self._suffix = f":{node_name}" if node_name else ""
-        self.instance = secrets.token_hex(16)
+        self._suffix = f":{instance.node_name}" if instance.node_name else ""
+        self._instance = instance
         self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
         self._gap_listeners: list[Callable[[], Awaitable[None]]] = []
         self._task: asyncio.Task[None] | None = None
@@ -129,7 +130,7 @@ class RedisBus:
 
     async def publish(self, channel: str, message: Any) -> None:
         """Send a message; if Redis is away it is lost, and logged."""
-        data = msgspec.json.encode(_Envelope(self.instance, message))
+        data = msgspec.json.encode(_Envelope(self._instance.id, message))
         try:
             # Whoever publishes has a request to answer, however long Redis may take.
             async with asyncio.timeout(PATIENCE):
@@ -171,7 +172,7 @@ class RedisBus:
             _log.warning("malformed message", extra={"channel": str(message.get("channel"))})
             await self._tell_gap()
             return
-        if envelope.instance == self.instance:
+        if envelope.instance == self._instance.id:
             return
         channel = message["channel"]
         name = channel.decode() if isinstance(channel, bytes) else str(channel)

@@ -1,11 +1,30 @@
-"""The cache and the limits that the settings ask for: in Redis if there is one, else in process."""
+"""What the settings ask for: in Redis if there is one, else in process."""
 
 from __future__ import annotations
 
 from ..clock import Clock
 from ..settings import Settings
+from .bus import Bus, LocalBus, RedisBus
 from .cache import Cache, LocalCache, RedisCache
+from .instance import Instance
 from .limits import Limits, LocalLimits, RedisLimits
+from .local_locks import LocalLocks
+from .locks import LockStore
+from .redis_locks import RedisLocks
+
+
+def connect_bus(settings: Settings, instance: Instance) -> Bus:
+    """Give the bus."""
+    if settings.redis_uri is None:
+        return LocalBus()
+    return RedisBus(settings.redis_uri.get_secret_value(), instance)
+
+
+def connect_locks(settings: Settings, clock: Clock, instance: Instance) -> LockStore:
+    """Give the locks. They connect when they are first used."""
+    if settings.redis_uri is None:
+        return LocalLocks(instance, clock)
+    return RedisLocks(settings.redis_uri.get_secret_value(), instance, clock)
 
 
 def connect_cache(settings: Settings, clock: Clock) -> Cache:

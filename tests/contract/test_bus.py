@@ -14,6 +14,7 @@ import pytest_asyncio
 import redis
 from enfyra_kernel.cluster import bus as bus_module
 from enfyra_kernel.cluster.bus import Bus, LocalBus, RedisBus
+from enfyra_kernel.cluster.instance import Instance
 
 from tests.conftest import service_url
 from tests.services.redis import Redis
@@ -54,7 +55,7 @@ def node_name() -> str:
 def bus(request: pytest.FixtureRequest, node_name: str) -> Bus:
     if request.param == "local":
         return LocalBus()
-    return RedisBus(service_url("redis"), node_name=node_name)
+    return RedisBus(service_url("redis"), Instance.here(node_name))
 
 
 async def test_a_sender_does_not_hear_itself(bus: Bus) -> None:
@@ -65,7 +66,7 @@ async def test_a_sender_does_not_hear_itself(bus: Bus) -> None:
         await bus.publish(CHANNEL, number)
     # What others send comes after what has been sent before.
     if isinstance(bus, RedisBus):
-        other = RedisBus(service_url("redis"), node_name=_suffix(bus))
+        other = RedisBus(service_url("redis"), Instance.here(_suffix(bus)))
         await other.publish(CHANNEL, "of another")
         assert await inbox.next() == "of another"
         await other.stop()
@@ -99,7 +100,7 @@ def _suffix(bus: RedisBus) -> str:
 async def pair(node_name: str) -> AsyncIterator[tuple[RedisBus, RedisBus, Inbox]]:
     """Two instances of a cluster, and what the second hears of the first."""
     url = service_url("redis")
-    sender, receiver = (RedisBus(url, node_name=node_name) for _ in range(2))
+    sender, receiver = (RedisBus(url, Instance.here(node_name)) for _ in range(2))
     inbox = Inbox()
     receiver.subscribe(CHANNEL, inbox)
     for one in (sender, receiver):
@@ -123,7 +124,7 @@ async def test_every_listener_hears_its_channel_only(
     pair: tuple[RedisBus, RedisBus, Inbox], node_name: str
 ) -> None:
     sender, _, _ = pair
-    third = RedisBus(service_url("redis"), node_name=node_name)
+    third = RedisBus(service_url("redis"), Instance.here(node_name))
     one, two, other = Inbox(), Inbox(), Inbox()
     third.subscribe(CHANNEL, one)
     third.subscribe(CHANNEL, two)
@@ -141,8 +142,8 @@ async def test_another_cluster_on_the_same_redis_hears_nothing(
     pair: tuple[RedisBus, RedisBus, Inbox],
 ) -> None:
     sender, _, inbox = pair
-    stranger = RedisBus(service_url("redis"), node_name="stranger")
-    nameless = RedisBus(service_url("redis"))
+    stranger = RedisBus(service_url("redis"), Instance.here("stranger"))
+    nameless = RedisBus(service_url("redis"), Instance.here())
     for one in (stranger, nameless):
         await one.start()
         await one.publish(CHANNEL, "of another cluster")
@@ -202,7 +203,10 @@ def own_redis() -> Iterator[Redis]:
 async def test_after_a_restart_of_redis_there_is_a_gap_and_messages_again(
     own_redis: Redis,
 ) -> None:
-    sender, receiver = RedisBus(own_redis.url), RedisBus(own_redis.url)
+    sender, receiver = (
+        RedisBus(own_redis.url, Instance.here()),
+        RedisBus(own_redis.url, Instance.here()),
+    )
     inbox, gaps = Inbox(), Inbox()
     receiver.subscribe(CHANNEL, inbox)
     receiver.on_gap(gaps)
@@ -226,7 +230,7 @@ async def test_after_a_restart_of_redis_there_is_a_gap_and_messages_again(
 
 async def test_without_redis_it_starts_sends_into_the_void_and_stops(own_redis: Redis) -> None:
     own_redis.kill()
-    bus = RedisBus(own_redis.url)
+    bus = RedisBus(own_redis.url, Instance.here())
     bus.subscribe(CHANNEL, Inbox())
     async with asyncio.timeout(15):
         await bus.start()
@@ -235,7 +239,7 @@ async def test_without_redis_it_starts_sends_into_the_void_and_stops(own_redis: 
 
 
 async def test_it_stops_while_redis_hangs(own_redis: Redis) -> None:
-    bus = RedisBus(own_redis.url)
+    bus = RedisBus(own_redis.url, Instance.here())
     bus.subscribe(CHANNEL, Inbox())
     await bus.start()
     os.kill(own_redis.pid, signal.SIGSTOP)
@@ -250,7 +254,7 @@ async def test_a_message_is_given_up_while_redis_hangs(
     own_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bus_module, "PATIENCE", 0.1)
-    bus = RedisBus(own_redis.url)
+    bus = RedisBus(own_redis.url, Instance.here())
     await bus.start()
     os.kill(own_redis.pid, signal.SIGSTOP)
     try:

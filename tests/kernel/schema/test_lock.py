@@ -98,7 +98,7 @@ async def test_who_holds_the_lock_is_waited_for_only_so_long(api: Api, other: Ke
             "/table_definition", {"name": "post", "columns": [{"name": "x", "type": "int"}]}
         )
     assert (answer.status, answer.code) == (423, "SCHEMA_LOCKED")
-    assert answer.body["error"]["details"]["owner"] == api.kernel.instance
+    assert answer.body["error"]["details"]["owner"] == api.kernel.instance.label
 
 
 async def test_who_was_away_too_long_cannot_commit(kernel: Kernel, other: Kernel) -> None:
@@ -121,5 +121,5 @@ async def test_the_lock_is_free_again_after_an_error(kernel: Kernel) -> None:
         async with kernel.lock.hold():
             raise RuntimeError
     async with asyncio.timeout(5), kernel.lock.hold(patience=0):
-        assert (await kernel.lock.row()).owner == kernel.instance
+        assert (await kernel.lock.row()).owner == kernel.instance.label
     assert (await kernel.lock.row()).owner is None

@@ -22,11 +22,13 @@ from .identity.verified import EVERYBODY, Revoked
 from .lifecycle.accesses import Accesses
 from .lifecycle.adopting import Adopting
 from .lifecycle.crud import Crud
+from .lifecycle.definition_rows import DefinitionCrud
 from .lifecycle.describe import Describe
 from .lifecycle.explaining import Explaining
 from .lifecycle.guarding import Guarding
 from .lifecycle.identity_services import IdentityServices
 from .lifecycle.lifecycle import Lifecycle
+from .lifecycle.login_rows import LoginRows
 from .lifecycle.messages import Request, Response
 from .lifecycle.operations import Operations
 from .lifecycle.rehearsal import Rehearsals
@@ -34,7 +36,7 @@ from .lifecycle.script_rows import ScriptRows
 from .lifecycle.script_tools import ScriptTools
 from .lifecycle.scripted.services import ScriptServices
 from .lifecycle.scripted.system_rows import SystemRows
-from .lifecycle.system import DefinitionCrud, SystemCrud
+from .lifecycle.system import SystemCrud
 from .logs import get_logger
 from .metadata.definitions import has_encrypted
 from .metadata.registry import EVERYTHING, DefinitionChange, Registry
@@ -205,6 +207,7 @@ class Kernel:
                 self.definitions,
                 self.revocations,
                 self.identity.user_rows,
+                LoginRows(self.users, self.revocations),
                 self.identity.providers,
                 ScriptRows(self.scripts.runner(Domain.UNSAVED), self.records),
                 self.scripts.packages,

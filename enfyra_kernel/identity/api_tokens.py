@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import msgspec
 
@@ -16,6 +15,7 @@ from ..clock import Clock
 from ..encoding import decode_json
 from ..errors import EnfyraError
 from ..metadata.tables import stored
+from ..metadata.uuid7 import read_uuid
 from ..query.ast import Compare, Operator, Query, Shape
 from ..query.commands import Update, key_equals
 from ..query.parse import parse
@@ -172,12 +172,11 @@ class ApiTokens:
 
     async def revoke(self, id_: str, user: str) -> bool:
         """Revoke a user's API token, for good and at once; say whether there was one."""
-        try:
-            UUID(id_)
-        except ValueError:
+        token = read_uuid(id_)
+        if token is None:
             return False
-        asked = parse({"filter": {"id": id_, "user": {"id": user}}})
+        asked = parse({"filter": {"id": token, "user": {"id": user}}})
         gone = (await self._records.of(API_TOKEN).delete_met(asked, INTERNAL)).count > 0
         if gone:
-            await self._revocations.revoke(Revoked(tokens=(id_,)))
+            await self._revocations.revoke(Revoked(tokens=(token,)))
         return gone

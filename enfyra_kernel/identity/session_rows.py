@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
 from ..metadata.tables import stored
+from ..metadata.uuid7 import read_uuid
 from ..query.ast import Compare, Operator, Query, Shape
 from ..query.commands import Update
 from ..query.parse import parse
@@ -62,7 +62,7 @@ class SessionRows:
 
     async def find(self, id_: str) -> SessionRow | None:
         """Give a login by its id; there is none for what can be no id."""
-        if not _is_id(id_):
+        if read_uuid(id_) is None:
             return None
         shape = Shape(where=Compare("id", Operator.EQ, 0), fields=_FIELDS)
         # A replica may not have heard yet that the login has ended.
@@ -111,7 +111,7 @@ class SessionRows:
         return await self._records.of(SESSION).rows(asked, INTERNAL)
 
     async def delete(self, id_: str, *, user: str | None = None) -> bool:
-        """End a login; say whether there was one.
+        """End a login by its id; say whether there was one.
 
         Args:
             user: Whose it has to be.
@@ -119,7 +119,7 @@ class SessionRows:
         asked: dict[str, Any] = {"id": id_}
         if user is not None:
             asked["user"] = {"id": user}
-        return _is_id(id_) and await self._delete(asked) > 0
+        return await self._delete(asked) > 0
 
     async def delete_of(self, user: str, *, but: str | None = None) -> int:
         """End a user's logins; give how many.
@@ -143,11 +143,3 @@ class SessionRows:
     async def _delete(self, where: dict[str, Any]) -> int:
         asked = parse({"filter": where})
         return (await self._records.of(SESSION).delete_met(asked, INTERNAL)).count
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

@@ -12,7 +12,7 @@ import msgspec
 from ..clock import Clock
 from ..errors import EnfyraError
 from ..logs import get_logger
-from ..metadata.uuid7 import new_uuid
+from ..metadata.uuid7 import new_uuid, read_uuid
 from ..settings import Settings
 from .callers import Caller
 from .passwords import Passwords
@@ -243,10 +243,11 @@ class Sessions:
         Args:
             user: Whose it has to be.
         """
-        ended = await self._rows.delete(session, user=user)
-        if ended:
-            await self._revocations.revoke(Revoked(sessions=(session,)))
-        return ended
+        id_ = read_uuid(session)
+        if id_ is None or not await self._rows.delete(id_, user=user):
+            return False
+        await self._revocations.revoke(Revoked(sessions=(id_,)))
+        return True
 
     async def end_all(self, user: str, *, but: str | None = None) -> int:
         """End a user's logins; give how many.

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
 
-from ..encoding import decode_json, encode_json
+from ..encoding import decode_json
 from ..errors import EnfyraError
 from ..identity.oauth import Providers
 from ..identity.oauth.providers import OAUTH_CONFIG
@@ -18,7 +18,7 @@ from ..metadata.registry import EVERYTHING, DefinitionChange
 from ..metadata.system import DEFINITION_TABLES, PERMISSION_TABLES, SCRIPT_TABLES
 from ..query.ast import Compare, Operator, Query, Shape
 from ..query.plan import ADMINISTRATOR
-from ..records.definitions import Changed, Definitions
+from ..records.definitions import Definitions
 from ..records.records import Records
 from ..records.refusals import together
 from ..records.repository import Repository
@@ -27,6 +27,7 @@ from .access_rows import AccessRows
 from .conditional import preconditions_of, refuse_preconditions, tagged
 from .context import Context
 from .crud import Lists
+from .login_rows import LoginRows
 from .messages import Response, success
 from .named import Named
 from .permits import permit_of
@@ -39,8 +40,8 @@ ROLE = "role_definition"
 ROUTE = "route_definition"
 # Rows that refer to others by name.
 WITH_NAMES = SCRIPT_TABLES | PERMISSION_TABLES | {ROUTE, USER}
-OPTIONS = frozenset({"schemaConfirmHash", "schema_confirm_hash", "preview"})
 PACKAGE = "package_definition"
+_PACKAGE = ("name", "version", "flags", "type")
 # Rows of the system that are there to be changed.
 OPEN_TABLES = frozenset({USER, "setting_definition"})
 SYSTEM_FIELDS = {
@@ -71,6 +72,7 @@ class SystemCrud(Lists):
     Args:
         revocations: Looks callers up anew when roles have changed.
         users: Prepares rows of users.
+        logins: Knows what goes with rows of logins and API tokens.
         providers: Prepares rows of providers of identities.
         scripts: Prepares rows that hold scripts.
         packages: Installs what rows of packages ask for.
@@ -82,6 +84,7 @@ class SystemCrud(Lists):
         definitions: Definitions,
         revocations: Revocations,
         users: UserRows,
+        logins: LoginRows,
         providers: Providers,
         scripts: ScriptRows,
         packages: PackageKeeper,
@@ -93,6 +96,7 @@ class SystemCrud(Lists):
         self._named = Named(records)
         self._revocations = revocations
         self._users = users
+        self._logins = logins
         self._providers = providers
         self._access_rows = AccessRows(records)
         self._rule_rows = RuleRows(records)
@@ -136,9 +140,9 @@ class SystemCrud(Lists):
         query, access = answer_of(context), context.access
         async with self._changing(context) as session:
             if password is not None:
-                await self._users.set_password(key_of(context), password, session)
+                await self._users.set_password(self._key(context), password, session)
             rows = await change(
-                key_of(context),
+                self._key(context),
                 body,
                 query,
                 access,
@@ -173,33 +177,48 @@ class SystemCrud(Lists):
 
     async def delete(self, context: Context) -> Response:
         """Answer DELETE; rows of the system stay."""
-        repository = self._repository(context)
+        repository, key = self._repository(context), self._key(context)
         await self._check_reach(context)
-        if "isSystem" in repository.table.columns:
-            row = await self._row(repository, key_of(context), "isSystem")
-            if row["isSystem"]:
-                raise EnfyraError(
-                    "AUTHORIZATION_ERROR",
-                    f"This '{repository.table.name}' belongs to the system and cannot be deleted",
-                )
+        await self._refuse_to_delete(context, repository, key)
         async with self._changing(context) as session:
-            await self._rule_rows.refuse_orphans(context.table, key_of(context), session)
+            await self._rule_rows.refuse_orphans(context.table, key, session)
             await repository.delete(
-                key_of(context),
+                key,
                 session,
                 query=answer_of(context),
                 access=context.access,
                 preconditions=preconditions_of(context),
             )
+        if self._logins.holds(repository.table.name):
+            await self._logins.ended(repository.table.name, key)
         if context.table.name == USER:
-            await self._users.changed(key_of(context), {}, context.caller)
+            await self._users.changed(key, {}, context.caller)
         return success(message="Deleted")
+
+    async def _refuse_to_delete(self, context: Context, repository: Repository, key: str) -> None:
+        table = repository.table
+        if "isSystem" in table.columns:
+            row = await self._row(repository, key, "isSystem")
+            if row["isSystem"]:
+                raise EnfyraError(
+                    "AUTHORIZATION_ERROR",
+                    f"This '{table.name}' belongs to the system and cannot be deleted",
+                )
+        if table.name == USER and (context.caller is None or not context.caller.is_root):
+            row = await self._row(repository, key, "isRootAdmin")
+            if row["isRootAdmin"]:
+                raise EnfyraError(
+                    "AUTHORIZATION_ERROR",
+                    "An administrator's account is deleted by administrators only",
+                )
+        if self._logins.holds(table.name):
+            await self._logins.check(context, await self._row(repository, key, "user"))
 
     async def _check_reach(self, context: Context) -> None:
         """Make sure that a record is in the caller's sight, before anything else is said."""
         if context.access.rules is None:
             return
-        repository, key = self._repository(context), key_of(context)
+        repository, key = self._repository(context), self._key(context)
         where = Compare(repository.table.primary.name, Operator.EQ, 0)
         query = Query(shape=Shape(where=where), values=(repository.bound_key(key),))
         if not await repository.exists(query, context.access):
@@ -207,6 +226,10 @@ class SystemCrud(Lists):
 
     def _repository(self, context: Context) -> Repository:
         return self._records.of_table(context.table, context.snapshot)
+
+    def _key(self, context: Context) -> str:
+        """Give the key in the path as it is stored: whose row it is must not depend on spelling."""
+        return str(self._repository(context).bound_key(key_of(context)))
 
     async def _row(self, repository: Repository, key: str, *fields: str) -> dict[str, Any]:
         shape = Shape(where=Compare(repository.table.primary.name, Operator.EQ, 0), fields=fields)
@@ -242,17 +265,12 @@ class SystemCrud(Lists):
             named = await self._named.resolved(
                 context.table, named, context.snapshot, context.access
             )
-        await self._access_rows.check(context.table, named, None if creating else key_of(context))
+        key = None if creating else self._key(context)
+        await self._access_rows.check(context.table, named, key)
         if context.table.name == OAUTH_CONFIG:
             named = self._providers.prepared(named, creating=creating)
         if context.table.name == PACKAGE:
-            row = (
-                {}
-                if creating
-                else await self._row(
-                    self._repository(context), key_of(context), "name", "version", "flags", "type"
-                )
-            )
+            row = {} if key is None else await self._row(self._repository(context), key, *_PACKAGE)
             self._packages.check(row | named)
         if context.table.name in SCRIPT_TABLES:
             named = await self._scripts.prepared(
@@ -269,7 +287,7 @@ class SystemCrud(Lists):
             or table.name in OPEN_TABLES
         ):
             return
-        row = await self._row(self._repository(context), key_of(context), "isSystem")
+        row = await self._row(self._repository(context), self._key(context), "isSystem")
         allowed = SYSTEM_FIELDS.get(table.name, frozenset({"description"}))
         given = set(cast("dict[str, Any]", body))
         refused = sorted(given - allowed - {"id", "createdAt", "updatedAt"})
@@ -284,13 +302,13 @@ class SystemCrud(Lists):
         """The first administrator's row is changed by nobody but himself."""
         if context.table.name != USER:
             return
-        row = await self._row(self._repository(context), key_of(context), "isRootAdmin")
+        row = await self._row(self._repository(context), self._key(context), "isRootAdmin")
         caller = context.caller.id if context.caller is not None else None
-        if row["isRootAdmin"] and caller != key_of(context):
+        if row["isRootAdmin"] and caller != self._key(context):
             raise EnfyraError(
                 "AUTHORIZATION_ERROR", "An administrator's account is changed by its owner only"
             )
-        if context.caller is not None and caller == key_of(context):
+        if context.caller is not None and caller == self._key(context):
             self._users.refuse_token(context.caller, body, password)
         if row["isRootAdmin"] and isinstance(body, dict) and body.get("isDisabled"):  # pyright: ignore[reportUnknownMemberType]
             raise EnfyraError("AUTHORIZATION_ERROR", "An administrator cannot be disabled")
@@ -315,96 +333,6 @@ class SystemCrud(Lists):
             await self._revocations.revoke(EVERYBODY)
         if name == PACKAGE:
             await self._packages.changed()
-
-
-class DefinitionCrud(Lists):
-    """CRUD on tables, columns, relations and rules: the same planner and lock for all four.
-
-    Answers hold the definition's row; with `?preview=true`, what the change would do.
-    """
-
-    def __init__(self, records: Records, definitions: Definitions) -> None:
-        super().__init__(records)
-        self._definitions = definitions
-
-    async def create(self, context: Context) -> Response:
-        """Answer POST."""
-        makers = {
-            "table_definition": self._definitions.create_table,
-            "column_definition": self._definitions.create_column,
-            "relation_definition": self._definitions.create_relation,
-            "column_rule_definition": self._definitions.create_rule,
-        }
-        _refuse_headers(context)
-        changed = await makers[context.table.name](await context.json(), **self._options(context))
-        return await self._answer(context, changed, status=201)
-
-    async def update(self, context: Context) -> Response:
-        """Answer PATCH."""
-        changers = {
-            "table_definition": self._definitions.update_table,
-            "column_definition": self._definitions.update_column,
-            "relation_definition": self._definitions.update_relation,
-            "column_rule_definition": self._definitions.update_rule,
-        }
-        _refuse_headers(context)
-        changed = await changers[context.table.name](
-            self._id(context), await context.json(), **self._options(context)
-        )
-        return await self._answer(context, changed, status=200)
-
-    async def replace(self, context: Context) -> Response:
-        """Answer PUT, which would be ambiguous here."""
-        raise EnfyraError(
-            "METHOD_NOT_ALLOWED",
-            "Definitions are changed by PATCH",
-            details={"allowed": ["DELETE", "PATCH"]},
-            hint="Use PATCH",
-        )
-
-    async def delete(self, context: Context) -> Response:
-        """Answer DELETE."""
-        droppers = {
-            "table_definition": self._definitions.drop_table,
-            "column_definition": self._definitions.drop_column,
-            "relation_definition": self._definitions.drop_relation,
-            "column_rule_definition": self._definitions.drop_rule,
-        }
-        _refuse_headers(context)
-        changed = await droppers[context.table.name](self._id(context), **self._options(context))
-        if changed.id is None:
-            return await self._answer(context, changed, status=200)
-        return success(message="Deleted")
-
-    def _options(self, context: Context) -> dict[str, Any]:
-        return {
-            "confirm": context.option("schemaConfirmHash", "schema_confirm_hash"),
-            "preview": context.flag("preview"),
-        }
-
-    def _id(self, context: Context) -> int:
-        key = key_of(context)
-        if not key.isdigit() or len(key) > 18:
-            raise self._records.of_table(context.table, context.snapshot).not_found(key)
-        return int(key)
-
-    async def _answer(self, context: Context, changed: Changed, *, status: int) -> Response:
-        if changed.id is None:
-            return success(encode_json([changed.preview]), message="Preview")
-        # The row as the new Snapshot has it, which may have changed its own table's name.
-        repository = self._records.of(context.table.name)
-        query = context.query(ignoring=OPTIONS)
-        shape = Shape(
-            where=Compare("id", Operator.EQ, 0), fields=query.shape.fields, deep=query.shape.deep
-        )
-        page = await repository.find(Query(shape=shape, values=(changed.id,)), context.access)
-        return success(page.rows, status=status)
-
-
-def _refuse_headers(context: Context) -> None:
-    """Refuse headers that a change of the schema does not keep to: its hash does their work."""
-    refuse_preconditions(context, "definitions; schemaConfirmHash does what it is for")
-    refuse_idempotency(context)
 
 
 def _check_path(path: Any) -> None:

@@ -51,3 +51,16 @@ def new_uuid() -> str:
     number = (milliseconds & ((1 << 48) - 1)) << 80
     number |= 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & ((1 << 62) - 1)
     return str(uuid.UUID(int=number))
+
+
+def read_uuid(text: str) -> str | None:
+    """Give a UUID as it is stored, whatever way of writing it somebody chose; None for no UUID.
+
+    Example:
+        >>> read_uuid("{0199C2F4-6B1E-7C3D-9A55-3F1F0E6B8A11}"), read_uuid("7")
+        ('0199c2f4-6b1e-7c3d-9a55-3f1f0e6b8a11', None)
+    """
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return None

@@ -15,7 +15,13 @@ from ..errors import DeadlockError, EnfyraError
 from ..logs import get_logger
 from ..metadata.definitions import METHODS, RelationDefinition, TableDefinition
 from ..metadata.snapshot import Snapshot
-from ..metadata.system import LOCK_TABLE, PLANNED_TABLES, READ_ONLY_TABLES, SYSTEM_TABLES
+from ..metadata.system import (
+    ENDED_TABLES,
+    LOCK_TABLE,
+    PLANNED_TABLES,
+    READ_ONLY_TABLES,
+    SYSTEM_TABLES,
+)
 from ..storage.changes import AddColumn, CreateTable
 from ..storage.database import ConstraintViolation, Database
 from .catalog import Catalog
@@ -63,7 +69,8 @@ LoadCatalog = Callable[[], Awaitable[Catalog]]
 def declarations_hash() -> str:
     """Give a hash of what this version declares, to see at a glance whether it is there."""
     declared = [msgspec.to_builtins(table) for table in SYSTEM_TABLES]
-    content = encode_json([declared, METHODS, STATIC_ROUTES])
+    methods = [_methods_of(table.name) for table in SYSTEM_TABLES]
+    content = encode_json([declared, METHODS, STATIC_ROUTES, methods])
     return hashlib.sha256(content).hexdigest()[:40]
 
 
@@ -281,6 +288,7 @@ class _Seeds:
 
     async def _routes(self, methods: dict[str, Any]) -> None:
         there = await self._rows.ids_by("route_definition", "path")
+        await self._open_ended(there, methods["DELETE"])
         facts: list[dict[str, Any]] = []
         links: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = []
         for table in self._catalog.values():
@@ -302,10 +310,22 @@ class _Seeds:
             ]
             await self._rows.link_pairs("route_definition", property_name, pairs)
 
+    async def _open_ended(self, routes: dict[str, Any], delete: Any) -> None:
+        """Let rows be deleted that an earlier version could only show."""
+        for name in ENDED_TABLES:
+            route = routes.get(f"/{name}")
+            if route is not None:
+                open_ = await self._rows.linked("route_definition", "availableMethods", route)
+                if delete not in open_:
+                    pair = (route, delete)
+                    await self._rows.link_pairs("route_definition", "availableMethods", [pair])
+
 
 def _methods_of(name: str) -> tuple[str, ...]:
     if name in READ_ONLY_TABLES:
         return ("GET",)
+    if name in ENDED_TABLES:
+        return ("GET", "DELETE")
     # What a replacement leaves out of a definition would be ambiguous.
     return tuple(one for one in METHODS if one != "PUT" or name not in PLANNED_TABLES)
 

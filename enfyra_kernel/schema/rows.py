@@ -171,20 +171,30 @@ class SystemRows:
         """Add records to a many-to-many relation of a row."""
         await self.link_pairs(name, relation, [(id_, other) for other in others])
 
+    async def linked(self, name: str, relation: str, id_: Any) -> list[Any]:
+        """Give the ids of the records in a many-to-many relation of a row."""
+        junction = self._junction(name, relation)
+        where, slots = _equals(stored(junction.columns["sourceId"]))
+        selection = (SelectedColumn("id", junction.columns["targetId"]),)
+        plan = Plan(table=junction, selection=selection, where=where, order=(), slots=slots)
+        page = await self._session.find(self._database.read(plan), (id_,), -1)
+        return [row["id"] for row in decode_json(page.rows)]
+
     async def link_pairs(self, name: str, relation: str, pairs: Sequence[tuple[Any, Any]]) -> None:
         """Add pairs of keys to a many-to-many relation."""
         if not pairs:
             return
+        junction = self._junction(name, relation)
+        columns = tuple(stored(column) for column in junction.columns.values())
+        insert = self._database.insert(Insert(junction, columns))
+        await self._session.write_many(insert, pairs)
+
+    def _junction(self, name: str, relation: str) -> Table:
         table = self._tables[name]
         property_ = table.relations[relation]
         if property_.junction is None:
             raise ValueError(f"'{relation}' has no junction")
-        junction = junction_as_table(
-            property_.junction, table.key, self._tables[property_.target].key
-        )
-        columns = tuple(stored(column) for column in junction.columns.values())
-        insert = self._database.insert(Insert(junction, columns))
-        await self._session.write_many(insert, pairs)
+        return junction_as_table(property_.junction, table.key, self._tables[property_.target].key)
 
     async def delete(self, name: str, ids: Iterable[Any]) -> None:
         """Delete rows, and those of system tables that go or change with them.

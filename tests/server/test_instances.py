@@ -180,6 +180,25 @@ async def test_what_ends_logins_counts_everywhere(sqlite_cluster: tuple[Api, Api
 
 
 @pytest.mark.asyncio
+async def test_what_an_administrator_ends_ends_everywhere(
+    sqlite_cluster: tuple[Api, Api], record_property: Callable[[str, object], None]
+) -> None:
+    a, b = sqlite_cluster
+    await a.create("/user_definition", {"email": "ann@example.org", "password": "secret"})
+    login = await a.anonymous.login("ann@example.org", "secret")
+    made = await login.create("/me/tokens", {"name": "ci"})
+    [session] = await login.rows("/me/sessions")
+    for path, token in (
+        (f"/session_definition/{session['id']}", login.token),
+        (f"/api_token_definition/{made['id']}", made["token"]),
+    ):
+        there = Api(b.kernel, token)
+        assert (await there.get("/me")).status == 200
+        assert (await a.delete(path)).status == 200
+        record_property(f"seconds of {path}", await until(status_is(there, "/me", 401)))
+
+
+@pytest.mark.asyncio
 async def test_published_methods_are_open_everywhere(sqlite_cluster: tuple[Api, Api]) -> None:
     a, b = sqlite_cluster
     await a.define("post", "title varchar")

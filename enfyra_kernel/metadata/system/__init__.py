@@ -17,6 +17,7 @@ from .declarations import Declarations, alias_of
 __all__ = [
     "ALIASES",
     "DEFINITION_TABLES",
+    "ENDED_TABLES",
     "LOCK_TABLE",
     "PERMISSION_TABLES",
     "PLANNED_TABLES",
@@ -76,11 +77,13 @@ DEFINITION_TABLES = (
     }
 )
 
+# Made and kept by the server, and deleted to end what they stand for.
+ENDED_TABLES = frozenset({"session_definition", "api_token_definition"})
+
 # Made and kept by the server alone.
 READ_ONLY_TABLES = frozenset(
-    {"schema_migration_definition", "session_definition", "api_token_definition",
-     "oauth_account_definition", "flow_execution_definition", "idempotency_key_definition",
-     "script_version_definition"}
+    {"schema_migration_definition", "oauth_account_definition", "flow_execution_definition",
+     "idempotency_key_definition", "script_version_definition"}
 )  # fmt: skip
 
 # One row that says who changes the schema, and which version of the definitions is the last.

@@ -9,7 +9,7 @@ import msgspec.structs
 from ...errors import EnfyraError
 from ...metadata.definitions import RelationDefinition, RuleDefinition, TableDefinition
 from ...metadata.rules import rule_type
-from ...metadata.system import PLANNED_TABLES, READ_ONLY_TABLES
+from ...metadata.system import ENDED_TABLES, PLANNED_TABLES, READ_ONLY_TABLES
 from ..catalog import Field
 from ..payload import RuleInput
 from .sheet import Sheet, fields_of
@@ -118,7 +118,7 @@ class RuleEdits:
 
     def _open(self, table_id: int) -> TableDefinition:
         table = self._sheet.catalog[table_id]
-        if table.name in PLANNED_TABLES | READ_ONLY_TABLES:
+        if table.name in PLANNED_TABLES | READ_ONLY_TABLES | ENDED_TABLES:
             raise EnfyraError(
                 "AUTHORIZATION_ERROR",
                 f"'{table.name}' has checks of its own; its fields take no rules",

@@ -13,7 +13,12 @@ import pytest
 from enfyra_kernel.clock import SystemClock
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.metadata.definitions import TableDefinition
-from enfyra_kernel.metadata.system import SYSTEM_NAMES, SYSTEM_TABLES
+from enfyra_kernel.metadata.system import (
+    ENDED_TABLES,
+    READ_ONLY_TABLES,
+    SYSTEM_NAMES,
+    SYSTEM_TABLES,
+)
 from enfyra_kernel.records.source import SystemSource
 from enfyra_kernel.schema import bootstrap
 
@@ -121,13 +126,16 @@ async def test_a_newer_version_adds_what_it_declares_and_keeps_everything(
     with monkeypatch.context() as older:
         older.setattr(bootstrap, "SYSTEM_TABLES", _older())
         older.setattr(SystemSource, "_rules", _no_rules)
+        older.setattr(bootstrap, "READ_ONLY_TABLES", READ_ONLY_TABLES | ENDED_TABLES)
         async with Kernel(settings(empty_uri)) as kernel:
             assert "gql_definition" not in kernel.registry.current.tables
             api = await Api(kernel).login()
             await api.define("post", "title varchar")
             await api.create("/post", {"title": "Hello"})
+            assert (await api.delete("/session_definition/1")).status == 405
     async with Kernel(settings(empty_uri)) as kernel:
         api = await Api(kernel).login()
+        assert (await api.delete("/session_definition/1")).status == 404
         assert (await api.get("/gql_definition")).status == 200
         described = (await api.get("/metadata/flow_definition")).data
         assert "icon" in {column["name"] for column in described["columns"]}

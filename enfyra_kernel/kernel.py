@@ -16,6 +16,7 @@ from .cluster.connect import connect_bus, connect_locks
 from .cluster.instance import Instance
 from .errors import EnfyraError
 from .identity.adapters import AuthAdapter
+from .identity.oauth.providers import SEALED
 from .identity.passwords import Passwords
 from .identity.users import Users
 from .identity.verified import EVERYBODY, Revoked
@@ -312,8 +313,10 @@ class Kernel:
         }
 
     async def rotate_keys(self, report: Callable[[Progress], None]) -> list[Progress]:
-        """Encrypt all encrypted columns anew with the first key; see `records.encryption`."""
-        return await rotate_keys(self.database, self.registry.current, self.keyring, report)
+        """Encrypt all that is encrypted anew with the first key; see `records.encryption`."""
+        return await rotate_keys(
+            self.database, self.registry.current, self.keyring, report, sealed=SEALED
+        )
 
     async def reset_password(self, email: str, password: str) -> None:
         """Set the password of an account, and end its logins: for whoever runs the server.

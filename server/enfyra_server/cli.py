@@ -223,8 +223,9 @@ def rotate_keys(
         str | None, typer.Option(help="Database, such as sqlite:///shop.db. [DB_URI]")
     ] = None,
 ) -> None:
-    """Encrypt the values of encrypted columns anew with the first of ENFYRA_ENCRYPTION_KEYS.
+    """Encrypt what is encrypted anew with the first of ENFYRA_ENCRYPTION_KEYS.
 
+    That is the values of encrypted columns, and the secrets of providers that users log in at.
     Servers may run meanwhile, once they have the new key, too. It can be stopped and begun again.
     """
     from enfyra_kernel.kernel import Kernel
@@ -235,7 +236,7 @@ def rotate_keys(
     except EnfyraError as error:
         raise _exit(error) from None
     if not done:
-        typer.echo("There are no encrypted columns")
+        typer.echo("There is nothing encrypted")
     failed = sum(one.failed for one in done)
     if failed:
         typer.echo(f"enfyra: {failed} values cannot be decrypted with these keys", err=True)

@@ -213,7 +213,7 @@ def test_values_are_encrypted_anew(sqlite_uri: str, tmp_path: Path) -> None:
             await kernel.records.of("person").create_many([{"ssn": "1"}, {"ssn": "2"}], EVERYTHING)
 
     done = run("rotate-keys", settings=database, folder=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "There are no encrypted columns\n")
+    assert (done.returncode, done.stdout) == (0, "There is nothing encrypted\n")
     asyncio.run(fill())
     keys = {"ENFYRA_ENCRYPTION_KEYS": f"{new},{old}"}
     done = run("rotate-keys", settings=database | keys, folder=tmp_path)

@@ -18,6 +18,8 @@ from ...uri import split_address
 OAUTH_CONFIG = "oauth_config_definition"
 # What client secrets are bound to where they are stored.
 _CONTEXT = b"oauth_config_definition.clientSecret"
+# Columns that are encrypted here, and what their values are bound to.
+SEALED: Mapping[tuple[str, str], bytes] = {(OAUTH_CONFIG, "clientSecret"): _CONTEXT}
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 # Paths below /auth that are something else.
 _TAKEN = frozenset(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ...encoding import decode_json
+from ...metadata.definitions import ColumnDefinition
 from ...metadata.snapshot import Snapshot
 from ...metadata.tables import StoredColumn, Table, stored
 from ...metadata.values import reader
@@ -42,8 +43,19 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 Report = Callable[[Progress], None]
 
 
+class _Sealed(NamedTuple):
+    """A column that holds ciphertext, and what that is bound to."""
+
+    column: ColumnDefinition
+    context: bytes
+
+
 async def rotate_keys(
-    database: Database, snapshot: Snapshot, keyring: Keyring, report: Report
+    database: Database,
+    snapshot: Snapshot,
+    keyring: Keyring,
+    report: Report,
+    sealed: Mapping[tuple[str, str], bytes] | None = None,
 ) -> list[Progress]:
     """Encrypt what was encrypted with other keys with the first one; give the end of each table.
 
@@ -53,27 +65,39 @@ async def rotate_keys(
     Args:
         database: The one that holds the ciphertext.
         report: Called after each batch.
+        sealed: Columns that the server encrypts by itself, as table and column, with what their
+            values are bound to.
     """
-    return [
-        await _Rotation(database, table, keyring).run(report)
-        for table in snapshot.tables.values()
-        if any(column.is_encrypted for column in table.columns.values())
-    ]
+    done: list[Progress] = []
+    for table in snapshot.tables.values():
+        found = [
+            _Sealed(column, Secret(keyring, table, column).context)
+            for column in table.columns.values()
+            if column.is_encrypted
+        ]
+        if found:
+            done.append(await _Rotation(database, table, keyring, found).run(report))
+    for (name, column), context in (sealed or {}).items():
+        table = snapshot.tables[name]
+        found = [_Sealed(table.columns[column], context)]
+        progress = await _Rotation(database, table, keyring, found).run(report)
+        # Nobody has asked for these columns, and few have anything in them.
+        if progress.total:
+            done.append(progress)
+    return done
 
 
 class _Rotation:
     """The rotation of one table."""
 
-    def __init__(self, database: Database, table: Table, keyring: Keyring) -> None:
+    def __init__(
+        self, database: Database, table: Table, keyring: Keyring, sealed: Sequence[_Sealed]
+    ) -> None:
         self._database = database
         self._table = table
         self._keyring = keyring
-        self._secrets = [
-            Secret(keyring, table, column)
-            for column in table.columns.values()
-            if column.is_encrypted
-        ]
-        self._updates = [self._update(secret) for secret in self._secrets]
+        self._secrets = sealed
+        self._updates = [self._update(one.column) for one in sealed]
         self._key = reader(table.primary.type, table.primary.options)
 
     async def run(self, report: Report) -> Progress:
@@ -127,9 +151,9 @@ class _Rotation:
         )
         return self._database.read(plan)
 
-    def _update(self, secret: Secret) -> Write:
+    def _update(self, sealed: ColumnDefinition) -> Write:
         """Make the write of a value that is still what was read."""
-        column, key = stored(secret.column), self._table.key
+        column, key = stored(sealed), self._table.key
         update = Update(
             self._table,
             (column,),

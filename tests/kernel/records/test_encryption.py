@@ -446,6 +446,25 @@ async def test_rotation_encrypts_all_anew_and_lets_old_keys_go(
     failure(await api.get("/person"), "is not among those that are set")
 
 
+async def test_rotation_takes_secrets_of_providers_along(sqlite_uri: str) -> None:
+    config = {
+        "provider": "google",
+        "clientId": "us",
+        "clientSecret": "hush",
+        "redirectUri": "https://api.example.org/auth/google/callback",
+    }
+    async with Kernel(settings(sqlite_uri)) as kernel:
+        await (await Api(kernel).login()).create("/oauth_config_definition", config)
+    both = f"{OTHER_KEY},{ENCRYPTION_KEY}"
+    async with Kernel(settings(sqlite_uri, encryption_keys=both)) as rotating:
+        (done,) = await rotating.rotate_keys(lambda _: None)
+        assert (done.table, done.changed, done.failed) == ("oauth_config_definition", 1, 0)
+        (again,) = await rotating.rotate_keys(lambda _: None)
+        assert again.changed == 0
+    async with Kernel(settings(sqlite_uri, encryption_keys=OTHER_KEY)) as newer:
+        assert (await newer.identity.providers.get("google")).client_secret == "hush"
+
+
 async def test_rotation_leaves_what_it_cannot_read_and_says_so(
     database_uri: str, kernel: Kernel
 ) -> None:

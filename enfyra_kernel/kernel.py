@@ -18,6 +18,7 @@ from .errors import EnfyraError
 from .identity.adapters import AuthAdapter
 from .identity.oauth.providers import SEALED
 from .identity.passwords import Passwords
+from .identity.revocation_log import RevocationLog
 from .identity.users import Users
 from .identity.verified import EVERYBODY, Revoked
 from .lifecycle.accesses import Accesses
@@ -146,6 +147,7 @@ class Kernel:
         self.idempotency = Idempotency(self.records, self.clock, hours=settings.idempotency_hours)
         self.passwords = Passwords(settings.password_memory, settings.password_passes)
         self.users = Users(self.records, self.passwords, settings)
+        self.revocation_log = RevocationLog(self.records, self.clock)
 
     def _compose(self) -> None:
         """Make the parts that need the signing key, which may be made at the first start."""
@@ -327,10 +329,7 @@ class Kernel:
         user = await self.users.by_email(email)
         if user is None:
             raise EnfyraError("RESOURCE_NOT_FOUND", f"There is no user '{email[:80]}'")
-        hash_ = await self.passwords.hash(password)
-        # Processes that do not hear of it over Redis see that the definitions have a new number.
-        async with self.definitions.changing(DefinitionChange(settings=True)) as session:
-            await self.users.set_password(user.id, hash_, session)
+        await self.users.set_password(user.id, await self.passwords.hash(password))
         await self.sessions.changed(user.id, {"password": None})
 
     def replica_states(self) -> list[str]:
@@ -356,6 +355,7 @@ class Kernel:
 
     async def _announce_revoked(self, revoked: Revoked) -> None:
         await self.bus.publish(SESSIONS, msgspec.to_builtins(revoked))
+        await self.revocation_log.note(revoked)
 
     async def _sessions_changed(self, message: Any) -> None:
         try:
@@ -385,7 +385,7 @@ class Kernel:
         await self.registry.refresh()
 
     async def _keep_fresh(self) -> None:
-        """Look for definitions that another process changed; Redis tells sooner, if it is there."""
+        """Look for what other processes changed or revoked; Redis tells sooner, if it is there."""
         interval = self.settings.refresh_interval
         prune_at = write_at = 0.0
         while True:
@@ -395,9 +395,12 @@ class Kernel:
                     prune_at = self.clock.now().timestamp() + _PRUNE_EVERY
                     await self.idempotency.prune()
                     await self.sessions.prune()
+                    await self.revocation_log.prune()
                 if self.clock.monotonic() >= write_at:
                     write_at = self.clock.monotonic() + _WRITE_USED_EVERY
                     await self.api_tokens.write_used()
+                for revoked in await self.revocation_log.news():
+                    self.revocations.forget(revoked)
                 if await self.registry.refresh():
                     self._all_written()
                     self.revocations.forget(EVERYBODY)

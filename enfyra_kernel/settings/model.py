@@ -271,8 +271,8 @@ class Settings(BaseModel):
         alias="ENFYRA_REFRESH_INTERVAL",
         gt=0,
         allow_inf_nan=False,
-        description="Seconds between looks at the database for definitions that another process "
-        "changed; the safety net beside Redis.",
+        description="Seconds between looks at the database for what another process has changed: "
+        "definitions, logins and tokens that have ended, accounts. The safety net beside Redis.",
     )
 
     idempotency_hours: float = Field(

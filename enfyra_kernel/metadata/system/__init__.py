@@ -83,7 +83,7 @@ ENDED_TABLES = frozenset({"session_definition", "api_token_definition"})
 # Made and kept by the server alone.
 READ_ONLY_TABLES = frozenset(
     {"schema_migration_definition", "oauth_account_definition", "flow_execution_definition",
-     "idempotency_key_definition", "script_version_definition"}
+     "idempotency_key_definition", "script_version_definition", "revocation_definition"}
 )  # fmt: skip
 
 # One row that says who changes the schema, and which version of the definitions is the last.

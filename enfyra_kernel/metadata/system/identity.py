@@ -38,6 +38,12 @@ def declare(d: Declarations) -> None:
     d.text("lastUsedIp")
     d.part_of("user", "user_definition", is_nullable=False)
 
+    d.table(
+        "revocation_definition",
+        description="What has been revoked of late, for processes that hear of it no other way",
+    )
+    d.json("revoked", is_nullable=False)
+
     d.table("oauth_config_definition", uniques=(("provider",),))
     d.text("provider", is_nullable=False)
     d.text("clientId", is_published=False)

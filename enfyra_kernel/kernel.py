@@ -21,6 +21,8 @@ from .identity.passwords import Passwords
 from .identity.revocation_log import RevocationLog
 from .identity.users import Users
 from .identity.verified import EVERYBODY, Revoked
+from .jobs.connect import connect_queue
+from .jobs.routes import JobRoutes
 from .lifecycle.accesses import Accesses
 from .lifecycle.adopting import Adopting
 from .lifecycle.crud import Crud
@@ -145,6 +147,7 @@ class Kernel:
         )
         self.adoption = Adoption(self.database, self.definitions)
         self.idempotency = Idempotency(self.records, self.clock, hours=settings.idempotency_hours)
+        self.jobs = connect_queue(settings, self.records, self.clock, self.instance)
         self.passwords = Passwords(settings.password_memory, settings.password_passes)
         self.users = Users(self.records, self.passwords, settings)
         self.revocation_log = RevocationLog(self.records, self.clock)
@@ -195,6 +198,7 @@ class Kernel:
         return Operations(
             {
                 **self.identity.operations(),
+                **JobRoutes(self.jobs).operations(),
                 ("GET", "/metadata"): describe.all,
                 ("GET", "/metadata/:name"): describe.one,
                 ("POST", "/admin/access/explain"): Explaining(
@@ -258,6 +262,7 @@ class Kernel:
             self.bus.on_gap(self._after_gap)
             await self.bus.start()
             await self.scripts.start()
+            await self.jobs.start()
         except BaseException:
             await self.database.stop()
             raise
@@ -276,6 +281,7 @@ class Kernel:
     async def stop(self) -> None:
         """Close everything; requests that are running should have been finished before."""
         self.started = False
+        await self.jobs.stop()
         if self._background is not None:
             await end(self._background)
             self._background = None

@@ -59,6 +59,9 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/metadata/:name", ("GET",), (), ("GET",)),
     ("/admin/access/explain", ("POST",), (), ()),
     ("/admin/adopt", ("POST",), (), ()),
+    ("/admin/job", ("GET",), (), ()),
+    ("/admin/job/:id", ("DELETE",), (), ()),
+    ("/admin/job/:id/retry", ("POST",), (), ()),
     ("/admin/script/validate", ("POST",), (), ()),
     ("/admin/test/run", ("POST",), (), ()),
 )

@@ -283,6 +283,15 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         description="Hours that the answer to a request with an Idempotency-Key is kept.",
     )
+    jobs_grace: float = Field(
+        default=10.0,
+        alias="ENFYRA_JOBS_GRACE",
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Seconds that running jobs get to end when the server stops; then they go back "
+        "into the queue.",
+    )
     cache_limit_mb: float = Field(
         default=30.0,
         alias="REDIS_USER_CACHE_LIMIT_MB",

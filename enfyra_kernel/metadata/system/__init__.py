@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ..definitions import ColumnDefinition, TableDefinition
 from ..types import ColumnType
-from . import access, app, definitions, files, flows, identity, realtime, routes
+from . import access, app, definitions, files, flows, identity, jobs, realtime, routes
 from .declarations import Declarations, alias_of
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "SYSTEM_TABLES",
 ]
 
-_TOPICS = (definitions, routes, access, identity, app, realtime, flows, files)
+_TOPICS = (definitions, routes, access, identity, app, realtime, flows, jobs, files)
 
 
 def _declare() -> tuple[TableDefinition, ...]:
@@ -83,7 +83,8 @@ ENDED_TABLES = frozenset({"session_definition", "api_token_definition"})
 # Made and kept by the server alone.
 READ_ONLY_TABLES = frozenset(
     {"schema_migration_definition", "oauth_account_definition", "flow_execution_definition",
-     "idempotency_key_definition", "script_version_definition", "revocation_definition"}
+     "idempotency_key_definition", "script_version_definition", "revocation_definition",
+     "job_definition"}
 )  # fmt: skip
 
 # One row that says who changes the schema, and which version of the definitions is the last.

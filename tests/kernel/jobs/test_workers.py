@@ -1,0 +1,60 @@
+"""Workers on database servers, and workers that are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+import pytest
+from enfyra_kernel.jobs.queue import Counts
+from enfyra_kernel.kernel import Kernel
+
+from tests.contract.test_queue import (
+    Lab,
+    Log,
+    MovingClock,
+    lab,  # noqa: F401
+    settled,
+    test_a_job_leaves_with_its_transaction_or_not_at_all,
+    test_any_instance_may_run_a_job_and_one_does,
+    test_of_an_id_there_is_one_job_until_it_has_finished,
+    test_of_many_who_ask_for_an_id_at_once_one_gets_it,
+    test_who_is_silent_beyond_the_lease_loses_the_job_and_cannot_end_it,
+)
+from tests.databases import settings
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture(scope="session", params=("postgresql", "mysql"))
+def engine(request: pytest.FixtureRequest) -> str:
+    """The engines that the contract is not asked of as a whole."""
+    return request.param
+
+
+__all__ = [
+    "Lab",
+    "test_a_job_leaves_with_its_transaction_or_not_at_all",
+    "test_any_instance_may_run_a_job_and_one_does",
+    "test_of_an_id_there_is_one_job_until_it_has_finished",
+    "test_of_many_who_ask_for_an_id_at_once_one_gets_it",
+    "test_who_is_silent_beyond_the_lease_loses_the_job_and_cannot_end_it",
+]
+
+
+async def test_a_worker_that_is_killed_loses_no_job(sqlite_uri: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.kernel.jobs.crash", sqlite_uri),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == -signal.SIGKILL, output.decode()
+    clock, log = MovingClock(), Log()
+    clock.ahead = 31.0
+    async with Kernel(settings(sqlite_uri), clock=clock) as kernel:
+        assert (await kernel.jobs.counts())["mail"] == Counts(waiting=2, active=2)
+        kernel.jobs.register("mail", log)
+        await settled(kernel.jobs, "mail", completed=4)
+    assert sorted((job.data, job.attempt) for job in log.jobs) == [(0, 1), (1, 1), (2, 0), (3, 0)]

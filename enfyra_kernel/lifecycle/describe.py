@@ -6,15 +6,13 @@ from typing import Any
 
 import msgspec
 
-from ..access.policy import Asking, open_methods
 from ..encoding import encode_json
 from ..errors import EnfyraError, did_you_mean
-from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Relation, Table
-from ..query.plan import Access
 from ..version import VERSION
 from .context import Context
 from .messages import Response, success
+from .viewing import View
 
 
 class Describe:
@@ -29,10 +27,11 @@ class Describe:
 
     async def all(self, context: Context) -> Response:
         """Answer GET /metadata."""
+        view = View(context.snapshot, context.caller, context.access)
         tables = [
-            describe_table(table, context.snapshot, context.access, context.caller)
+            describe_table(table, view)
             for table in context.snapshot.tables.values()
-            if _visible(table, context)
+            if view.shows(table)
         ]
         content = {
             "dbType": self._engine,
@@ -45,33 +44,23 @@ class Describe:
     async def one(self, context: Context) -> Response:
         """Answer GET /metadata/:name."""
         name = context.parameters["name"]
+        view = View(context.snapshot, context.caller, context.access)
         table = context.snapshot.find(name)
-        if table is None or not _visible(table, context):
-            names = [one.name for one in context.snapshot.tables.values() if _visible(one, context)]
+        if table is None or not view.shows(table):
+            names = [one.name for one in context.snapshot.tables.values() if view.shows(one)]
             raise EnfyraError(
                 "RESOURCE_NOT_FOUND",
                 f"There is no table '{name[:80]}'.{did_you_mean(name, names)}",
             )
-        shown = describe_table(table, context.snapshot, context.access, context.caller)
-        return success(encode_json(shown))
+        return success(encode_json(describe_table(table, view)))
 
 
-def _visible(table: Table, context: Context) -> bool:
-    """Say whether the caller may call any route of a table."""
-    caller = context.caller
-    if caller is not None and caller.is_root:
-        return True
-    return any(open_methods(route, caller) for route in context.snapshot.routes.of_table(table))
-
-
-def describe_table(
-    table: Table, snapshot: Snapshot, access: Access, caller: Asking | None
-) -> dict[str, Any]:
+def describe_table(table: Table, view: View) -> dict[str, Any]:
     """Give a table's definition with both sides of its relations by name, as far as one sees it.
 
     Of its routes it names the methods that the caller may use.
     """
-    definition = table.definition
+    definition, access = table.definition, view.access
     shown = msgspec.to_builtins(definition)
     shown["columns"] = [
         {key: value for key, value in msgspec.to_builtins(column).items() if key != "isSecret"}
@@ -82,29 +71,31 @@ def describe_table(
     for groups in ("uniques", "indexes"):
         shown[groups] = [group for group in shown[groups] if seen.issuperset(group)]
     shown["relations"] = [
-        _describe_relation(relation, snapshot, access)
+        _describe_relation(relation, view)
         for relation in table.relations.values()
         if access.sees(relation)
     ]
     shown["primary"] = table.primary.name
     shown["routes"] = [
         {"path": route.path, "methods": sorted(methods), "publicMethods": sorted(route.public)}
-        for route in snapshot.routes.of_table(table)
-        if (methods := open_methods(route, caller))
+        for route in view.snapshot.routes.of_table(table)
+        if (methods := view.methods(route))
     ]
     return shown
 
 
-def _describe_relation(relation: Relation, snapshot: Snapshot, access: Access) -> dict[str, Any]:
+def _describe_relation(relation: Relation, view: View) -> dict[str, Any]:
     definition = relation.definition
-    inverse = relation.inverse
-    if inverse is not None and not access.sees(snapshot.tables[relation.target].relations[inverse]):
+    target, inverse = view.snapshot.tables[relation.target], relation.inverse
+    shown = view.shows(target)
+    if inverse is not None and not (shown and view.access.sees(target.relations[inverse])):
         inverse = None
     return {
         "id": relation.id,
         "propertyName": relation.name,
         "type": relation.kind.value,
-        "targetTable": relation.target,
+        # Whom none of its routes lets in does not get to know a table by its name.
+        "targetTable": relation.target if shown else None,
         "inverse": inverse,
         "mappedBy": inverse if not relation.owning else None,
         "isNullable": relation.nullable,

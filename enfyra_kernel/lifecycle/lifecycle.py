@@ -27,6 +27,7 @@ from .operations import Operations
 from .permits import out_of_scope
 from .scripted import Scripted
 from .scripted.trace import is_traced
+from .viewing import View
 
 _log = get_logger("request")
 
@@ -83,6 +84,21 @@ class Lifecycle:
         if request.answer_headers:
             response.headers |= request.answer_headers
         return response
+
+    async def view(self, request: Request) -> View:
+        """Give what the sender of a request may see of the definitions.
+
+        A token that is worth nothing does no harm, as where methods are public.
+        """
+        snapshot = self._registry.current
+        caller = request.caller
+        if caller is None:
+            try:
+                caller = await self._sender(request)
+            except EnfyraError as error:
+                if error.status != 401:
+                    raise
+        return View(snapshot, caller, await self._accesses.of(snapshot, caller))
 
     async def _answered(self, request: Request) -> Response:
         """Answer a request, once more where others came in between and nothing was done yet."""
@@ -190,6 +206,23 @@ class Lifecycle:
         return dataclasses.replace(context, snapshot=snapshot, match=match, access=access)
 
     async def _caller(self, request: Request, route: Route, method: str) -> Caller | None:
+        try:
+            known = await self._sender(request)
+        except EnfyraError as error:
+            # Where everybody may come in, a token that is worth nothing does no harm.
+            if method in route.public and error.status == 401:
+                return None
+            raise
+        if known is not None and known.api_token is not None:
+            return self._in_scope(known, request, route, method)
+        return known
+
+    async def _sender(self, request: Request) -> Caller | None:
+        """Find out who sent a request, by its token.
+
+        Raises:
+            EnfyraError: As the authenticator; AUTHENTICATION_ERROR for what is no bearer token.
+        """
         header = request.headers.get("authorization")
         if header is None:
             if self._authenticator.asks_requests:
@@ -197,21 +230,9 @@ class Lifecycle:
             return None
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
-            if method in route.public:
-                return None
             raise EnfyraError("AUTHENTICATION_ERROR", "Send the token as Authorization: Bearer ...")
         known = self._authenticator.cached(token)
-        if known is None:
-            try:
-                known = await self._authenticator.caller(token.strip())
-            except EnfyraError as error:
-                # Where everybody may come in, a token that is worth nothing does no harm.
-                if method in route.public and error.status == 401:
-                    return None
-                raise
-        if known.api_token is not None:
-            return self._in_scope(known, request, route, method)
-        return known
+        return known if known is not None else await self._authenticator.caller(token.strip())
 
     def _in_scope(
         self, caller: Caller, request: Request, route: Route, method: str

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1, made of the Snapshot when it is asked for."""
+"""OpenAPI 3.1, made of the Snapshot for those who may see the same of it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from typing import Any, cast
 
 from enfyra_kernel import __version__
 from enfyra_kernel.encoding import encode_json
+from enfyra_kernel.lifecycle.viewing import View
 from enfyra_kernel.lifecycle.writes import JSON_PATCH
-from enfyra_kernel.metadata.definitions import ColumnDefinition
 from enfyra_kernel.metadata.routes import ITEM_METHODS, Route, methods_on_many
-from enfyra_kernel.metadata.snapshot import Snapshot
-from enfyra_kernel.metadata.system import SYSTEM_NAMES
-from enfyra_kernel.metadata.tables import Relation, Table
-from enfyra_kernel.metadata.types import ColumnType, RelationKind
-from enfyra_kernel.metadata.values import enum_values, length_of
+from enfyra_kernel.metadata.tables import Table
 
 from .openapi_accounts import described
 from .openapi_parameters import (
@@ -27,34 +23,27 @@ from .openapi_parameters import (
     PARAMETERS,
     STREAMS,
 )
-from .openapi_rules import add_rules
+from .openapi_schemas import RecordSchemas
 
 Json = dict[str, Any]
 
-_TYPES: dict[ColumnType, Json] = {
-    ColumnType.INT: {"type": "integer", "format": "int32"},
-    ColumnType.BIGINT: {"type": "integer", "format": "int64"},
-    ColumnType.FLOAT: {"type": "number", "format": "double"},
-    ColumnType.DECIMAL: {"type": "string", "format": "decimal"},
-    ColumnType.BOOLEAN: {"type": "boolean"},
-    ColumnType.UUID: {"type": "string", "format": "uuid"},
-    ColumnType.DATE: {"type": "string", "format": "date"},
-    ColumnType.DATETIME: {"type": "string", "format": "date-time"},
-    ColumnType.TIMESTAMP: {"type": "string", "format": "date-time"},
-    ColumnType.SIMPLE_JSON: {},
-}
 _PUNCTUATION = re.compile(r"\W+")
 
 
-def openapi(snapshot: Snapshot, prefix: str) -> bytes:
-    """Give the document as JSON."""
+def openapi(view: View, prefix: str) -> bytes:
+    """Give the document as JSON: the methods of routes that a caller may use, and their tables."""
+    snapshot = view.snapshot
     schemas: Json = {"Error": _error_schema()}
+    records = RecordSchemas(view)
     paths: Json = {}
     for route in sorted(snapshot.routes.routes, key=_order):
-        if route.table is not None:
-            schemas.update(_schemas(route.table))
-        for path, item in _paths(route).items():
-            paths.setdefault(path, {}).update(item)
+        methods = view.methods(route)
+        if methods and route.table is not None:
+            schemas.update(records.of(route.table))
+        for path, item in _paths(route, methods).items():
+            meant = _meant(view, path, item)
+            if meant:
+                paths.setdefault(path, {}).update(meant)
     _make_unique(paths)
     return encode_json(
         {
@@ -81,23 +70,33 @@ def _order(route: Route) -> tuple[bool, str]:
     return route.definition.is_system, route.path
 
 
-def _paths(route: Route) -> Json:
+def _meant(view: View, path: str, item: Json) -> Json:
+    """Leave out what the caller's token is not meant for; give nothing if that is all."""
+    meant = {
+        key: value
+        for key, value in item.items()
+        if key == "parameters" or "security" in value or view.permits(key.upper(), path)
+    }
+    return meant if meant.keys() - {"parameters"} else {}
+
+
+def _paths(route: Route, methods: frozenset[str]) -> Json:
     path, names = _template(route.path)
     shared: Json = {"parameters": [_in_path(name) for name in names]} if names else {}
     if route.table is None:
-        return {path: {**shared, **{m.lower(): _static(route, m) for m in sorted(route.available)}}}
+        return {path: {**shared, **{m.lower(): _static(route, m) for m in sorted(methods)}}}
     collection = {
         method.lower(): _operation(route, route.table, method)
-        for method in sorted(route.available - ITEM_METHODS)
+        for method in sorted(methods - ITEM_METHODS)
     }
     collection |= {
         method.lower(): _operation_on_many(route, route.table, method)
-        for method in sorted(route.available & methods_on_many(route.table))
+        for method in sorted(methods & methods_on_many(route.table))
     }
     paths: Json = {path: {**shared, **collection}}
     item = {
         method.lower(): _operation(route, route.table, method)
-        for method in sorted(route.available & ITEM_METHODS)
+        for method in sorted(methods & ITEM_METHODS)
     }
     if item and not names:
         paths[f"{path}/{{id}}"] = {"parameters": [_in_path("id")], **item}
@@ -270,78 +269,3 @@ def _error_schema() -> Json:
             },
         },
     }
-
-
-def _schemas(table: Table) -> Json:
-    shown = {
-        name: _column_schema(column)
-        for name, column in table.columns.items()
-        if column.is_published and not column.is_secret
-    }
-    shown |= {
-        name: _relation_schema(relation)
-        for name, relation in table.relations.items()
-        if relation.published and relation.kind.to_one
-    }
-    writable = {
-        name: _column_schema(column)
-        for name, column in table.columns.items()
-        if column.is_published and not column.is_generated and column.read_only is None
-    }
-    writable |= {
-        name: _relation_input(relation)
-        for name, relation in table.relations.items()
-        if relation.published and relation.read_only is None
-    }
-    required = [
-        name
-        for name, column in table.columns.items()
-        if name in writable and not column.is_nullable and column.default_value is None
-    ]
-    create: Json = {"type": "object", "properties": writable, "additionalProperties": False}
-    if required:
-        create["required"] = required
-    update = {"type": "object", "properties": writable, "additionalProperties": False}
-    return {
-        table.name: {"type": "object", "properties": shown},
-        f"{table.name}.create": create,
-        f"{table.name}.update": update,
-    }
-
-
-def _column_schema(column: ColumnDefinition) -> Json:
-    schema: Json = dict(_TYPES.get(column.type, {"type": "string"}))
-    if column.type is ColumnType.VARCHAR:
-        schema["maxLength"] = length_of(column.options)
-    if column.type is ColumnType.ENUM:
-        schema["enum"] = [*enum_values(column.options), *([None] if column.is_nullable else [])]
-    if column.type is ColumnType.ARRAY_SELECT:
-        schema = {"type": "array", "items": {"type": "string"}}
-    if column.is_nullable and "type" in schema:
-        schema["type"] = [schema["type"], "null"]
-    if column.description:
-        schema["description"] = column.description
-    if column.default_value is not None:
-        schema["default"] = column.default_value
-    add_rules(schema, column)
-    return schema
-
-
-def _relation_schema(relation: Relation) -> Json:
-    reference = {"$ref": f"#/components/schemas/{relation.target}"}
-    return {"oneOf": [reference, {"type": "null"}]}
-
-
-def _relation_input(relation: Relation) -> Json:
-    key: Json = {"type": ["integer", "string"]}
-    named: Json = {"type": "object", "properties": {"id": key}, "required": ["id"]}
-    one: Json = {"anyOf": [key, named]}
-    if relation.target not in SYSTEM_NAMES:
-        one["anyOf"].append({"$ref": f"#/components/schemas/{relation.target}.create"})
-    if relation.kind in {RelationKind.MANY_TO_ONE, RelationKind.ONE_TO_ONE}:
-        if relation.nullable:
-            one["anyOf"].append({"type": "null"})
-        return one
-    many: Json = {"type": "array", "items": one}
-    add_rules(many, relation.definition)
-    return many

@@ -5,7 +5,6 @@ A site answers requests whatever transport they came by; see `delegate` for Torn
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
@@ -17,12 +16,11 @@ from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.lifecycle.messages import Request, Response, failure, identify
 from enfyra_kernel.logs import get_logger
 from enfyra_kernel.metadata.routes import normal_path
-from enfyra_kernel.metadata.snapshot import Snapshot
 from enfyra_kernel.networks import Networks
 
 from .bridge import Bridge
 from .cors import Cors, asks_before, mark, preflight
-from .openapi import openapi
+from .documents import Documents
 
 _log = get_logger("server")
 
@@ -64,7 +62,7 @@ class Site:
         self._proxies = proxies or Proxies(Networks([]), "")
         self._cors = cors
         self._bridge = Bridge(kernel, prefix, self._answer, self._origins)
-        self._described: tuple[Snapshot, bytes] | None = None
+        self._documents = Documents(prefix)
         self._pages: dict[str, Page] = {
             "/": self._home,
             "/health": self._health,
@@ -166,13 +164,12 @@ class Site:
         states = self.kernel.replica_states()
         return {"replicas": states} if states else {}
 
-    async def _openapi(self, _: Request) -> Response:
-        snapshot = self.kernel.registry.current
-        if self._described is None or self._described[0] is not snapshot:
-            # Off the loop: a thousand tables take a while.
-            document = await asyncio.to_thread(openapi, snapshot, self.prefix)
-            self._described = (snapshot, document)
-        return Response(200, self._described[1], headers={"Cache-Control": "no-cache"})
+    async def _openapi(self, request: Request) -> Response:
+        if not self.kernel.started:
+            raise EnfyraError("SERVICE_UNAVAILABLE")
+        document = await self._documents.of(await self.kernel.lifecycle.view(request))
+        headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+        return Response(200, document, headers=headers)
 
     async def _docs(self, _: Request) -> Response:
         page = (files("enfyra_server") / "static" / "docs.html").read_bytes()

@@ -162,3 +162,30 @@ def test_a_person_logs_in_to_an_app(enfyra: Process, elsewhere: Elsewhere, page:
     page.wait_for_url(f"{elsewhere.app}/chat")
     assert page.evaluate(_ME.format("/enfyra")) == EMAIL
     assert page.evaluate("document.cookie") == ""
+
+
+def test_the_documentation_shows_more_to_whoever_logs_in_on_it(enfyra: Process, page: Any) -> None:
+    def shows(path: str, *, shown: bool = True) -> None:
+        # By hand: the page's policy lets no text be run as a script.
+        asked = f"window.ui?.specSelectors.specJson().hasIn(['paths', '{path}'])"
+        for _ in range(300):
+            if page.evaluate(asked) is shown:
+                return
+            page.wait_for_timeout(50)
+        raise AssertionError(f"{path} is {'not ' if shown else ''}shown")
+
+    with closing(enfyra.login()) as admin:
+        token = admin.headers["Authorization"].removeprefix("Bearer ")
+    page.goto(f"{enfyra.url}/docs")
+    shows("/auth/login")
+    shows("/user_definition", shown=False)
+    page.get_by_role("button", name="Authorize", exact=True).first.click()
+    page.get_by_label("auth-bearer-value").fill(token)
+    page.get_by_role("button", name="Apply credentials").click()
+    shows("/user_definition")
+    # It is kept for the next time, and forgotten by hand.
+    page.reload()
+    shows("/user_definition")
+    page.get_by_role("button", name="Authorize").first.click()
+    page.get_by_role("button", name="Remove authorization").click()
+    shows("/user_definition", shown=False)

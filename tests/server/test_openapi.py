@@ -7,8 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from enfyra_kernel.lifecycle.viewing import View
 from enfyra_kernel.records.streams.formats import FORMATS
 from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from enfyra_server import documents
+from enfyra_server.openapi import openapi
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,7 +32,8 @@ async def document(client: httpx.AsyncClient) -> Any:
     answer = await client.get("/openapi.json")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/json"
-    assert answer.headers["Cache-Control"] == "no-cache"
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert "Authorization" in answer.headers["Vary"]
     return answer.json()
 
 
@@ -70,8 +75,9 @@ async def test_the_document_is_valid_and_follows_every_change(
     schemas = after["components"]["schemas"]
     create = schemas["book.create"]
     assert create["required"] == ["title"]
-    assert "secret" not in create["properties"]
-    assert "secret" not in schemas["book"]["properties"]
+    # An administrator sees fields that are not published.
+    assert "secret" in create["properties"]
+    assert "secret" in schemas["book"]["properties"]
     assert create["properties"]["status"]["enum"] == ["draft", "done", None]
     assert create["properties"]["title"]["description"] == "What it is"
     assert {"author", "friends"} <= set(create["properties"])
@@ -196,9 +202,94 @@ async def test_system_columns_that_are_secret_are_in_no_schema(
     assert "password" not in spec["components"]["schemas"]["user_definition"]["properties"]
 
 
-async def test_nobody_has_to_log_in_for_the_document(shared_http: httpx.AsyncClient) -> None:
-    answer = await shared_http.get("/openapi.json", headers={"Authorization": ""})
-    assert answer.status_code == 200
+# -- to whom --------------------------------------------------------------------------------------
+
+
+async def login(client: httpx.AsyncClient, email: str) -> dict[str, str]:
+    """Create an account, and give the headers of a login of it."""
+    body = {"email": email, "password": "secret"}
+    assert (await client.post("/user_definition", json=body)).status_code == 201
+    return bearer((await client.post("/auth/login", json=body)).json()["accessToken"])
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def operations(spec: Any) -> set[str]:
+    return {
+        f"{method.upper()} {path}"
+        for path, item in spec["paths"].items()
+        for method in item.keys() - {"parameters"}
+    }
+
+
+@pytest.mark.may_block
+async def test_the_document_shows_what_its_reader_may_call(shared_http: httpx.AsyncClient) -> None:
+    http = shared_http
+    column = {"name": "text", "type": "varchar"}
+    hidden = {"name": "hidden", "type": "varchar", "isPublished": False}
+    await http.post("/table_definition", json={"name": "vault", "columns": [column]})
+    relation = {"propertyName": "kept", "type": "many-to-one", "targetTable": "vault"}
+    await http.post(
+        "/table_definition",
+        json={"name": "memo", "columns": [column, hidden], "relations": [relation]},
+    )
+    ann, ben = await login(http, "ann@example.org"), await login(http, "ben@example.org")
+    permission = {"route": "/memo", "methods": ["GET", "POST"], "allowedUsers": ["ann@example.org"]}
+    made = await http.post("/route_permission_definition", json=permission)
+    assert made.status_code == 201, made.text
+
+    async def shown(headers: dict[str, str]) -> Any:
+        answer = await http.get("/openapi.json", headers=headers)
+        assert answer.status_code == 200
+        spec = answer.json()
+        assert problems(spec) == []
+        return spec
+
+    spec = await shown(ann)
+    own = operations(spec)
+    assert {"GET /memo", "POST /memo", "GET /me", "POST /auth/login"} <= own
+    assert not {"PATCH /memo/{id}", "GET /vault", "GET /user_definition"} & own
+    assert "vault" not in str(spec)
+    schemas = spec["components"]["schemas"]
+    assert set(schemas) == {"Error", "memo", "memo.create"}
+    assert "hidden" not in schemas["memo"]["properties"]
+    assert set(schemas["memo.create"]["properties"]) == {"text", "kept"}
+    # The other account, and nobody.
+    assert "GET /memo" not in operations(await shown(ben))
+    nobody = operations(await shown({"Authorization": ""}))
+    assert "POST /auth/login" in nobody
+    assert not {"GET /me", "GET /memo", "GET /metadata"} & nobody
+    assert operations(await shown(bearer("forged.token.of-nobody"))) == nobody
+    # A token that is meant for less.
+    made = await http.post("/me/tokens", json={"name": "x", "scopes": ["GET /memo"]}, headers=ann)
+    of_token = operations(await shown(bearer(made.json()["data"][0]["token"])))
+    assert of_token - nobody == {"GET /memo"}
+    # Administrators see everything.
+    everything = operations(await document(http))
+    assert {"PATCH /memo/{id}", "GET /vault", "GET /user_definition"} <= everything
+    assert own < everything
+
+
+@pytest.mark.may_block
+async def test_a_document_is_made_once_for_all_who_may_see_the_same(
+    shared_http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http = shared_http
+    people = [await login(http, f"{name}@example.org") for name in ("cat", "dan")]
+    made: list[View] = []
+
+    def counted(view: View, prefix: str) -> bytes:
+        made.append(view)
+        return openapi(view, prefix)
+
+    monkeypatch.setattr(documents, "openapi", counted)
+    await http.post("/table_definition", json={"name": "fresh", "columns": []})
+    for headers in (*people, {}, {"Authorization": ""}) * 2:
+        assert (await http.get("/openapi.json", headers=headers)).status_code == 200
+    assert len(made) == 3
+    assert {view.caller is None or view.caller.is_root for view in made} == {True, False}
 
 
 # -- the page to try it ---------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 from getpass import getpass
 from os import environ
 from typing import Any
@@ -75,7 +76,7 @@ def list_tables(session: Session, given: Namespace) -> Listing:
         [
             table.name,
             len(table.columns),
-            ", ".join(f"{name} → {one['targetTable']}" for name, one in table.relations.items()),
+            ", ".join(f"{name} → {_target(one)}" for name, one in table.relations.items()),
             table.facts.get("description") or "",
         ]
         for table in shown
@@ -95,6 +96,11 @@ def _count(session: Session, table: TableInfo) -> int:
     return int(answer["meta"]["totalCount"])
 
 
+def _target(relation: Mapping[str, Any]) -> str:
+    """Give the table that a relation leads to, if one may know."""
+    return relation["targetTable"] or "?"
+
+
 def describe(session: Session, given: Namespace) -> Listing:
     """Do `%enfyra describe`."""
     table = found(session.schema(), given.table)
@@ -105,7 +111,7 @@ def describe(session: Session, given: Namespace) -> Listing:
                 "Relations",
                 ["relation", "kind", "table", "inverse", "null", "on delete"],
                 [
-                    [name, one["type"], one["targetTable"], one["inverse"] or "",
+                    [name, one["type"], _target(one), one["inverse"] or "",
                      one["isNullable"], one["onDelete"] or ""]
                     for name, one in table.relations.items()
                 ],

@@ -87,3 +87,26 @@ async def test_a_user_sees_only_tables_of_which_something_is_open_to_him(sqlite_
     assert "closed" not in names
     assert (await ann.get("/metadata/closed")).status == 404
     assert "closed" not in (await ann.get("/metadata/close")).message
+
+
+async def test_a_relation_does_not_name_a_table_that_its_reader_cannot_see(
+    sqlite_api: Api,
+) -> None:
+    api = sqlite_api
+    await api.define("vault", "x int")
+    relation = {
+        "propertyName": "kept",
+        "type": "many-to-one",
+        "targetTable": "vault",
+        "inversePropertyName": "memos",
+    }
+    await api.define("memo", "x int", relations=[relation])
+    await api.publish("/memo", "GET")
+    await api.create("/user_definition", {"email": "a@b.c", "password": "x"})
+    ann = await api.anonymous.login("a@b.c", "x")
+    (kept,) = (await described(ann, "memo"))["relations"]
+    assert (kept["propertyName"], kept["targetTable"], kept["inverse"]) == ("kept", None, None)
+    assert "vault" not in str((await ann.get("/metadata")).body)
+    await api.publish("/vault", "GET")
+    (kept,) = (await described(ann, "memo"))["relations"]
+    assert (kept["targetTable"], kept["inverse"]) == ("vault", "memos")

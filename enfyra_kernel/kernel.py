@@ -11,7 +11,7 @@ import msgspec
 
 from .background import end
 from .clock import Clock, SystemClock
-from .cluster.bus import DEFINITIONS, PACKAGES, SESSIONS, WRITES
+from .cluster.channels import PACKAGES, SESSIONS, WRITES
 from .cluster.connect import connect_bus, connect_locks
 from .cluster.instance import Instance
 from .errors import EnfyraError
@@ -43,13 +43,14 @@ from .lifecycle.scripted.system_rows import SystemRows
 from .lifecycle.system import SystemCrud
 from .logs import get_logger
 from .metadata.definitions import has_encrypted
-from .metadata.registry import EVERYTHING, DefinitionChange, Registry
+from .metadata.registry import EVERYTHING, Registry
 from .metadata.snapshot import Snapshot
 from .metadata.system import SYSTEM_TABLES
 from .records.adoption import Adoption
 from .records.definitions import Definitions
 from .records.encryption import EncryptedDatabase, Keyring, Progress, rotate_keys
 from .records.idempotency import Idempotency
+from .records.live import LiveDefinitions
 from .records.records import Records
 from .records.source import SystemSource
 from .schema.bootstrap import Bootstrap
@@ -142,8 +143,9 @@ class Kernel:
             settings, self.clock, self.records, lambda: self.bus.publish(PACKAGES, {})
         )
         self.guarding = Guarding(self.scripts.limits, self.clock, enabled=settings.guards)
+        self.live = LiveDefinitions(self.registry, self.bus, self.locks, self._all_written)
         self.definitions = Definitions(
-            self.database, self.registry, self.lock, self.migrator, self.keyring, self._announce
+            self.database, self.registry, self.lock, self.migrator, self.keyring, self.live.go_live
         )
         self.adoption = Adoption(self.database, self.definitions)
         self.idempotency = Idempotency(self.records, self.clock, hours=settings.idempotency_hours)
@@ -249,12 +251,12 @@ class Kernel:
         await self.database.start()
         try:
             await self._bootstrap.run()
-            snapshot = await self.registry.reload()
-            if any(has_encrypted(table) for table in snapshot.definitions.values()):
+            await self.registry.reload()
+            definitions = self.registry.current.definitions
+            if any(has_encrypted(table) for table in definitions.values()):
                 self.keyring.check()
             password = await self.users.ensure_administrator()
             await self.identity.start()
-            self.bus.subscribe(DEFINITIONS, self._definitions_changed)
             self.bus.subscribe(SESSIONS, self._sessions_changed)
             self.bus.subscribe(PACKAGES, self.scripts.packages.changed_elsewhere)
             if self.replicated is not None:
@@ -287,6 +289,7 @@ class Kernel:
             self._background = None
             with suppress(EnfyraError):
                 await self.api_tokens.write_used()
+            await self.live.stop()
             await self.bus.stop()
             await self.locks.stop()
             await self.database.stop()
@@ -349,16 +352,6 @@ class Kernel:
         loaded = await self._source.load(EVERYTHING, physical_only=True)
         return Catalog(loaded.tables)
 
-    async def _announce(self, change: DefinitionChange, version: int) -> None:
-        await self.bus.publish(
-            DEFINITIONS, {"version": version, "change": msgspec.to_builtins(change)}
-        )
-
-    async def _definitions_changed(self, message: Any) -> None:
-        if message["version"] > self.registry.current.version:
-            self._all_written()
-            await self.registry.reload(msgspec.convert(message["change"], DefinitionChange))
-
     async def _announce_revoked(self, revoked: Revoked) -> None:
         await self.bus.publish(SESSIONS, msgspec.to_builtins(revoked))
         await self.revocation_log.note(revoked)
@@ -388,7 +381,7 @@ class Kernel:
     async def _after_gap(self) -> None:
         self._all_written()
         self.revocations.forget(EVERYBODY)
-        await self.registry.refresh()
+        self.live.look_soon()
 
     async def _keep_fresh(self) -> None:
         """Look for what other processes changed or revoked; Redis tells sooner, if it is there."""
@@ -407,7 +400,7 @@ class Kernel:
                     await self.api_tokens.write_used()
                 for revoked in await self.revocation_log.news():
                     self.revocations.forget(revoked)
-                if await self.registry.refresh():
+                if await self.live.refresh():
                     self._all_written()
                     self.revocations.forget(EVERYBODY)
                 await self.definitions.heal()

@@ -12,25 +12,27 @@ import msgspec
 
 from ..background import end
 from ..logs import get_logger
+from .channels import GAPS
 from .instance import Instance
+from .seal import Seal
 
 _log = get_logger("bus")
 
 Listener = Callable[[Any], Awaitable[None]]
+GapListener = Callable[[], Awaitable[None]]
 
 # Seconds for Redis to take a message.
 PATIENCE = 2.0
-DEFINITIONS = "enfyra:metadata-cache-sync"
-SESSIONS = "enfyra:session-revoked"
-WRITES = "enfyra:record-written"
-PACKAGES = "enfyra:package-cache-sync"
+# Seconds between two attempts to reach Redis.
+_REST = 0.5
 
 
 class Bus(Protocol):
     """Carries messages between the instances of a cluster.
 
-    A message that is lost (Redis was away) is not repeated: whoever listens must also be able to
-    look for himself. `on_gap` tells when that may be needed.
+    Those of one sender arrive in their order. A message that is lost (Redis was away) is not
+    repeated: whoever listens must also be able to look for himself. `on_gap` tells when that may
+    be needed.
     """
 
     async def start(self) -> None:
@@ -42,15 +44,19 @@ class Bus(Protocol):
         ...
 
     async def publish(self, channel: str, message: Any) -> None:
-        """Send a message to all other instances; it must be plain data."""
+        """Send a message to all other instances; it must be what JSON can hold."""
         ...
 
-    def subscribe(self, channel: str, listener: Listener) -> None:
-        """Have a function called with each message of other instances on a channel."""
+    def subscribe(self, channel: str, listener: Listener, kind: Any = Any) -> None:
+        """Have a function called with each message of other instances on a channel.
+
+        Args:
+            kind: What the message is made into; one that cannot be made into it is a gap.
+        """
         ...
 
-    def on_gap(self, listener: Callable[[], Awaitable[None]]) -> None:
-        """Have a function called when messages may have been lost."""
+    def on_gap(self, listener: GapListener) -> None:
+        """Have a function called when messages may have been lost, or could not be read."""
         ...
 
     async def ping(self) -> None:
@@ -58,35 +64,112 @@ class Bus(Protocol):
         ...
 
 
+class Listeners:
+    """Who listens on an instance, and how he is told."""
+
+    def __init__(self) -> None:
+        self._listeners: defaultdict[str, list[tuple[Listener, Any]]] = defaultdict(list)
+        self._gap_listeners: list[GapListener] = []
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What is listened to."""
+        return tuple(self._listeners)
+
+    def add(self, channel: str, listener: Listener, kind: Any) -> None:
+        """Add one to a channel."""
+        self._listeners[channel].append((listener, kind))
+
+    def add_for_gaps(self, listener: GapListener) -> None:
+        """Add one who is told of gaps."""
+        self._gap_listeners.append(listener)
+
+    async def receive(self, channel: str, body: bytes | msgspec.Raw) -> None:
+        """Tell those who listen to a channel; one who fails keeps nobody else from hearing."""
+        for listener, kind in self._listeners.get(channel, ()):
+            try:
+                message = msgspec.json.decode(body, type=kind)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                _log.warning("malformed message", extra={"channel": channel, "reason": str(error)})
+                await self.tell_gap()
+                continue
+            try:
+                await listener(message)
+            except Exception:
+                _log.exception("a message could not be handled")
+
+    async def tell_gap(self) -> None:
+        """Tell all who want to know that messages may have been lost."""
+        for listener in self._gap_listeners:
+            try:
+                await listener()
+            except Exception:
+                _log.exception("the state after a gap could not be loaded")
+
+
+class LocalHub:
+    """What several buses of one process have in common."""
+
+    def __init__(self) -> None:
+        self.buses: list[LocalBus] = []
+
+
 class LocalBus:
-    """The bus of a single instance: there is nobody else."""
+    """The bus within a process; of an instance that is alone, nobody hears anything.
+
+    Args:
+        hub: Shared with the buses of other instances in the process.
+    """
+
+    def __init__(self, instance: Instance, hub: LocalHub | None = None) -> None:
+        self._instance = instance
+        self._hub = hub or LocalHub()
+        self._listeners = Listeners()
+        self._messages: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Do nothing."""
+        """Begin to listen."""
+        self._hub.buses.append(self)
+        self._task = asyncio.ensure_future(self._listen())
 
     async def stop(self) -> None:
-        """Do nothing."""
+        """Hear no more."""
+        if self in self._hub.buses:
+            self._hub.buses.remove(self)
+        await end(self._task)
 
     async def publish(self, channel: str, message: Any) -> None:
-        """Do nothing: there is no other instance."""
+        """Send a message to all other instances of the hub."""
+        body = msgspec.json.encode(message)
+        for bus in self._hub.buses:
+            if bus._instance.id != self._instance.id:
+                bus._messages.put_nowait((channel, body))
 
-    def subscribe(self, channel: str, listener: Listener) -> None:
-        """Do nothing: no message will come."""
+    def subscribe(self, channel: str, listener: Listener, kind: Any = Any) -> None:
+        """Have a function called with each message of other instances on a channel."""
+        self._listeners.add(channel, listener, kind)
 
-    def on_gap(self, listener: Callable[[], Awaitable[None]]) -> None:
-        """Do nothing: nothing gets lost."""
+    def on_gap(self, listener: GapListener) -> None:
+        """Have a function called when a message could not be read; none gets lost."""
+        self._listeners.add_for_gaps(listener)
 
     async def ping(self) -> None:
         """Do nothing."""
 
+    async def _listen(self) -> None:
+        while True:
+            await self._listeners.receive(*await self._messages.get())
+
 
 class _Envelope(msgspec.Struct):
     instance: str
-    body: Any
+    body: msgspec.Raw
+    seal: str
 
 
 class RedisBus:
-    """The bus over Redis Pub/Sub.
+    """The bus over Redis Pub/Sub. Messages are sealed; one without a seal that fits is a gap.
 
     Args:
         uri: Redis' address.
@@ -94,7 +177,7 @@ class RedisBus:
             can share one Redis.
     """
 
-    def __init__(self, uri: str, instance: Instance) -> None:
+    def __init__(self, uri: str, instance: Instance, seal: Seal) -> None:
         import redis.asyncio
 
         # A subscription is quiet for hours: no time-out on reading, but health checks.
@@ -103,9 +186,11 @@ class RedisBus:
         )
         self._suffix = f":{instance.node_name}" if instance.node_name else ""
         self._instance = instance
-        self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
-        self._gap_listeners: list[Callable[[], Awaitable[None]]] = []
+        self._seal = seal
+        self._listeners = Listeners()
+        self._listeners.add(GAPS + self._suffix, self._told_of_gap, Any)
         self._task: asyncio.Task[None] | None = None
+        self._owing: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
 
     async def start(self) -> None:
@@ -118,25 +203,48 @@ class RedisBus:
     async def stop(self) -> None:
         """Disconnect."""
         await end(self._task)
+        await end(self._owing)
         await self._redis.aclose()
 
-    def subscribe(self, channel: str, listener: Listener) -> None:
+    def subscribe(self, channel: str, listener: Listener, kind: Any = Any) -> None:
         """Have a function called with each message of other instances on a channel."""
-        self._listeners[channel + self._suffix].append(listener)
+        self._listeners.add(channel + self._suffix, listener, kind)
 
-    def on_gap(self, listener: Callable[[], Awaitable[None]]) -> None:
-        """Have a function called when messages may have been lost."""
-        self._gap_listeners.append(listener)
+    def on_gap(self, listener: GapListener) -> None:
+        """Have a function called when messages may have been lost, or could not be read."""
+        self._listeners.add_for_gaps(listener)
 
     async def publish(self, channel: str, message: Any) -> None:
-        """Send a message; if Redis is away it is lost, and logged."""
-        data = msgspec.json.encode(_Envelope(self._instance.id, message))
+        """Send a message; if Redis is away it is lost, logged, and made good for by a gap."""
+        if not await self._sent(channel, message) and (self._owing is None or self._owing.done()):
+            self._owing = asyncio.ensure_future(self._owe())
+
+    async def _sent(self, channel: str, message: Any) -> bool:
+        decorated = channel + self._suffix
+        body = msgspec.json.encode(message)
+        seal = self._seal.of(decorated.encode(), self._instance.id.encode(), body)
+        data = msgspec.json.encode(_Envelope(self._instance.id, msgspec.Raw(body), seal))
         try:
             # Whoever publishes has a request to answer, however long Redis may take.
             async with asyncio.timeout(PATIENCE):
-                await self._redis.publish(channel + self._suffix, data)  # pyright: ignore[reportUnknownMemberType]
+                await self._redis.publish(decorated, data)  # pyright: ignore[reportUnknownMemberType]
         except Exception as error:
-            _log.warning("message lost", extra={"channel": channel, "reason": repr(error)})
+            if channel != GAPS:
+                _log.warning("message lost", extra={"channel": channel, "reason": repr(error)})
+            return False
+        return True
+
+    async def _owe(self) -> None:
+        """Tell the others that they missed something as soon as they can be told.
+
+        A Redis that hung, or that only we could not reach, is no gap that they would notice.
+        """
+        await asyncio.sleep(_REST)
+        while not await self._sent(GAPS, None):  # noqa: ASYNC110 - Redis does not say when
+            await asyncio.sleep(_REST)
+
+    async def _told_of_gap(self, _: Any) -> None:
+        await self._listeners.tell_gap()
 
     async def ping(self) -> None:
         """Make sure that messages can be sent."""
@@ -148,10 +256,10 @@ class RedisBus:
         while True:
             try:
                 async with self._redis.pubsub() as pubsub:  # pyright: ignore[reportUnknownMemberType]
-                    await pubsub.subscribe(*self._listeners)  # pyright: ignore[reportUnknownMemberType]
+                    await pubsub.subscribe(*self._listeners.channels)  # pyright: ignore[reportUnknownMemberType]
                     self._ready.set()
                     if lost:
-                        await self._tell_gap()
+                        await self._listeners.tell_gap()
                     lost = False
                     async for message in pubsub.listen():  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
                         await self._receive(message)  # pyright: ignore[reportUnknownArgumentType]
@@ -161,30 +269,26 @@ class RedisBus:
                 if not lost:
                     _log.warning("Redis cannot be reached", extra={"reason": str(error)})
                 lost = True
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(_REST)
 
     async def _receive(self, message: dict[str, Any]) -> None:
         if message.get("type") != "message":
             return
+        channel: bytes = message["channel"]
         try:
             envelope = msgspec.json.decode(message["data"], type=_Envelope)
-        except msgspec.MsgspecError:
-            _log.warning("malformed message", extra={"channel": str(message.get("channel"))})
-            await self._tell_gap()
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            _log.warning("malformed message", extra={"channel": channel.decode()})
+            await self._listeners.tell_gap()
             return
         if envelope.instance == self._instance.id:
             return
-        channel = message["channel"]
-        name = channel.decode() if isinstance(channel, bytes) else str(channel)
-        for listener in self._listeners.get(name, ()):
-            try:
-                await listener(envelope.body)
-            except Exception:
-                _log.exception("a message could not be handled")
-
-    async def _tell_gap(self) -> None:
-        for listener in self._gap_listeners:
-            try:
-                await listener()
-            except Exception:
-                _log.exception("the state after a gap could not be loaded")
+        if not self._seal.fits(
+            envelope.seal, channel, envelope.instance.encode(), bytes(envelope.body)
+        ):
+            _log.warning(
+                "a message is not sealed with our key", extra={"channel": channel.decode()}
+            )
+            await self._listeners.tell_gap()
+            return
+        await self._listeners.receive(channel.decode(), envelope.body)

@@ -11,13 +11,14 @@ from .limits import Limits, LocalLimits, RedisLimits
 from .local_locks import LocalLocks
 from .locks import LockStore
 from .redis_locks import RedisLocks
+from .seal import Seal
 
 
 def connect_bus(settings: Settings, instance: Instance) -> Bus:
     """Give the bus."""
     if settings.redis_uri is None:
-        return LocalBus()
-    return RedisBus(settings.redis_uri.get_secret_value(), instance)
+        return LocalBus(instance)
+    return RedisBus(settings.redis_uri.get_secret_value(), instance, Seal(settings.signing_keys))
 
 
 def connect_locks(settings: Settings, clock: Clock, instance: Instance) -> LockStore:

@@ -42,8 +42,9 @@ ROUTE = "route_definition"
 WITH_NAMES = SCRIPT_TABLES | PERMISSION_TABLES | {ROUTE, USER}
 PACKAGE = "package_definition"
 _PACKAGE = ("name", "version", "flags", "type")
+SETTING = "setting_definition"
 # Rows of the system that are there to be changed.
-OPEN_TABLES = frozenset({USER, "setting_definition"})
+OPEN_TABLES = frozenset({USER, SETTING})
 SYSTEM_FIELDS = {
     ROUTE: frozenset(
         {"description", "icon", "publicMethods", "skipRoleGuardMethods", "availableMethods",
@@ -317,12 +318,7 @@ class SystemCrud(Lists):
     async def _changing(self, context: Context) -> AsyncGenerator[Session | None, None]:
         name = context.table.name
         if name in DEFINITION_TABLES:
-            change = EVERYTHING
-            if name in SCRIPT_TABLES:
-                change = DefinitionChange(scripts=True)
-            elif name in PERMISSION_TABLES or name == ROLE:
-                change = DefinitionChange(permissions=True)
-            async with self._definitions.changing(change) as session:
+            async with self._definitions.changing(_change_of(name)) as session:
                 yield session
         elif name == USER:
             async with together(self._records.database) as session:
@@ -333,6 +329,20 @@ class SystemCrud(Lists):
             await self._revocations.revoke(EVERYBODY)
         if name == PACKAGE:
             await self._packages.changed()
+
+
+def _change_of(table: str) -> DefinitionChange:
+    """Give what a changed row of a definition table touches."""
+    if table in SCRIPT_TABLES:
+        return DefinitionChange(scripts=True)
+    if table in PERMISSION_TABLES or table == ROLE:
+        return DefinitionChange(permissions=True)
+    if table == SETTING:
+        return DefinitionChange(settings=True)
+    if table == ROUTE:
+        # Its scripts and permissions go with it.
+        return DefinitionChange(routes=None, scripts=True, permissions=True)
+    return EVERYTHING
 
 
 def _check_path(path: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -59,6 +60,10 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     permissions: Permissions | None = None
 
 
+# Which form the definitions have: instances of different versions may not understand each other's.
+SHAPE = hashlib.sha256(msgspec.json.encode(msgspec.json.schema(Definitions))).hexdigest()[:16]
+
+
 class DefinitionSource(Protocol):
     """Where the definitions are stored."""
 
@@ -71,28 +76,103 @@ class DefinitionSource(Protocol):
         ...
 
 
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed between two versions, as instances tell each other.
+
+    Attributes:
+        since: Every version from this one up to `version` can be brought up to date.
+        definitions: What the change touched, as it is at `version`; None to be looked up.
+        shape: Which form the definitions have; another version of Enfyra may have another one.
+    """
+
+    since: int
+    version: int
+    change: DefinitionChange
+    definitions: Definitions | None = None
+    shape: str = SHAPE
+
+
 class Registry:
-    """Holds the current Snapshot; a reload builds the next one and swaps the reference."""
+    """Holds the current Snapshot; a change makes the next one and swaps the reference.
+
+    Changes are known by the versions that they lead from and to. The registry applies those whose
+    definitions it was given, loads what the others touched, and loads everything where it has to:
+    when it does not know what was changed in between.
+    """
 
     def __init__(self, source: DefinitionSource, initial: Snapshot) -> None:
         self._source = source
         self._loading = asyncio.Lock()
+        self._news = asyncio.Event()
+        # Of changes after the current version, by the version that they lead to.
+        self._known: dict[int, Update] = {}
         self.current = initial
 
-    async def reload(self, change: DefinitionChange = EVERYTHING) -> Snapshot:
-        """Load what a change touched and swap in the next Snapshot."""
+    # -- what is known --------------------------------------------------------------------------
+
+    def apply(self, update: Update) -> bool:
+        """Take a change over, and all that were waiting for it; say whether it is live now."""
+        if update.shape != SHAPE:
+            update = msgspec.structs.replace(update, definitions=None)
+        known = self._known.get(update.version)
+        if known is None or (known.definitions is None and update.definitions is not None):
+            self._known[update.version] = update
+        while (ready := self._ready()) is not None and ready.definitions is not None:
+            self._swap(ready.definitions, ready.change)
+        self._tell()
+        return self.current.version >= update.version
+
+    @property
+    def newest(self) -> int:
+        """The newest version that is known of."""
+        return max(self._known, default=self.current.version)
+
+    def _ready(self) -> Update | None:
+        """Give the change that leads farthest of those which can be applied now."""
+        version = self.current.version
+        found = (
+            one
+            for one in self._known.values()
+            if one.since <= version < one.version and one.definitions is not None
+        )
+        return max(found, key=lambda one: one.version, default=None)
+
+    def _known_until(self, last: int | None = None) -> tuple[DefinitionChange, int]:
+        """Give all that is known to have changed since the current version, and up to which one."""
+        change, version = DefinitionChange(), self.current.version
+        for reached in sorted(self._known):
+            update = self._known[reached]
+            if update.since > version or (last is not None and reached > last):
+                break
+            version, change = max(version, reached), change | update.change
+        return change, version
+
+    def _swap(self, loaded: Definitions, change: DefinitionChange) -> None:
+        if loaded.version <= self.current.version:
+            return
+        self.current = self._next(loaded, change)
+        for version in [one for one in self._known if one <= loaded.version]:
+            del self._known[version]
+        _log.debug("snapshot", extra={"version": self.current.version})
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    # -- bringing it up to date -----------------------------------------------------------------
+
+    async def reload(self) -> Definitions:
+        """Load everything; give what was loaded."""
         async with self._loading:
-            loaded = await self._source.load(change)
-            if change != EVERYTHING and loaded.version == self.current.version:
-                # The look for others' changes has found this one already.
-                return self.current
-            if change != EVERYTHING and loaded.version != self.current.version + 1:
-                # Somebody else changed definitions in between: what they touched is not known.
-                loaded, change = await self._source.load(EVERYTHING), EVERYTHING
-            snapshot = self._next(loaded, change)
-            self.current = snapshot
-            _log.debug("snapshot", extra={"version": snapshot.version})
-            return snapshot
+            before = tuple(self._known)
+            loaded = await self._source.load(EVERYTHING)
+            self._swap(loaded, EVERYTHING)
+            # Who told of them was mistaken: what had been committed has been loaded.
+            for version in before:
+                if version > loaded.version:
+                    self._known.pop(version, None)
+        self._tell()
+        return loaded
 
     async def refresh(self) -> bool:
         """Reload everything if the database holds a newer version; say whether it did."""
@@ -101,8 +181,60 @@ class Registry:
         await self.reload()
         return True
 
+    async def version(self) -> int:
+        """Give the version that the database holds."""
+        return await self._source.version()
+
+    async def catch_up(self, version: int, *, patience: float) -> Update | None:
+        """Make a version live that is known of, and load only what is known to have changed.
+
+        Args:
+            patience: Seconds to wait for the news of what others changed in between.
+
+        Returns:
+            What was loaded; None if somebody else had brought it, or if it is not known what was
+            changed, so that `current` is still older.
+        """
+        deadline = asyncio.get_running_loop().time() + patience
+        async with self._loading:
+            while self.current.version < version:
+                news = self._news
+                change, reached = self._known_until()
+                if reached >= version:
+                    loaded = await self._source.load(change)
+                    # Others may have committed before it was loaded.
+                    touched, reached = self._known_until(loaded.version)
+                    if reached >= loaded.version and touched | change == change:
+                        return self._brought(loaded, change)
+                    if reached >= loaded.version:
+                        continue
+                try:
+                    async with asyncio.timeout(deadline - asyncio.get_running_loop().time()):
+                        await news.wait()
+                except TimeoutError:
+                    return None
+        return None
+
+    def _brought(self, loaded: Definitions, change: DefinitionChange) -> Update | None:
+        since = self.current.version
+        if loaded.version <= since:
+            return None
+        self._swap(loaded, change)
+        self._tell()
+        return Update(since=since, version=loaded.version, change=change, definitions=loaded)
+
+    async def reached(self, version: int, *, patience: float) -> bool:
+        """Wait until a version is live, brought by somebody else; say whether it is."""
+        try:
+            async with asyncio.timeout(patience):
+                while self.current.version < version:
+                    await self._news.wait()
+        except TimeoutError:
+            return False
+        return True
+
     def _next(self, loaded: Definitions, change: DefinitionChange) -> Snapshot:
-        if change.tables is None or change.routes is None:
+        if change.tables is None:
             return Snapshot(
                 loaded.version,
                 loaded.tables.values(),
@@ -111,10 +243,13 @@ class Registry:
                 loaded.scripts,
                 loaded.permissions,
             )
+        routes = change.routes
+        if routes is None:
+            routes = {*loaded.routes, *(one.id for one in self.current.route_definitions)}
         return self.current.with_changes(
             loaded.version,
             tables=_asked_for(change.tables, loaded.tables),
-            routes=_asked_for(change.routes, loaded.routes),
+            routes=_asked_for(routes, loaded.routes),
             settings=loaded.settings,
             scripts=loaded.scripts,
             permissions=loaded.permissions,

@@ -30,7 +30,8 @@ from .refusals import together
 
 ICON = "lucide:table"
 
-Announce = Callable[[DefinitionChange, int], Awaitable[None]]
+# Takes what changed, and the version that it made.
+GoLive = Callable[[DefinitionChange, int], Awaitable[None]]
 
 
 class Edited(NamedTuple):
@@ -60,7 +61,7 @@ class Definitions:
     """Changes what the API is made of.
 
     Args:
-        announce: Tells other instances which definitions changed, with the new version.
+        go_live: Makes a committed change live, here and on other instances.
     """
 
     def __init__(
@@ -70,14 +71,14 @@ class Definitions:
         lock: SchemaLock,
         migrator: Migrator,
         keyring: Keyring,
-        announce: Announce,
+        go_live: GoLive,
     ) -> None:
         self._database = database
         self._registry = registry
         self._lock = lock
         self._migrator = migrator
         self._keyring = keyring
-        self._announce = announce
+        self._go_live = go_live
 
     # -- tables, columns, relations -------------------------------------------------------------
 
@@ -328,7 +329,7 @@ class Definitions:
                 tables=frozenset(ids.get(id_, id_) for id_ in _touched(old, new)),
                 routes=frozenset(routes.touched),
             )
-            await self._go_live(change)
+            await self._go_live(change, lease.version)
         return Changed(ids.get(asked, asked), draft.preview)
 
     def _check_keys(self, tables: Iterable[TableDefinition]) -> None:
@@ -354,11 +355,6 @@ class Definitions:
             if error.code != "SCHEMA_LOCKED":
                 raise
 
-    async def _go_live(self, change: DefinitionChange) -> None:
-        """Make a committed change live here, and tell the others."""
-        snapshot = await self._registry.reload(change)
-        await self._announce(change, snapshot.version)
-
     # -- rows of other definition tables --------------------------------------------------------
 
     @asynccontextmanager
@@ -368,8 +364,8 @@ class Definitions:
         """Change rows of definition tables in a block; afterwards the change is live."""
         async with together(self._database) as session:
             yield session
-            await self._lock.advance(session)
-        await self._go_live(change)
+            version = await self._lock.advance(session)
+        await self._go_live(change, version or 0)
 
 
 class _RouteKeeper:

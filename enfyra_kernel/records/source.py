@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection
 from typing import Any, TypeVar
 
@@ -31,9 +32,12 @@ from ..metadata.tables import Table, junction_as_table
 from ..query.parse import parse
 from ..query.plan import ADMINISTRATOR, plan
 from ..schema.lock import SchemaLock
-from ..storage.database import Database, Read
+from ..storage.database import Database, Read, Session
 
 T = TypeVar("T")
+
+# How often to look for a moment in which nothing changes.
+_ATTEMPTS = 4
 
 METHOD_PROPERTIES = ("availableMethods", "publicMethods", "skipRoleGuardMethods")
 HOOK_TABLES = ("pre_hook_definition", "post_hook_definition")
@@ -55,6 +59,7 @@ class SystemSource:
 
     def __init__(self, database: Database, system: Snapshot, lock: SchemaLock) -> None:
         self._database = database
+        self._reader: Session = database
         self._system = system
         self._lock = lock
         self._prepared: dict[tuple[Table, str | None], Read] = {}
@@ -87,16 +92,22 @@ class SystemSource:
             physical_only: Leave out what the physical tables do not depend on: rules of fields,
                 scripts, permissions.
         """
-        while True:
+        for _ in range(_ATTEMPTS):
             version = await self.version()
             loaded = await self._load(change, version, physical_only=physical_only)
             if await self.version() == version:
                 return loaded
+        # So much is being changed that it never stays for as long as loading takes.
+        async with self._database.transaction() as session:
+            version = (await self._lock.row(session, locked=True)).version
+            source = copy.copy(self)
+            source._reader = session
+            return await source._load(change, version, physical_only=physical_only)
 
     async def _load(
         self, change: DefinitionChange, version: int, *, physical_only: bool
     ) -> Definitions:
-        everything = change.tables is None or change.routes is None
+        everything = change.tables is None
         tables = None if everything else change.tables
         routes = None if everything else change.routes
         scripts = (everything or change.scripts) and not physical_only
@@ -162,7 +173,7 @@ class SystemSource:
         table = self._system.tables["setting_definition"]
         shape = parse({"fields": stored_fields(table)}).shape
         made = plan(shape, table, self._system, ADMINISTRATOR)
-        page = await self._database.find(self._database.read(made), (), 1)
+        page = await self._reader.find(self._database.read(made), (), 1)
         rows = decode_json(page.rows)
         return rows[0] if rows else {}
 
@@ -191,7 +202,7 @@ class SystemSource:
         if read is None:
             made = plan(query.shape, table, self._system, ADMINISTRATOR)
             read = self._prepared[asked] = self._database.read(made)
-        return (await self._database.find(read, read.plan.bind(query.values), -1)).rows
+        return (await self._reader.find(read, read.plan.bind(query.values), -1)).rows
 
 
 def stored_fields(table: Table) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -53,6 +54,8 @@ class Lease:
     def __init__(self, lock: SchemaLock, fence: int) -> None:
         self._lock = lock
         self.fence = fence
+        # What the change that was committed under it made of the definitions.
+        self.version = 0
 
     async def commit_version(self, session: Session, *, system: str | None = None) -> None:
         """Count the version up, in the transaction of a change that this lease covers.
@@ -60,11 +63,12 @@ class Lease:
         Raises:
             EnfyraError: SCHEMA_LOCKED when the lease has been lost; nothing may be committed then.
         """
-        count = await self._lock.advance(session, fence=self.fence, system=system)
-        if count != 1:
+        version = await self._lock.advance(session, fence=self.fence, system=system)
+        if version is None:
             raise EnfyraError(
                 "SCHEMA_LOCKED", "The change took too long and somebody else holds the schema lock"
             )
+        self.version = version
 
 
 class SchemaLock:
@@ -89,16 +93,20 @@ class SchemaLock:
         column = self.table.columns[name]
         return Slot(name, column.type, Operator.EQ, lambda value: value)
 
-    async def row(self, session: Session | None = None) -> LockRow:
-        """Read the lock."""
-        rows = await self._rows(session)
+    async def row(self, session: Session | None = None, *, locked: bool = False) -> LockRow:
+        """Read the lock.
+
+        Args:
+            locked: Whether nobody can take it, or change definitions, until the transaction ends.
+        """
+        rows = await self._rows(session, locked=locked)
         if not rows:
             raise EnfyraError("DATABASE_ERROR", "The schema lock is gone from the database")
         return rows[0]
 
-    async def _rows(self, session: Session | None = None) -> list[LockRow]:
+    async def _rows(self, session: Session | None = None, *, locked: bool = False) -> list[LockRow]:
         reader = session if session is not None else self._database
-        page = await reader.find(self._read, (ROW,), 1)
+        page = await reader.find(self._locking if locked else self._read, (ROW,), 1)
         return msgspec.json.decode(page.rows, type=list[LockRow])
 
     @cached_property
@@ -113,6 +121,10 @@ class SchemaLock:
             slots=(self._slot("id"),),
         )
         return self._database.read(plan)
+
+    @cached_property
+    def _locking(self) -> Read:
+        return self._database.read(replace(self._read.plan, locked=True))
 
     async def _update(
         self,
@@ -141,13 +153,16 @@ class SchemaLock:
 
     async def advance(
         self, session: Session, *, fence: int | None = None, system: str | None = None
-    ) -> int:
-        """Count the version of the definitions up; give how many rows that met."""
+    ) -> int | None:
+        """Count the version of the definitions up; give it, or None if the fence is another one."""
         values: dict[str, Any] = {"version": 1}
         if system is not None:
             values["system"] = system
         conditions = {} if fence is None else {"fence": fence}
-        return await self._update(session, values, conditions, added=frozenset({"version"}))
+        if not await self._update(session, values, conditions, added=frozenset({"version"})):
+            return None
+        # Nobody else can change the row before the transaction ends.
+        return (await self.row(session)).version
 
     async def ensure_row(self) -> None:
         """Put the row in place, if it is not there."""

@@ -6,15 +6,17 @@ import asyncio
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 import redis
 from enfyra_kernel.cluster import bus as bus_module
-from enfyra_kernel.cluster.bus import Bus, LocalBus, RedisBus
+from enfyra_kernel.cluster.bus import Bus, LocalBus, LocalHub, RedisBus
 from enfyra_kernel.cluster.instance import Instance
+from enfyra_kernel.cluster.seal import Seal
 
 from tests.conftest import service_url
 from tests.services.redis import Redis
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.asyncio
 
 CHANNEL = "enfyra:test"
 PATIENCE = 20.0
+SEAL = Seal(lambda: ["a key"])
 
 
 class Inbox:
@@ -50,57 +53,23 @@ def node_name() -> str:
 
 # -- every bus ------------------------------------------------------------------------------------
 
+Make = Callable[[], Bus]
+
 
 @pytest.fixture(params=["local", "redis"])
-def bus(request: pytest.FixtureRequest, node_name: str) -> Bus:
+def make(request: pytest.FixtureRequest, node_name: str) -> Make:
+    """Makes the buses of instances of one cluster."""
+    hub = LocalHub()
     if request.param == "local":
-        return LocalBus()
-    return RedisBus(service_url("redis"), Instance.here(node_name))
-
-
-async def test_a_sender_does_not_hear_itself(bus: Bus) -> None:
-    inbox = Inbox()
-    bus.subscribe(CHANNEL, inbox)
-    await bus.start()
-    for number in range(10):
-        await bus.publish(CHANNEL, number)
-    # What others send comes after what has been sent before.
-    if isinstance(bus, RedisBus):
-        other = RedisBus(service_url("redis"), Instance.here(_suffix(bus)))
-        await other.publish(CHANNEL, "of another")
-        assert await inbox.next() == "of another"
-        await other.stop()
-    assert inbox.messages.empty()
-    await bus.stop()
-
-
-async def test_it_answers_a_ping_while_it_runs(bus: Bus) -> None:
-    await bus.start()
-    await bus.ping()
-    await bus.stop()
-
-
-async def test_it_can_be_stopped_at_any_time(bus: Bus) -> None:
-    await bus.stop()
-    for _ in range(3):
-        bus.subscribe(CHANNEL, Inbox())
-        await bus.start()
-        async with asyncio.timeout(5):
-            await bus.stop()
-
-
-def _suffix(bus: RedisBus) -> str:
-    return bus._suffix.removeprefix(":")  # pyright: ignore[reportPrivateUsage]
-
-
-# -- between instances ----------------------------------------------------------------------------
+        return lambda: LocalBus(Instance.here(node_name), hub)
+    url = service_url("redis")
+    return lambda: RedisBus(url, Instance.here(node_name), SEAL)
 
 
 @pytest_asyncio.fixture
-async def pair(node_name: str) -> AsyncIterator[tuple[RedisBus, RedisBus, Inbox]]:
+async def pair(make: Make) -> AsyncIterator[tuple[Bus, Bus, Inbox]]:
     """Two instances of a cluster, and what the second hears of the first."""
-    url = service_url("redis")
-    sender, receiver = (RedisBus(url, Instance.here(node_name)) for _ in range(2))
+    sender, receiver = make(), make()
     inbox = Inbox()
     receiver.subscribe(CHANNEL, inbox)
     for one in (sender, receiver):
@@ -110,8 +79,39 @@ async def pair(node_name: str) -> AsyncIterator[tuple[RedisBus, RedisBus, Inbox]
         await one.stop()
 
 
+async def test_a_sender_does_not_hear_itself(pair: tuple[Bus, Bus, Inbox], make: Make) -> None:
+    sender, receiver, inbox = pair
+    for number in range(10):
+        await receiver.publish(CHANNEL, number)
+    # What others send comes after what has been sent before.
+    await sender.publish(CHANNEL, "of another")
+    assert await inbox.next() == "of another"
+    assert inbox.messages.empty()
+
+
+async def test_alone_it_hears_nothing_and_answers_a_ping(make: Make) -> None:
+    bus = make()
+    inbox = Inbox()
+    bus.subscribe(CHANNEL, inbox)
+    await bus.start()
+    await bus.publish(CHANNEL, 1)
+    await bus.ping()
+    await bus.stop()
+    assert inbox.messages.empty()
+
+
+async def test_it_can_be_stopped_at_any_time(make: Make) -> None:
+    bus = make()
+    await bus.stop()
+    for _ in range(3):
+        bus.subscribe(CHANNEL, Inbox())
+        await bus.start()
+        async with asyncio.timeout(5):
+            await bus.stop()
+
+
 async def test_plain_data_arrives_as_it_was_sent_and_in_order(
-    pair: tuple[RedisBus, RedisBus, Inbox],
+    pair: tuple[Bus, Bus, Inbox],
 ) -> None:
     sender, _, inbox = pair
     sent = [{"version": n, "text": "😀\0", "list": [None, 1.5, True]} for n in range(200)]
@@ -120,11 +120,34 @@ async def test_plain_data_arrives_as_it_was_sent_and_in_order(
     assert await inbox.take(len(sent)) == sent
 
 
-async def test_every_listener_hears_its_channel_only(
-    pair: tuple[RedisBus, RedisBus, Inbox], node_name: str
+class Note(msgspec.Struct):
+    number: int
+
+
+async def test_a_message_is_made_into_what_is_asked_for_and_otherwise_is_a_gap(
+    pair: tuple[Bus, Bus, Inbox], make: Make
 ) -> None:
     sender, _, _ = pair
-    third = RedisBus(service_url("redis"), Instance.here(node_name))
+    third = make()
+    notes, anything, gaps = Inbox(), Inbox(), Inbox()
+    third.subscribe(CHANNEL, notes, Note)
+    third.subscribe(CHANNEL, anything)
+    third.on_gap(gaps)
+    await third.start()
+    for message in (Note(1), {"number": "one"}, [], msgspec.Raw(b'{"number":2}')):
+        await sender.publish(CHANNEL, message)
+    assert await notes.take(2) == [Note(1), Note(2)]
+    assert await anything.take(4) == [{"number": 1}, {"number": "one"}, [], {"number": 2}]
+    assert await gaps.take(2) == ["gap", "gap"]
+    assert gaps.messages.empty()
+    await third.stop()
+
+
+async def test_every_listener_hears_its_channel_only(
+    pair: tuple[Bus, Bus, Inbox], make: Make
+) -> None:
+    sender, _, _ = pair
+    third = make()
     one, two, other = Inbox(), Inbox(), Inbox()
     third.subscribe(CHANNEL, one)
     third.subscribe(CHANNEL, two)
@@ -138,22 +161,8 @@ async def test_every_listener_hears_its_channel_only(
     await third.stop()
 
 
-async def test_another_cluster_on_the_same_redis_hears_nothing(
-    pair: tuple[RedisBus, RedisBus, Inbox],
-) -> None:
-    sender, _, inbox = pair
-    stranger = RedisBus(service_url("redis"), Instance.here("stranger"))
-    nameless = RedisBus(service_url("redis"), Instance.here())
-    for one in (stranger, nameless):
-        await one.start()
-        await one.publish(CHANNEL, "of another cluster")
-        await one.stop()
-    await sender.publish(CHANNEL, "ours")
-    assert await inbox.next() == "ours"
-
-
 async def test_a_listener_that_fails_keeps_nobody_from_hearing(
-    pair: tuple[RedisBus, RedisBus, Inbox],
+    pair: tuple[Bus, Bus, Inbox],
 ) -> None:
     sender, receiver, inbox = pair
 
@@ -168,15 +177,48 @@ async def test_a_listener_that_fails_keeps_nobody_from_hearing(
     assert await inbox.take(3) == await later.take(3) == [0, 1, 2]
 
 
+# -- over Redis -----------------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture
+async def over_redis(node_name: str) -> AsyncIterator[tuple[RedisBus, RedisBus, Inbox]]:
+    """As `pair`, over Redis."""
+    url = service_url("redis")
+    sender, receiver = (RedisBus(url, Instance.here(node_name), SEAL) for _ in range(2))
+    inbox = Inbox()
+    receiver.subscribe(CHANNEL, inbox)
+    for one in (sender, receiver):
+        await one.start()
+    yield sender, receiver, inbox
+    for one in (sender, receiver):
+        await one.stop()
+
+
+async def test_another_cluster_on_the_same_redis_hears_nothing(
+    over_redis: tuple[RedisBus, RedisBus, Inbox],
+) -> None:
+    sender, _, inbox = over_redis
+    stranger = RedisBus(service_url("redis"), Instance.here("stranger"), SEAL)
+    nameless = RedisBus(service_url("redis"), Instance.here(), SEAL)
+    for one in (stranger, nameless):
+        await one.start()
+        await one.publish(CHANNEL, "of another cluster")
+        await one.stop()
+    await sender.publish(CHANNEL, "ours")
+    assert await inbox.next() == "ours"
+
+
 @pytest.mark.parametrize(
     "message",
-    [b"", b"{", b"\xff\xfe", b'{"instance":5,"body":1}', b'{"body":1}', b"[]", b"null",
-     b'{"instance":"\xff","body":1}'],
+    [b"", b"{", b"\xff\xfe", b'{"instance":5,"body":1,"seal":""}', b'{"instance":"a","body":1}',
+     b"[]", b"null", b'{"instance":"\xff","body":1,"seal":""}',
+     b'{"instance":"a","body":"made up","seal":""}',
+     '{"instance":"a","body":"made up","seal":"\u00fc"}'.encode()],
 )  # fmt: skip
 async def test_a_message_that_means_nothing_is_a_gap_and_the_next_is_heard(
-    pair: tuple[RedisBus, RedisBus, Inbox], node_name: str, message: bytes
+    over_redis: tuple[RedisBus, RedisBus, Inbox], node_name: str, message: bytes
 ) -> None:
-    sender, receiver, inbox = pair
+    sender, receiver, inbox = over_redis
     gaps = Inbox()
     receiver.on_gap(gaps)
     client = redis.Redis.from_url(service_url("redis"))
@@ -185,6 +227,25 @@ async def test_a_message_that_means_nothing_is_a_gap_and_the_next_is_heard(
     assert await gaps.next() == "gap"
     await sender.publish(CHANNEL, "understood")
     assert await inbox.next() == "understood"
+
+
+async def test_who_has_another_key_is_not_believed(
+    over_redis: tuple[RedisBus, RedisBus, Inbox], node_name: str
+) -> None:
+    _, receiver, inbox = over_redis
+    gaps = Inbox()
+    receiver.on_gap(gaps)
+    url, here = service_url("redis"), Instance.here(node_name)
+    intruder = RedisBus(url, here, Seal(lambda: ["another key"]))
+    await intruder.publish(CHANNEL, "everything is permitted")
+    assert await gaps.next() == "gap"
+    # While the key is changed, some seal with the new one that others only accept.
+    changing = RedisBus(url, here, Seal(lambda: ["a key", "a newer key"]))
+    await changing.publish(CHANNEL, "ours")
+    assert await inbox.next() == "ours"
+    assert inbox.messages.empty()
+    await intruder.stop()
+    await changing.stop()
 
 
 # -- without Redis --------------------------------------------------------------------------------
@@ -204,8 +265,8 @@ async def test_after_a_restart_of_redis_there_is_a_gap_and_messages_again(
     own_redis: Redis,
 ) -> None:
     sender, receiver = (
-        RedisBus(own_redis.url, Instance.here()),
-        RedisBus(own_redis.url, Instance.here()),
+        RedisBus(own_redis.url, Instance.here(), SEAL),
+        RedisBus(own_redis.url, Instance.here(), SEAL),
     )
     inbox, gaps = Inbox(), Inbox()
     receiver.subscribe(CHANNEL, inbox)
@@ -220,7 +281,10 @@ async def test_after_a_restart_of_redis_there_is_a_gap_and_messages_again(
         await sender.ping()
     await asyncio.to_thread(own_redis.launch)
     assert await gaps.next() == "gap"
-    await sender.publish(CHANNEL, "after")
+    async with asyncio.timeout(PATIENCE):
+        while inbox.messages.empty():
+            await sender.publish(CHANNEL, "after")
+            await asyncio.sleep(0.05)
     assert await inbox.next() == "after"
     assert inbox.messages.empty()
     async with asyncio.timeout(5):
@@ -230,7 +294,7 @@ async def test_after_a_restart_of_redis_there_is_a_gap_and_messages_again(
 
 async def test_without_redis_it_starts_sends_into_the_void_and_stops(own_redis: Redis) -> None:
     own_redis.kill()
-    bus = RedisBus(own_redis.url, Instance.here())
+    bus = RedisBus(own_redis.url, Instance.here(), SEAL)
     bus.subscribe(CHANNEL, Inbox())
     async with asyncio.timeout(15):
         await bus.start()
@@ -239,7 +303,7 @@ async def test_without_redis_it_starts_sends_into_the_void_and_stops(own_redis: 
 
 
 async def test_it_stops_while_redis_hangs(own_redis: Redis) -> None:
-    bus = RedisBus(own_redis.url, Instance.here())
+    bus = RedisBus(own_redis.url, Instance.here(), SEAL)
     bus.subscribe(CHANNEL, Inbox())
     await bus.start()
     os.kill(own_redis.pid, signal.SIGSTOP)
@@ -254,12 +318,18 @@ async def test_a_message_is_given_up_while_redis_hangs(
     own_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bus_module, "PATIENCE", 0.1)
-    bus = RedisBus(own_redis.url, Instance.here())
+    bus, other = (RedisBus(own_redis.url, Instance.here(), SEAL) for _ in range(2))
+    gaps = Inbox()
+    other.on_gap(gaps)
     await bus.start()
+    await other.start()
     os.kill(own_redis.pid, signal.SIGSTOP)
     try:
         async with asyncio.timeout(10):
             await bus.publish(CHANNEL, "lost")
     finally:
         os.kill(own_redis.pid, signal.SIGCONT)
-        await bus.stop()
+    # Nobody's connection has broken: who could not send says so as soon as he can.
+    assert await gaps.next() == "gap"
+    await bus.stop()
+    await other.stop()

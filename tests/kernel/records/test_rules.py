@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from enfyra_kernel.kernel import Kernel
-from enfyra_kernel.metadata.registry import DefinitionChange
+from enfyra_kernel.metadata.registry import DefinitionChange, Update
 
 from tests.api import Answer, Api
 from tests.arrow import load
@@ -297,7 +297,7 @@ async def test_rules_go_with_their_table(api: Api) -> None:
 async def test_a_rule_is_checked_by_other_instances_and_after_a_start(
     database_uri: str, kernel: Kernel
 ) -> None:
-    async with Kernel(settings(database_uri)) as peer:
+    async with Kernel(settings(database_uri, refresh_interval=3600)) as peer:
         one, two = await Api(kernel).login(), await Api(peer).login()
         await define(one, "age int")
         made = await one.create(
@@ -308,7 +308,10 @@ async def test_a_rule_is_checked_by_other_instances_and_after_a_start(
         # A change that a peer hears of is loaded for its tables only.
         await one.patch(f"/column_rule_definition/{made['id']}", {"value": 5})
         table = kernel.registry.current.table("person")
-        await peer.registry.reload(DefinitionChange(tables=frozenset({table.id})))
+        version = kernel.registry.current.version
+        change = DefinitionChange(tables=frozenset({table.definition.id}))
+        peer.registry.apply(Update(since=version - 1, version=version, change=change))
+        assert await peer.registry.catch_up(version, patience=0) is not None
         assert wrong(await two.post("/person", {"age": 4})) == {"age must be at least 5"}
 
 

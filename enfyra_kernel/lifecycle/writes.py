@@ -16,6 +16,7 @@ from ..records.repository import Affected, Repository
 from ..storage.database import Session
 from .conditional import preconditions_of, refuse_preconditions, tagged
 from .context import Context
+from .fingerprints import Fingerprints
 from .messages import Response, success
 from .permits import permit_also, permit_of
 
@@ -36,6 +37,7 @@ class Writes:
     def __init__(self, records: Records, idempotency: Idempotency) -> None:
         self._records = records
         self._idempotency = idempotency
+        self._fingerprints = Fingerprints()
 
     def _repository(self, context: Context) -> Repository:
         return self._records.of_table(context.table, context.snapshot)
@@ -177,7 +179,8 @@ class Writes:
             return Answer(response.status, response.body, response.headers.get("ETag"))
 
         caller = context.caller.id if context.caller is not None else ""
-        given = await self._idempotency.once(caller, key, _hash(context), answer)
+        sees = self._fingerprints.of(context)
+        given = await self._idempotency.once(caller, key, _hash(context), sees, answer)
         headers = {"ETag": given.etag} if given.etag is not None else {}
         if given.replayed:
             headers["Idempotency-Replayed"] = "true"

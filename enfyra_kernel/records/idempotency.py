@@ -59,6 +59,7 @@ class Idempotency:
         caller: str,
         key: str,
         request: str,
+        sees: str,
         work: Callable[[Session], Awaitable[Answer]],
     ) -> Answer:
         """Do some work, unless it has been done: then give the answer of that time.
@@ -66,11 +67,13 @@ class Idempotency:
         Args:
             caller: Whose key it is.
             request: A hash of the request.
+            sees: What tells whether the caller may still see what he might when it was done.
             work: What to do, in the transaction that it is given.
 
         Raises:
             EnfyraError: IDEMPOTENCY_MISMATCH if the key was used for another request,
-                IDEMPOTENCY_IN_PROGRESS if the first one is still running.
+                IDEMPOTENCY_IN_PROGRESS if the first one is still running, AUTHORIZATION_ERROR if
+                the caller may see something else by now.
         """
         token = (caller, key)
         if token in self._running:
@@ -80,23 +83,19 @@ class Idempotency:
             kept = await self._kept(caller, key)
             if kept is None:
                 try:
-                    return await self._do(caller, key, request, work)
+                    claim = {"caller": caller, "key": key, "requestHash": request, "sees": sees}
+                    return await self._do(claim, work)
                 except _Taken:
                     kept = await self._kept(caller, key)
             if kept is None:
                 raise EnfyraError("IDEMPOTENCY_IN_PROGRESS")
-            return _replayed(kept, request)
+            return _replayed(kept, request, sees)
         finally:
             self._running.discard(token)
 
     async def _do(
-        self,
-        caller: str,
-        key: str,
-        request: str,
-        work: Callable[[Session], Awaitable[Answer]],
+        self, claim: dict[str, Any], work: Callable[[Session], Awaitable[Answer]]
     ) -> Answer:
-        claim = {"caller": caller, "key": key, "requestHash": request}
         async with together(self._records.database) as session:
             id_ = await self._claim(claim, session)
             answer = await work(session)
@@ -151,9 +150,16 @@ class Idempotency:
         return self._clock.now() - self._kept_for
 
 
-def _replayed(kept: dict[str, Any], request: str) -> Answer:
+def _replayed(kept: dict[str, Any], request: str, sees: str) -> Answer:
     if kept["requestHash"] != request:
         raise EnfyraError("IDEMPOTENCY_MISMATCH")
     if kept["status"] is None:
         raise EnfyraError("IDEMPOTENCY_IN_PROGRESS")
+    if kept["sees"] != sees:
+        raise EnfyraError(
+            "AUTHORIZATION_ERROR",
+            "What this request asks for was done when it was first sent; what you may see has "
+            "changed since, so that its answer is not given again",
+            hint="Read the records",
+        )
     return Answer(kept["status"], kept["answer"].encode(), kept["etag"], replayed=True)

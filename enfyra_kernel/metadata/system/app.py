@@ -67,6 +67,7 @@ def declare(d: Declarations) -> None:
         description="Answers kept for requests with an Idempotency-Key",
     )
     d.text("caller", "key", "requestHash", is_nullable=False)
+    d.text("sees")
     d.number("status")
     d.long("answer", is_published=False, is_secret=True)
     d.text("etag")

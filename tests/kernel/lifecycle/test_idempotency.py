@@ -115,11 +115,25 @@ async def test_a_failure_leaves_neither_record_nor_key(
     assert (await post(posts, {"title": "a"})).status == 201
 
 
-async def test_a_request_that_is_still_running_is_not_begun_again(posts: Api) -> None:
-    answers = await asyncio.gather(*(post(posts, {"title": "a"}) for _ in range(5)))
-    assert sorted(answer.status for answer in answers) == [201, 409, 409, 409, 409]
-    refused = [answer for answer in answers if answer.status == 409]
-    assert {answer.code for answer in refused} == {"IDEMPOTENCY_IN_PROGRESS"}
+async def test_a_request_that_is_still_running_is_not_begun_again(
+    posts: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, goes_on = asyncio.Event(), asyncio.Event()
+    create = Repository.create
+
+    async def slow(self: Repository, body: Any, *given: Any, **more: Any) -> bytes:
+        if body == {"title": "a"}:
+            begun.set()
+            await goes_on.wait()
+        return await create(self, body, *given, **more)
+
+    monkeypatch.setattr(Repository, "create", slow)
+    first = asyncio.ensure_future(post(posts, {"title": "a"}))
+    await begun.wait()
+    refused = await post(posts, {"title": "a"})
+    assert (refused.status, refused.code) == (409, "IDEMPOTENCY_IN_PROGRESS")
+    goes_on.set()
+    assert (await first).status == 201
     assert (await post(posts, {"title": "a"})).headers["Idempotency-Replayed"] == "true"
 
 
@@ -186,3 +200,50 @@ async def test_an_answer_too_large_to_keep_is_not_given(sqlite_api: Api) -> None
     assert (answer.status, answer.code) == (400, "BAD_REQUEST")
     assert await sqlite_api.rows("/note", fields="id") == []
     assert (await post(sqlite_api, body, path="/note", fields="id")).status == 201
+
+
+async def test_what_one_may_not_see_any_more_is_not_given_again(sqlite_api: Api) -> None:
+    api = sqlite_api
+    table = await api.define("post", "title varchar", "note varchar")
+    columns = await api.rows("/column_definition", filter={"table": table["id"]}, limit=0)
+    note = next(one["id"] for one in columns if one["name"] == "note")
+    await api.create("/role_definition", {"name": "writer"})
+    await api.create("/role_definition", {"name": "reader"})
+    body = {"email": "ann@example.org", "password": "secret", "role": "writer"}
+    user = await api.create("/user_definition", body)
+    for role in ("writer", "reader"):
+        permission = {"route": "/post", "role": role, "methods": ["GET", "POST"]}
+        await api.create("/route_permission_definition", permission)
+    ann = await api.anonymous.login("ann@example.org", "secret")
+    row = {"title": "a", "note": "whispered"}
+
+    async def changed(path: str, change: Any) -> None:
+        assert (await api.patch(path, change)).status == 200
+
+    async def asked(once: str) -> tuple[int, bool]:
+        answer = await post(ann, row, once)
+        return answer.status, "whispered" in str(answer.body)
+
+    assert await asked("one") == (201, True)
+    # What has nothing to do with it.
+    await api.define("other", "x int")
+    await changed("/role_definition/1", {"description": "another"})
+    assert await asked("one") == (201, True)
+    # A permission of the field, and the role.
+    denied = {"column": note, "role": "reader", "action": "read", "effect": "deny"}
+    await api.create("/field_permission_definition", denied)
+    assert await asked("one") == (201, True)
+    await changed(f"/user_definition/{user['id']}", {"role": "reader"})
+    answer = await post(ann, row, "one")
+    assert (answer.status, answer.code) == (403, "AUTHORIZATION_ERROR")
+    assert "was done when it was first sent" in answer.message
+    await changed(f"/user_definition/{user['id']}", {"role": "writer"})
+    assert await asked("one") == (201, True)
+    # A field that is not published any more.
+    await changed(f"/column_definition/{note}", {"isPublished": False})
+    assert await asked("one") == (403, False)
+    assert len(await api.rows("/post")) == 1
+    # An administrator sees everything, before and after.
+    assert (await post(api, row, "root")).status == 201
+    await changed(f"/column_definition/{note}", {"isPublished": True})
+    assert (await post(api, row, "root")).headers["Idempotency-Replayed"] == "true"

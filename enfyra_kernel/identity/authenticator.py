@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
 from ..clock import Clock
 from ..errors import EnfyraError
 from ..logs import get_logger
-from .adapters import AuthAdapter, AuthSetup, Handler
+from .adapters import AuthAdapter, AuthSetup, Handler, Resolved
 from .api_tokens import PREFIX, PROVIDER, ApiTokens
 from .callers import Caller
 from .sessions import LoggedIn
@@ -20,6 +20,8 @@ _log = get_logger("identity")
 # Seconds that an access token is valid which was given for an API token.
 _EXCHANGED = 60
 _ROUTES = "/auth/"
+# In the place of a token; nobody can send it.
+_HOLDER = "\0holder"
 
 
 class Authenticator:
@@ -98,6 +100,20 @@ class Authenticator:
                 self._verified.keep(token, caller, expires=expires, changes=changes)
                 return caller
         raise EnfyraError("INVALID_TOKEN")
+
+    async def holder(self, resolve: Callable[[], Awaitable[Resolved]]) -> Caller:
+        """Give whom the holder of a Jupyter login acts as, remembered as tokens are.
+
+        Args:
+            resolve: Finds that out; raises what is passed on.
+        """
+        known = self.cached(_HOLDER)
+        if known is not None:
+            return known
+        changes = self._verified.changes
+        caller, expires = await resolve()
+        self._verified.keep(_HOLDER, caller, expires=expires, changes=changes)
+        return caller
 
     async def by_request(self, headers: Mapping[str, str]) -> Caller | None:
         """Find out who sends a request without a token."""

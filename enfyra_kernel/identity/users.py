@@ -94,6 +94,18 @@ class Users:
             raise EnfyraError("SERVICE_UNAVAILABLE", "There is no administrator")
         return caller_of(user)
 
+    async def make_administrator(self, user: str) -> None:
+        """Let a user do everything, for good; no request can say that of anybody."""
+        table = self._records.of(USER).table
+        update = Update(
+            table,
+            (stored(table.columns["isRootAdmin"]),),
+            where=key_equals(table),
+            slots=(Slot(table.key.name, table.key.type, Operator.EQ, str),),
+        )
+        database = self._records.database
+        await database.write(database.update(update), (True, user))
+
     async def set_password(self, user: str, hash_: str, session: Session | None = None) -> bool:
         """Store a password's hash, which no caller may see or write himself; say whether it was.
 

@@ -10,6 +10,7 @@ from ..errors import EnfyraError
 from ..identity.adapters import AuthAdapter, AuthSetup
 from ..identity.api_tokens import ApiTokens
 from ..identity.authenticator import Authenticator
+from ..identity.holders import Holder, HubServer
 from ..identity.hub_auth import HubAuth
 from ..identity.oauth import Flow, Linking, Providers
 from ..identity.oidc import Issuers, Remote
@@ -123,6 +124,14 @@ class IdentityServices:
             ("DELETE", "/me/tokens/:id"): tokens.revoke,
             ("GET", "/me/oauth-accounts"): self.oauth.accounts,
         }
+
+    def holder(self, hub: HubServer | None) -> Holder:
+        """Give what finds whom the holder of a Jupyter login acts as.
+
+        Args:
+            hub: What a JupyterHub has told the server that it has started; None without one.
+        """
+        return Holder(self._setup, self.authenticator, hub)
 
     async def start(self) -> None:
         """Set the adapters up."""

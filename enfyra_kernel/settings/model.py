@@ -259,6 +259,12 @@ class Settings(BaseModel):
         description="The API of a JupyterHub, such as http://hub:8081/hub/api, whose tokens are "
         "taken; users are made when they first come.",
     )
+    hub_admins: bool = Field(
+        default=False,
+        alias="ENFYRA_HUB_ADMINS",
+        description="Whether administrators of the JupyterHub are administrators here, for as long "
+        "as the Hub says so.",
+    )
     schema_lock_wait: float = Field(
         default=5.0,
         alias="ENFYRA_SCHEMA_LOCK_WAIT",

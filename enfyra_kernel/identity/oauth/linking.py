@@ -95,6 +95,13 @@ class Linking:
         asked = parse({"filter": {"user": {"id": user}, "emailVerified": False}, "fields": "id"})
         return not await self._records.of(OAUTH_ACCOUNT).rows(asked, INTERNAL)
 
+    async def others_administrate(self, provider: str, user: str) -> bool:
+        """Say whether anybody but a user is an administrator and linked to a provider."""
+        asked = parse(
+            {"filter": {"provider": provider, "user": {"isRootAdmin": True, "id": {"_neq": user}}}}
+        )
+        return await self._records.of(OAUTH_ACCOUNT).exists(asked, INTERNAL)
+
     async def accounts_of(self, user: str) -> list[dict[str, Any]]:
         """Give the accounts elsewhere that a user is linked to."""
         asked = parse(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from logging import Logger
 
 from enfyra_kernel.encoding import encode_json
 from enfyra_kernel.errors import EnfyraError
+from enfyra_kernel.identity.holders import Holder, HubServer
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.lifecycle.messages import Request, Response, failure
 from enfyra_kernel.lifecycle.streams import prepare_streams
@@ -49,6 +51,7 @@ class Embedded:
         self._log = log
         self._pause = pause
         self._router: SiteRouter | None = None
+        self._holder: Holder | None = None
         self._starting: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
 
@@ -120,6 +123,7 @@ class Embedded:
         if not isinstance(router, SiteRouter):
             raise TypeError("the routes lead to no site")
         self.kernel = kernel
+        self._holder = kernel.identity.holder(HubServer.of(os.environ))
         self.problem = None
         self._router = router
         self._log.info("Enfyra's API is at %s/", self._prefix)
@@ -152,9 +156,9 @@ class Embedded:
         router, kernel = self._router, self.kernel
         if router is None or kernel is None:
             return self._absent(request, holder=holder)
-        if holder:
+        if holder and self._holder is not None:
             try:
-                request.caller = await kernel.users.owner()
+                request.caller = await self._holder.caller()
             except EnfyraError as error:
                 return failure(error, request)
         return await router.site.handle(request)

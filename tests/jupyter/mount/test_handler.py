@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from jupyter_server.auth import User
 
 
 @pytest.fixture
@@ -62,6 +63,23 @@ class TestHolderOfTheJupyterToken:
         secret = jupyter["Authorization"].removeprefix("token ")
         found = await send("GET", f"/post?filter={where}&token={secret}")
         assert [row["token"] for row in found.data] == ["b"]
+
+
+class TestServerThatAHubHasStarted:
+    @pytest.fixture
+    def enfyra_environment(self):
+        return {"JUPYTERHUB_USER": "ann", "JUPYTERHUB_API_TOKEN": "a" * 32}
+
+    async def test_its_user_acts_as_himself(self, send, jupyter, jp_serverapp, monkeypatch):
+        # The Hub's own provider of identities tells names; the one here makes them up.
+        provider, name = jp_serverapp.identity_provider, "ann"
+        monkeypatch.setattr(provider, "generate_anonymous_user", lambda _: User(name))
+        me = (await send("GET", "/me", headers=jupyter)).data[0]
+        assert (me["email"], me["loginProvider"]) == ("ann@jupyterhub.invalid", "jupyterhub")
+        # The file is his own.
+        assert me["isRootAdmin"] is True
+        name = "ben"
+        assert (await send("GET", "/me", headers=jupyter)).status == 401
 
 
 class TestEnfyraToken:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+import nbformat
 import pytest
 
 from tests.jupyter.conftest import Server, start_server, stop_server
@@ -103,8 +106,8 @@ def watched(browser: Any, lab: Server) -> Iterator[Watched]:
     context.close()
 
 
-def run_all(page: Any, server: Server) -> None:
-    page.goto(f"{server.url}lab/tree/quickstart.ipynb?token={server.token}&reset")
+def run_all(page: Any, server: Server, notebook: str = "quickstart.ipynb") -> None:
+    page.goto(f"{server.url}lab/tree/{notebook}?token={server.token}&reset")
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=PATIENCE)
     # The indicator is idle, too, before there is a kernel.
     page.wait_for_selector("text='Python 3 (ipykernel) | Idle'", timeout=PATIENCE)
@@ -162,6 +165,39 @@ def test_completion_in_jupyterlab(watched, lab):
             break
     playwright.expect(editor).to_have_text("%enfyra query flights --fields destination")
     assert watched.errors == []
+
+
+def test_a_click_in_the_matrix_of_permissions_writes_the_rule(watched, lab):
+    write_notebook(
+        lab.root / "access.ipynb",
+        "%load_ext enfyra_jupyter",
+        "%%enfyra table memo\ncolumns:\n  text: varchar",
+        "%enfyra access /memo",
+    )
+
+    def status() -> int:
+        return httpx.get(f"{lab.api}/memo").status_code
+
+    page = watched.page
+    run_all(page, lab, "access.ipynb")
+    button = page.locator("button[title='everybody: GET /memo']")
+    button.click(timeout=PATIENCE)
+    page.wait_for_selector("text=everybody may now GET /memo", timeout=PATIENCE)
+    assert status() == 200
+    playwright.expect(button).to_have_class(re.compile("mod-active"))
+    button.click()
+    page.wait_for_selector("text=everybody may no longer GET /memo", timeout=PATIENCE)
+    assert status() == 401
+    assert watched.errors == []
+    assert watched.elsewhere == []
+
+
+def write_notebook(path: Path, *cells: str) -> None:
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}},
+    )
+    nbformat.write(notebook, path)
 
 
 def take_picture(page: Any, path: Path) -> None:

@@ -34,8 +34,9 @@ from .queue import (
     order_of,
     pause_after,
 )
-from .rows import ACTIVE, COMPLETED, FAILED, MANY, WAITING, JobRow, JobRows
+from .rows import ACTIVE, COMPLETED, FAILED, WAITING, JobRow, JobRows
 from .running import Outcome, Run
+from .statements import MANY
 
 _log = get_logger("jobs")
 
@@ -249,21 +250,27 @@ class DatabaseQueue:
 
     async def _finish(self, row: JobRow, run: Run) -> None:
         outcome = await run.outcome()
-        if not await self._persist(lambda: self._note(row, outcome)):
+        state = self._next_state(row, outcome)
+        if not await self._persist(lambda: self._note(row, outcome, state)):
             _log.warning("a job was taken over meanwhile", extra={"job": row.name, "id": row.id})
+        if state in self._keep:
+            await self._prune(row.name, state)
 
-    async def _note(self, row: JobRow, outcome: Outcome) -> bool:
+    def _next_state(self, row: JobRow, outcome: Outcome) -> str:
+        if outcome.stopped:
+            return WAITING
+        if outcome.error is None:
+            return COMPLETED
+        return FAILED if outcome.final or row.attempts_made >= row.attempts else WAITING
+
+    async def _note(self, row: JobRow, outcome: Outcome, state: str) -> bool:
         """Write what became of a job; False if that is no longer ours to say."""
         if outcome.stopped:
             return await self._rows.give_back(row)
         if outcome.error is None:
-            noted = await self._rows.complete(row, kept_result(outcome.result))
-            await self._prune(row.name, COMPLETED)
-            return noted
-        if outcome.final or row.attempts_made >= row.attempts:
-            noted = await self._rows.fail(row, outcome.error)
-            await self._prune(row.name, FAILED)
-            return noted
+            return await self._rows.complete(row, kept_result(outcome.result))
+        if state == FAILED:
+            return await self._rows.fail(row, outcome.error)
         pause = timedelta(seconds=pause_after(row.attempts_made, self._backoff))
         return await self._rows.wait_again(row, self._clock.now() + pause, outcome.error)
 
@@ -281,9 +288,14 @@ class DatabaseQueue:
         """Keep the history short; not after each job."""
         keep = self._keep[state]
         self._finished[name, state] += 1
-        if self._finished[name, state] > keep // 5:
-            self._finished[name, state] = 0
+        if self._finished[name, state] <= keep // 5:
+            return
+        try:
             await self._rows.prune(name, state, keep)
+            self._finished[name, state] = 0
+        except EnfyraError as error:
+            # There is another time.
+            _log.debug("finished jobs were not pruned", extra={"reason": error.message})
 
     async def _renew(self) -> None:
         """Give a sign of life for all jobs that run here."""

@@ -53,10 +53,14 @@ class Run:
         _log.warning("a job has failed", extra={**facts, "error": type(error).__name__})
         return Outcome(error=error_text(error), final=isinstance(error, GiveUp))
 
-    async def stop(self) -> None:
-        """Tell the handler to end, and wait a while until it has."""
+    def cancel(self) -> None:
+        """Tell the handler to end."""
         self._stopped = True
         self._work.cancel()
+
+    async def stop(self) -> None:
+        """Tell the handler to end, and wait a while until it has."""
+        self.cancel()
         _, still = await asyncio.wait([self._work], timeout=_PATIENCE)
         if still:
             _log.error("a handler does not end", extra={"job": self.job.name, "id": self.job.id})

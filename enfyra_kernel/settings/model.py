@@ -289,6 +289,11 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         description="Hours that the answer to a request with an Idempotency-Key is kept.",
     )
+    jobs: Literal["database", "bullmq"] = Field(
+        default="database",
+        alias="ENFYRA_JOBS",
+        description="Where jobs wait: in the database, or in the Redis of REDIS_URI, by BullMQ.",
+    )
     jobs_grace: float = Field(
         default=10.0,
         alias="ENFYRA_JOBS_GRACE",

@@ -30,4 +30,6 @@ def declare(d: Declarations) -> None:
     d.long("lastError")
     d.number("fence", 0, is_nullable=False)
     d.text("owner")
+    # Of a dead letter of another queue, its id there.
+    d.text("queueId", is_published=False)
     d.instant("dueAt", "leaseUntil", "startedAt", "finishedAt")

@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from enfyra_kernel.jobs.queue import Counts
 from enfyra_kernel.kernel import Kernel
 
 from tests.contract.test_queue import (
-    Lab,
+    DatabaseLab,
+    Gate,
     Log,
     MovingClock,
-    lab,  # noqa: F401
+    dead_letters,
     settled,
     test_a_job_leaves_with_its_transaction_or_not_at_all,
     test_any_instance_may_run_a_job_and_one_does,
     test_of_an_id_there_is_one_job_until_it_has_finished,
     test_of_many_who_ask_for_an_id_at_once_one_gets_it,
     test_who_is_silent_beyond_the_lease_loses_the_job_and_cannot_end_it,
+    until,
 )
 from tests.databases import settings
 
@@ -33,14 +37,33 @@ def engine(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+@pytest_asyncio.fixture
+async def lab(kernel: Kernel) -> AsyncIterator[DatabaseLab]:
+    lab = DatabaseLab(kernel)
+    yield lab
+    await lab.close()
+
+
 __all__ = [
-    "Lab",
     "test_a_job_leaves_with_its_transaction_or_not_at_all",
     "test_any_instance_may_run_a_job_and_one_does",
     "test_of_an_id_there_is_one_job_until_it_has_finished",
     "test_of_many_who_ask_for_an_id_at_once_one_gets_it",
     "test_who_is_silent_beyond_the_lease_loses_the_job_and_cannot_end_it",
 ]
+
+
+async def test_a_job_that_loses_all_of_its_workers_has_failed(lab: DatabaseLab) -> None:
+    lost, other = await lab.make(), await lab.make()
+    gate, log = Gate(), Log()
+    lost.register("mail", gate)
+    await lost.enqueue("mail", attempts=1)
+    await until(lambda: gate.inside == 1)
+    other.register("mail", log)
+    await lab.lose()
+    await settled(other, "mail", failed=1)
+    assert not log.jobs
+    assert (await dead_letters(lab, "mail", 1))[0]["lastError"] == "The worker was lost"
 
 
 async def test_a_worker_that_is_killed_loses_no_job(sqlite_uri: str) -> None:

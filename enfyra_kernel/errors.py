@@ -183,6 +183,7 @@ _KINDS = (
         "Administrators see the place; the log has it under the correlationId",
     ),
     ErrorKind("SCRIPT_TIMEOUT_ERROR", 504, "A script of this route took too long"),
+    ErrorKind("FLOW_TIMEOUT", 504, "A step or a run of a flow took too long"),
     ErrorKind("SCRIPT_UNAVAILABLE", 503, "Scripts cannot be run at the moment", "Try again"),
     ErrorKind("DATABASE_FULL", 507, "The database's disk is full; nothing was changed"),
     ErrorKind("SERVICE_UNAVAILABLE", 503, "The server is not ready yet", "Try again shortly"),

@@ -15,6 +15,10 @@ from .cluster.channels import PACKAGES, SESSIONS, WRITES
 from .cluster.connect import connect_bus, connect_locks
 from .cluster.instance import Instance
 from .errors import EnfyraError
+from .flows.defining import Defining
+from .flows.operations import FlowOperations
+from .flows.rows import FlowRows
+from .flows.service import FlowService
 from .identity.adapters import AuthAdapter
 from .identity.oauth.providers import SEALED
 from .identity.passwords import Passwords
@@ -70,6 +74,8 @@ _READING = frozenset({"GET", "HEAD"})
 _TELLING = 0.25
 # Seconds between looks for what has been kept long enough.
 _PRUNE_EVERY = 600
+# Seconds that runs of flows get to end by themselves when a server stops.
+_FINISHING = 3.0
 # Seconds between writes of when API tokens were last used.
 _WRITE_USED_EVERY = 60
 
@@ -153,6 +159,19 @@ class Kernel:
         self.passwords = Passwords(settings.password_memory, settings.password_passes)
         self.users = Users(self.records, self.passwords, settings)
         self.revocation_log = RevocationLog(self.records, self.clock)
+        self.flows = FlowService(
+            self.records,
+            self.registry,
+            self.bus,
+            self.clock,
+            self.scripts.runner(Domain.SAVED),
+            self.users,
+            self.scripts.env(),
+            holder=self.instance.id,
+            at_once=settings.flow_workers,
+            lease=settings.flow_lease,
+        )
+        self.scripts.effects = self.flows.effects
 
     def _compose(self) -> None:
         """Make the parts that need the signing key, which may be made at the first start."""
@@ -175,10 +194,12 @@ class Kernel:
         self.oauth = self.identity.oauth
         self.accesses = Accesses(self.users.profile)
         operations = self._operations()
+        write_system = SystemRows(operations.of).write
+        self.flows.use_hosts(self.scripts.hosts(self.records, write_system, self.scripts.effects))
         self._scripted = self.scripts.scripted(
             self.users,
             self.records,
-            SystemRows(operations.of).write,
+            write_system,
             self.scripts.effects,
             domain=Domain.SAVED,
             debug=self.settings.debug,
@@ -197,10 +218,13 @@ class Kernel:
         """Give what routes do by themselves."""
         describe = Describe(self.database.engine)
         tools = self._script_tools()
+        flow_rows = FlowRows(self.scripts.runner(Domain.UNSAVED))
+        defining = Defining(self.records, self.definitions, self.registry, flow_rows)
         return Operations(
             {
                 **self.identity.operations(),
                 **JobRoutes(self.jobs).operations(),
+                **FlowOperations(self.flows, defining, self.clock).operations(),
                 ("GET", "/metadata"): describe.all,
                 ("GET", "/metadata/:name"): describe.one,
                 ("POST", "/admin/access/explain"): Explaining(
@@ -220,6 +244,7 @@ class Kernel:
                 self.identity.providers,
                 ScriptRows(self.scripts.runner(Domain.UNSAVED), self.records),
                 self.scripts.packages,
+                flow_rows,
             ),
             DefinitionCrud(self.records, self.definitions),
         )
@@ -261,10 +286,12 @@ class Kernel:
             self.bus.subscribe(PACKAGES, self.scripts.packages.changed_elsewhere)
             if self.replicated is not None:
                 self.bus.subscribe(WRITES, self._written_elsewhere)
+            self.flows.subscribe()
             self.bus.on_gap(self._after_gap)
             await self.bus.start()
             await self.scripts.start()
             await self.jobs.start()
+            await self.flows.start(self.settings.refresh_interval)
         except BaseException:
             await self.database.stop()
             raise
@@ -284,6 +311,7 @@ class Kernel:
         """Close everything; requests that are running should have been finished before."""
         self.started = False
         await self.jobs.stop()
+        await self.flows.stop(_FINISHING)
         if self._background is not None:
             await end(self._background)
             self._background = None

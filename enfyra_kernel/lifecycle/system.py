@@ -15,7 +15,8 @@ from ..identity.users import USER
 from ..identity.verified import EVERYBODY, Revocations
 from ..metadata.names import RESERVED_PATHS
 from ..metadata.registry import EVERYTHING, DefinitionChange
-from ..metadata.system import DEFINITION_TABLES, PERMISSION_TABLES, SCRIPT_TABLES
+from ..metadata.snapshot import Snapshot
+from ..metadata.system import DEFINITION_TABLES, FLOW_TABLES, PERMISSION_TABLES, SCRIPT_TABLES
 from ..query.ast import Compare, Operator, Query, Shape
 from ..query.plan import ADMINISTRATOR
 from ..records.definitions import Definitions
@@ -67,6 +68,16 @@ class PackageKeeper(Protocol):
         ...
 
 
+class FlowKeeper(Protocol):
+    """Knows what rows of flows and their steps may say."""
+
+    async def prepared(
+        self, table: str, row: Mapping[str, Any], body: dict[str, Any], snapshot: Snapshot
+    ) -> dict[str, Any]:
+        """Give a row as it is going to be written; refuse one that could not run."""
+        ...
+
+
 class SystemCrud(Lists):
     """Default CRUD for system tables that need no physical change.
 
@@ -77,6 +88,7 @@ class SystemCrud(Lists):
         providers: Prepares rows of providers of identities.
         scripts: Prepares rows that hold scripts.
         packages: Installs what rows of packages ask for.
+        flows: Prepares rows of flows.
     """
 
     def __init__(
@@ -89,9 +101,11 @@ class SystemCrud(Lists):
         providers: Providers,
         scripts: ScriptRows,
         packages: PackageKeeper,
+        flows: FlowKeeper,
     ) -> None:
         super().__init__(records)
         self._packages = packages
+        self._flows = flows
         self._scripts = scripts
         self._definitions = definitions
         self._named = Named(records)
@@ -277,6 +291,9 @@ class SystemCrud(Lists):
             named = await self._scripts.prepared(
                 context.table, named, context.snapshot, creating=creating
             )
+        if context.table.name in FLOW_TABLES:
+            row = {} if creating else await self._row(self._repository(context), key_of(context))
+            named = await self._flows.prepared(context.table.name, row, named, context.snapshot)
         return named, None
 
     async def _guard_system(self, context: Context, body: Any) -> None:
@@ -337,6 +354,8 @@ def _change_of(table: str) -> DefinitionChange:
         return DefinitionChange(scripts=True)
     if table in PERMISSION_TABLES or table == ROLE:
         return DefinitionChange(permissions=True)
+    if table in FLOW_TABLES:
+        return DefinitionChange(flows=True)
     if table == SETTING:
         return DefinitionChange(settings=True)
     if table == ROUTE:

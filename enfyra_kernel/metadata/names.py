@@ -17,7 +17,8 @@ MAX_IDENTIFIER = 60
 RESERVED_PATHS = frozenset(
     {
         "admin", "api", "assets", "auth", "docs", "enfyra", "graphql", "health", "login", "logout",
-        "logs", "me", "metadata", "openapi", "ready", "rest", "static", "ws",
+        "logs", "me", "metadata", "openapi", "ready", "rest", "static", "trigger",
+        "ws",
     }
 )  # fmt: skip
 TIMESTAMPS = ("createdAt", "updatedAt")

@@ -11,6 +11,7 @@ import msgspec
 
 from ..logs import get_logger
 from .definitions import RouteDefinition, TableDefinition
+from .flows import FlowDefinition, Flows
 from .hooks import Scripts
 from .permissions import Permissions
 from .snapshot import Snapshot
@@ -26,6 +27,7 @@ class DefinitionChange(msgspec.Struct, frozen=True, kw_only=True):
     settings: bool = False
     scripts: bool = False
     permissions: bool = False
+    flows: bool = False
 
     def __or__(self, other: DefinitionChange) -> DefinitionChange:
         return DefinitionChange(
@@ -34,11 +36,12 @@ class DefinitionChange(msgspec.Struct, frozen=True, kw_only=True):
             settings=self.settings or other.settings,
             scripts=self.scripts or other.scripts,
             permissions=self.permissions or other.permissions,
+            flows=self.flows or other.flows,
         )
 
 
 EVERYTHING = DefinitionChange(
-    tables=None, routes=None, settings=True, scripts=True, permissions=True
+    tables=None, routes=None, settings=True, scripts=True, permissions=True, flows=True
 )
 
 
@@ -49,7 +52,7 @@ def _union(one: frozenset[int] | None, other: frozenset[int] | None) -> frozense
 class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     """What was loaded, by id; an id that was asked for and is absent is gone.
 
-    Settings, scripts and permissions are None where they were not asked for.
+    Settings, scripts, permissions and flows are None where they were not asked for.
     """
 
     version: int
@@ -58,6 +61,7 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     settings: Mapping[str, Any] | None
     scripts: Scripts | None = None
     permissions: Permissions | None = None
+    flows: tuple[FlowDefinition, ...] | None = None
 
 
 # Which form the definitions have: instances of different versions may not understand each other's.
@@ -242,6 +246,7 @@ class Registry:
                 loaded.settings,
                 loaded.scripts,
                 loaded.permissions,
+                _flows(loaded),
             )
         routes = change.routes
         if routes is None:
@@ -253,7 +258,12 @@ class Registry:
             settings=loaded.settings,
             scripts=loaded.scripts,
             permissions=loaded.permissions,
+            flows=_flows(loaded),
         )
+
+
+def _flows(loaded: Definitions) -> Flows | None:
+    return None if loaded.flows is None else Flows(loaded.flows)
 
 
 _T = TypeVar("_T")

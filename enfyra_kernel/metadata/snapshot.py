@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import EnfyraError, did_you_mean
 from .definitions import RelationDefinition, RouteDefinition, TableDefinition
+from .flows import Flows
 from .hooks import Scripts
 from .permissions import Permissions, grants_by_route
 from .routes import RouteTable, make_route
@@ -26,6 +27,7 @@ class Snapshot:
         settings: The row of `setting_definition`.
         scripts: All hooks and handlers.
         permissions: Who may do what.
+        flows: What runs beside requests.
 
     A request takes one Snapshot and sees it from start to end; a change makes a new one that
     shares what has not changed.
@@ -39,6 +41,7 @@ class Snapshot:
         settings: Mapping[str, Any] | None = None,
         scripts: Scripts | None = None,
         permissions: Permissions | None = None,
+        flows: Flows | None = None,
         *,
         previous: Snapshot | None = None,
         changed: Collection[int] | None = None,
@@ -51,6 +54,7 @@ class Snapshot:
         self.settings: Mapping[str, Any] = MappingProxyType(dict(settings or {}))
         self.scripts = scripts or Scripts()
         self.permissions = permissions or Permissions()
+        self.flows = flows or Flows()
         self._relations = {
             relation.id: relation for one in self.definitions.values() for relation in one.relations
         }
@@ -147,6 +151,7 @@ class Snapshot:
         settings: Mapping[str, Any] | None = None,
         scripts: Scripts | None = None,
         permissions: Permissions | None = None,
+        flows: Flows | None = None,
     ) -> Snapshot:
         """Make the next Snapshot: changed definitions by id, None for those that are gone."""
         tables = tables or {}
@@ -159,6 +164,7 @@ class Snapshot:
             self.settings if settings is None else settings,
             self.scripts if scripts is None else scripts,
             self.permissions if permissions is None else permissions,
+            self.flows if flows is None else flows,
             previous=self,
             changed=tuple(tables),
         )

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..encoding import decode_json
+from ..metadata.flows import FlowDefinition, FlowRow, FlowStepRow, assemble_flows
 from ..metadata.hooks import Scripts
 from ..metadata.permission_rows import PermissionRow, UserLinkRow, assemble_permissions
 from ..metadata.permissions import Permissions
@@ -112,6 +113,7 @@ class SystemSource:
         routes = None if everything else change.routes
         scripts = (everything or change.scripts) and not physical_only
         permissions = (everything or change.permissions) and not physical_only
+        flows = (everything or change.flows) and not physical_only
         settings = None
         if everything or change.settings:
             settings = await self._settings()
@@ -134,6 +136,13 @@ class SystemSource:
             settings=settings,
             scripts=await self._scripts() if scripts else None,
             permissions=await self._permissions() if permissions else None,
+            flows=await self._flows() if flows else None,
+        )
+
+    async def _flows(self) -> tuple[FlowDefinition, ...]:
+        return assemble_flows(
+            await self._rows("flow_definition", FlowRow, "id", None),
+            await self._rows("flow_step_definition", FlowStepRow, "id", None),
         )
 
     async def _scripts(self) -> Scripts:

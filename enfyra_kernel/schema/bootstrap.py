@@ -62,6 +62,12 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/admin/job", ("GET",), (), ()),
     ("/admin/job/:id", ("DELETE",), (), ()),
     ("/admin/job/:id/retry", ("POST",), (), ()),
+    ("/admin/flow/trigger/:id", ("POST",), (), ()),
+    ("/admin/flow/cancel/:id", ("POST",), (), ()),
+    ("/admin/flow/rerun/:id", ("POST",), (), ()),
+    ("/admin/flow/schedule", ("GET",), (), ()),
+    ("/admin/flow/:name", ("PUT",), (), ()),
+    ("/trigger/:path", ("POST",), ("POST",), ()),
     ("/admin/script/validate", ("POST",), (), ()),
     ("/admin/test/run", ("POST",), (), ()),
 )

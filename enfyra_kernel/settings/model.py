@@ -344,6 +344,21 @@ class Settings(BaseModel):
         description="Processes that run scripts, for each process of the server. They are started "
         "when the first script runs.",
     )
+    flow_workers: int = Field(
+        default=10,
+        alias="ENFYRA_FLOW_WORKERS",
+        ge=0,
+        le=1000,
+        description="Runs of flows that go on at the same time in each process of the server; 0 "
+        "for none, where `enfyra worker` runs them.",
+    )
+    flow_lease: float = Field(
+        default=30.0,
+        alias="ENFYRA_FLOW_LEASE",
+        ge=1,
+        le=3600,
+        description="Seconds after which another process goes on with a run whose own is silent.",
+    )
     script_memory_mb: int = Field(
         default=256,
         alias="ENFYRA_SCRIPT_MEMORY_MB",

@@ -333,3 +333,29 @@ async def test_one_that_cannot_be_reached_says_so_without_the_password(uri: str)
     assert caught.value.code == "DATABASE_CONNECTION_ERROR"
     assert "hush" not in caught.value.message
     await database.stop()
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_work_that_is_broken_off_at_any_moment_leaves_nothing_behind(
+    shelf: Shelf, alone: bool
+) -> None:
+    """Whoever is cancelled, before, in or behind his writes, does not spoil the connection."""
+
+    async def work(number: int) -> None:
+        row = (f"broken-{number}", "x", number)
+        if alone:
+            await shelf.insert(row)
+            return
+        async with shelf.database.transaction() as session:
+            await shelf.insert(row, session=session)
+
+    for number in range(40):
+        task = asyncio.ensure_future(work(number))
+        await asyncio.sleep(0)
+        await asyncio.sleep(number * 0.0001)
+        task.cancel()
+        await asyncio.wait([task])
+        async with shelf.database.transaction() as session:
+            await shelf.insert((f"whole-{number}", "y", number), session=session)
+    whole = await shelf.titles(filter={"title": "y"})
+    assert len(whole) == 40

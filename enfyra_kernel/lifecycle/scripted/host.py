@@ -49,6 +49,8 @@ class ScriptHost:
         self._transactions = transactions
         self._helping = helping
         self._effects = effects
+        # Whether a flow was triggered within a transaction.
+        self._triggered = False
         self.streaming: Streaming | None = None
 
     async def call(self, name: str, arguments: bytes) -> bytes:
@@ -93,11 +95,16 @@ class ScriptHost:
         if type(number) is not int:
             raise EnfyraError("INVALID_ARGUMENT", "Name the transaction")
         await self._transactions.end(number, commit=commit)
+        if commit and self._triggered:
+            await self._effects.committed()
 
     async def trigger(self, given: list[Any]) -> Any:
-        """Record that a flow shall run."""
+        """Start a flow: at once, or when the transaction is committed that is open."""
         flow, payload = [*given, None, None][:2]
-        return await self._effects.trigger(self._context, flow, payload)
+        newest = self._transactions.newest
+        self._triggered = self._triggered or newest is not None
+        async with self._transactions.using(newest) as session:
+            return await self._effects.trigger(self._context, flow, payload, session)
 
     # -- streams --------------------------------------------------------------------------------
 

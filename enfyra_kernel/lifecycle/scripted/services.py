@@ -18,7 +18,7 @@ from ...scripts.pools import Domain, DomainPools
 from ...scripts.script import ScriptRunner
 from ...settings import Settings
 from ..context import Context
-from .effects import Effects, RecordedEffects
+from .effects import Effects
 from .host import Helping
 from .hosts import RequestHosts
 from .repositories import SystemWrite
@@ -37,6 +37,8 @@ class ScriptServices:
         limits: What counts requests for them.
         effects: Takes what they set off elsewhere.
     """
+
+    effects: Effects
 
     def __init__(
         self,
@@ -64,7 +66,6 @@ class ScriptServices:
         )
         self.cache = connect_cache(settings, clock)
         self.limits = connect_limits(settings, clock)
-        self.effects: Effects = RecordedEffects(records)
         self._fetcher = Fetcher(FetchAllowList(settings.fetch_allow))
         # Of its own: a script that hashes must not keep others from logging in.
         self._passwords = Passwords(settings.password_memory, settings.password_passes)
@@ -109,9 +110,14 @@ class ScriptServices:
             write_system: Writes rows of the system.
             debug: Whether everybody may see logs and traces.
         """
-        hosts = RequestHosts(records, write_system, self._helping, effects)
+        hosts = self.hosts(records, write_system, effects)
         runner = self.runner(domain)
-        return Scripted(runner, hosts, users, self._clock, env=self._env(), debug=debug)
+        env = encode_json(self.env())
+        return Scripted(runner, hosts, users, self._clock, env=env, debug=debug)
+
+    def hosts(self, records: Records, write_system: SystemWrite, effects: Effects) -> RequestHosts:
+        """Give what answers scripts that ask for something."""
+        return RequestHosts(records, write_system, self._helping, effects)
 
     def _helping(self, context: Context) -> Helping:
         """Give what answers the scripts of one request that ask for no records."""
@@ -135,7 +141,7 @@ class ScriptServices:
             )
         )
 
-    def _env(self) -> bytes:
+    def env(self) -> dict[str, str]:
         """Give what the operator lets scripts know of the environment."""
         names = self._settings.script_env
-        return encode_json({name: os.environ[name] for name in names if name in os.environ})
+        return {name: os.environ[name] for name in names if name in os.environ}

@@ -72,6 +72,11 @@ class Transactions:
         async with found.turn:
             yield found.session
 
+    @property
+    def newest(self) -> int | None:
+        """The number of the transaction that was opened last, of those that are open."""
+        return max(self._open, default=None)
+
     async def end(self, number: int, *, commit: bool) -> None:
         """Make a transaction final, or take it back."""
         found = self._found(number)

@@ -18,6 +18,7 @@ __all__ = [
     "ALIASES",
     "DEFINITION_TABLES",
     "ENDED_TABLES",
+    "FLOW_TABLES",
     "LOCK_TABLE",
     "PERMISSION_TABLES",
     "PLANNED_TABLES",
@@ -64,11 +65,15 @@ PERMISSION_TABLES = frozenset(
      "guard_definition", "guard_rule_definition", "cors_origin_definition"}
 )  # fmt: skip
 
+# What runs beside requests.
+FLOW_TABLES = frozenset({"flow_definition", "flow_step_definition"})
+
 # Changing a row of these changes what the API does: the Snapshot is made anew.
 DEFINITION_TABLES = (
     PLANNED_TABLES
     | SCRIPT_TABLES
     | PERMISSION_TABLES
+    | FLOW_TABLES
     | {
         "method_definition",
         "role_definition",
@@ -83,8 +88,8 @@ ENDED_TABLES = frozenset({"session_definition", "api_token_definition"})
 # Made and kept by the server alone.
 READ_ONLY_TABLES = frozenset(
     {"schema_migration_definition", "oauth_account_definition", "flow_execution_definition",
-     "idempotency_key_definition", "script_version_definition", "revocation_definition",
-     "job_definition"}
+     "flow_log_definition", "idempotency_key_definition", "script_version_definition",
+     "revocation_definition", "job_definition"}
 )  # fmt: skip
 
 # One row that says who changes the schema, and which version of the definitions is the last.

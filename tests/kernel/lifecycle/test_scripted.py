@@ -303,7 +303,7 @@ async def test_system_rows_are_written_by_their_rules(sqlite_api: Api) -> None:
     await Api(api.kernel).login("ann@x.org", "pw")
 
 
-async def test_a_trigger_is_recorded_for_its_flow(sqlite_api: Api) -> None:
+async def test_a_trigger_begins_its_flow(sqlite_api: Api) -> None:
     api = sqlite_api
     await note(api)
     await api.create("/flow_definition", {"name": "welcome"})
@@ -312,7 +312,7 @@ async def test_a_trigger_is_recorded_for_its_flow(sqlite_api: Api) -> None:
     )
     await api.create("/note", {"title": "x"})
     (run,) = await api.rows("/flow_execution_definition")
-    assert (run["status"], run["payload"]) == ("pending", {"id": 1})
+    assert (run["trigger"], run["payload"]) == ("manual", {"id": 1})
     await hook(api, "post", "await ctx.trigger('welcom')", methods=["GET"])
     assert "Did you mean 'welcome'?" in (await api.get("/note")).message
 

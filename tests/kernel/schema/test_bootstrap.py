@@ -91,6 +91,10 @@ async def test_a_first_start_that_was_killed_is_finished_by_the_next(empty_uri: 
 RELATION_RULES = {("column_rule_definition", "relation"), ("relation_definition", "rules")}
 
 
+async def _no_flows(*_: Any) -> tuple[()]:
+    return ()
+
+
 async def _no_rules(*_: Any) -> list[Any]:
     return []
 
@@ -126,6 +130,7 @@ async def test_a_newer_version_adds_what_it_declares_and_keeps_everything(
     with monkeypatch.context() as older:
         older.setattr(bootstrap, "SYSTEM_TABLES", _older())
         older.setattr(SystemSource, "_rules", _no_rules)
+        older.setattr(SystemSource, "_flows", _no_flows)
         older.setattr(bootstrap, "READ_ONLY_TABLES", READ_ONLY_TABLES | ENDED_TABLES)
         async with Kernel(settings(empty_uri)) as kernel:
             assert "gql_definition" not in kernel.registry.current.tables

@@ -292,8 +292,9 @@ class SqliteDriver:
         async with self._turn:
             with explained(explain_sqlite):
                 connection = self._connection()
-                await self._in_writer(connection.execute, "BEGIN IMMEDIATE")
                 try:
+                    # The thread goes on with it, whoever is cancelled meanwhile.
+                    await self._in_writer(connection.execute, "BEGIN IMMEDIATE")
                     yield SqliteRunner(connection, self._in_writer)
                     await self._in_writer(connection.execute, "COMMIT")
                 except BaseException:

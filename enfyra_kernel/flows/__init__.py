@@ -1,0 +1,1 @@
+"""Flows: work in steps that outlives a request, run once wherever it was set off."""

@@ -1,0 +1,152 @@
+"""Flows, put together for one kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..clock import Clock
+from ..cluster.bus import Bus
+from ..encoding import encode_json
+from ..lifecycle.scripted.stages import Hosts
+from ..metadata.flows import FlowDefinition, Flows
+from ..metadata.registry import Registry
+from ..records.records import Records
+from ..scripts.script import ScriptRunner
+from .effects import FlowEffects
+from .engine import Engine
+from .runs import Run, Runs
+from .schedule import Schedule
+from .steps import StepKind
+from .steps.asking import HttpStep, RecordSteps
+from .steps.plain import log, sleep
+from .steps.scripts import Callers, Scripting
+from .triggers import Triggers
+from .workers import POLL, Workers
+
+# Tells workers that runs wait, or that one was cancelled.
+FLOW_RUNS = "enfyra:flow-runs"
+
+
+class FlowService:
+    """Runs flows, and knows when.
+
+    Args:
+        env: What the operator lets scripts know of the environment.
+        holder: Who this is, among all that share the database.
+        at_once: How many runs go on here at the same time; 0 for none.
+        lease: Seconds after which another one may take over from a holder who is silent.
+
+    Attributes:
+        runs: The rows.
+        triggers: What begins runs.
+        workers: What runs them here.
+        schedule: When flows are due.
+        effects: What scripts may set off.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        registry: Registry,
+        bus: Bus,
+        clock: Clock,
+        runner: ScriptRunner,
+        callers: Callers,
+        env: Mapping[str, str],
+        *,
+        holder: str,
+        at_once: int,
+        lease: float,
+    ) -> None:
+        self._registry = registry
+        self._bus = bus
+        self._clock = clock
+        self._at_once = at_once
+        self.runs = Runs(records, clock, lease=lease)
+        self._scripting = Scripting(
+            runner, callers, lambda: registry.current, encode_json(dict(env))
+        )
+        self.engine = Engine(self._kinds(), self._scripting, clock)
+        self.workers = Workers(
+            self.runs,
+            self.engine,
+            self._flows,
+            clock,
+            holder=holder,
+            at_once=at_once,
+            lease=lease,
+            ended=self._ended,
+        )
+        self.triggers = Triggers(self.runs, self._flows, self.workers, self._tell)
+        self.schedule = Schedule(self._flows, self.runs.last_due, self.triggers.fire, clock)
+        self.effects = FlowEffects(self.triggers)
+
+    def _flows(self) -> Flows:
+        return self._registry.current.flows
+
+    def _kinds(self) -> dict[str, StepKind]:
+        scripting = self._scripting
+        records = RecordSteps(scripting)
+        return {
+            "script": scripting.script,
+            "condition": scripting.condition,
+            "query": records,
+            "create": records,
+            "update": records,
+            "delete": records,
+            "http": HttpStep(scripting),
+            "sleep": sleep,
+            "log": log,
+            "trigger_flow": self._trigger,
+        }
+
+    async def _trigger(self, scene: Any) -> Any:
+        return await self.triggers.step(scene)
+
+    def use_hosts(self, hosts: Hosts) -> None:
+        """Have scripts' questions answered."""
+        self._scripting.hosts = hosts
+
+    # -- starting and stopping ------------------------------------------------------------------
+
+    def subscribe(self) -> None:
+        """Listen to the other instances; before the bus starts."""
+        self._bus.subscribe(FLOW_RUNS, self._heard)
+
+    async def start(self, poll: float = POLL) -> None:
+        """Begin to run what waits, and to keep to the times."""
+        if not self._at_once:
+            return
+        self.workers.start(min(poll, POLL))
+        self.workers.wake()
+        await self.schedule.start()
+
+    async def stop(self, grace: float) -> None:
+        """Begin nothing more; what is at work goes back, unless it ends in time."""
+        await self.schedule.stop()
+        await self.workers.stop(grace)
+
+    # -- what others do -------------------------------------------------------------------------
+
+    async def cancel(self, run: int) -> bool:
+        """End a run that is not over, wherever it is at work; False if it was over."""
+        if not await self.runs.cancel(run):
+            return False
+        self.workers.cancel(run)
+        await self._bus.publish(FLOW_RUNS, {"cancel": run})
+        return True
+
+    async def _ended(
+        self, run: Run, flow: FlowDefinition, status: str, error: dict[str, Any] | None
+    ) -> None:
+        await self.triggers.ended(run, flow, status, error)
+
+    async def _tell(self) -> None:
+        await self._bus.publish(FLOW_RUNS, {})
+
+    async def _heard(self, message: Any) -> None:
+        if "cancel" in message:
+            self.workers.cancel(message["cancel"])
+        else:
+            self.workers.wake()

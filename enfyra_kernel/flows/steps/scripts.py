@@ -1,0 +1,181 @@
+"""Steps that run code of their authors in the sandbox, and all that goes through its host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Any, Protocol, cast
+
+from ...encoding import decode_json, encode_json
+from ...errors import CATALOGUE, EnfyraError
+from ...identity.callers import Caller
+from ...lifecycle.context import Context
+from ...lifecycle.messages import JSON, Request, identify
+from ...lifecycle.scripted.host import NULL, ScriptHost
+from ...lifecycle.scripted.stages import Hosts
+from ...lifecycle.scripted.trace import described
+from ...metadata.definitions import RouteDefinition
+from ...metadata.routes import RouteMatch, make_route
+from ...metadata.snapshot import Snapshot
+from ...query.plan import ADMINISTRATOR
+from ...scripts.script import Failure, Language, Script, ScriptRunner, Stage
+from ..expressions import expressions_in, filled, path_of, script_of
+from ..runs import Run
+from .scene import Scene
+
+# Milliseconds that all expressions of one step may take together.
+_EXPRESSIONS = 5_000
+
+
+class Callers(Protocol):
+    """Knows who has set a run off."""
+
+    async def caller_of(self, user: str) -> Caller:
+        """Give a user as a caller, by id or e-mail address."""
+        ...
+
+    async def profile(self, caller: Caller) -> bytes:
+        """Give a caller's row as JSON, without what is secret."""
+        ...
+
+
+class Scripting:
+    """Runs scripts of flows, and asks their host in the name of steps.
+
+    Args:
+        runner: Runs scripts.
+        snapshot: Gives the definitions of the moment.
+        env: What the operator lets scripts know, as JSON.
+
+    Attributes:
+        hosts: Answers what scripts ask for.
+    """
+
+    hosts: Hosts
+
+    def __init__(
+        self,
+        runner: ScriptRunner,
+        callers: Callers,
+        snapshot: Callable[[], Snapshot],
+        env: bytes,
+    ) -> None:
+        self._runner = runner
+        self._callers = callers
+        self._snapshot = snapshot
+        self._env = env
+
+    # -- scripts --------------------------------------------------------------------------------
+
+    async def script(self, scene: Scene) -> Any:
+        """Run the step's script; give what it returns."""
+        step = scene.step
+        source = Script(
+            name=f"step '{step.key}' of the flow '{scene.flow.name}'",
+            stage=Stage.HANDLER,
+            language=Language(step.language),
+            source=step.source,
+            timeout=scene.timeout,
+        )
+        known = {**scene.known, "vars": scene.config.get("vars")}
+        return await self._run(source, known, scene)
+
+    async def condition(self, scene: Scene) -> bool:
+        """Run the step's script; say whether what it returns is true."""
+        return bool(await self.script(scene))
+
+    async def _run(self, script: Script, known: Mapping[str, Any], scene: Scene) -> Any:
+        caller = await self._caller(scene.run)
+        host = self.hosts.open(self._context(scene, caller))
+        sections = {
+            "flow": encode_json(known),
+            "user": NULL if caller is None else await self._callers.profile(caller),
+            "env": self._env,
+            "share": b"{}",
+            "body": b"{}",
+            "query": b"{}",
+            "params": b"{}",
+        }
+        try:
+            outcome = await self._runner.run([script], sections, host)
+        finally:
+            await host.close()
+        for ran in outcome.ran:
+            for line in ran.logs:
+                scene.log("info", line)
+        if outcome.failure is not None:
+            raise _error(outcome.failure)
+        return None if outcome.result is None else decode_json(outcome.result)
+
+    # -- expressions ----------------------------------------------------------------------------
+
+    async def filled(self, config: Any, scene: Scene) -> Any:
+        """Give a step's configuration with all expressions replaced by their values."""
+        expressions = expressions_in(config)
+        if not expressions:
+            return config
+        values: dict[str, Any] = {}
+        computed: list[str] = []
+        for one in expressions:
+            path = path_of(one)
+            if path is None:
+                computed.append(one)
+            else:
+                values[one] = path.value(scene.known)
+        if computed:
+            values |= await self._computed(computed, scene)
+        return filled(config, values, _text)
+
+    async def _computed(self, expressions: Sequence[str], scene: Scene) -> dict[str, Any]:
+        script = Script(
+            name=f"expressions of step '{scene.step.key}' of the flow '{scene.flow.name}'",
+            stage=Stage.HANDLER,
+            source=script_of(expressions),
+            timeout=min(scene.timeout, _EXPRESSIONS),
+        )
+        given = cast("list[Any]", await self._run(script, scene.known, scene))
+        return dict(zip(expressions, given, strict=True))
+
+    # -- what hosts do for steps ----------------------------------------------------------------
+
+    async def ask(self, scene: Scene, name: str, *arguments: Any) -> Any:
+        """Ask the host for something, as a trusted script would."""
+        host: ScriptHost = self.hosts.open(self._context(scene, await self._caller(scene.run)))
+        try:
+            return decode_json(await host.call(name, encode_json(list(arguments))))
+        finally:
+            await host.close()
+
+    async def _caller(self, run: Run) -> Caller | None:
+        if run.triggered_by is None:
+            return None
+        with suppress(EnfyraError):
+            return await self._callers.caller_of(str(run.triggered_by.id))
+        # The account has gone meanwhile.
+        return None
+
+    def _context(self, scene: Scene, caller: Caller | None) -> Context:
+        path = f"/flow/{scene.flow.id}"
+        route = make_route(
+            RouteDefinition(id=0, path=path, available=frozenset({"POST"}), is_system=True), None
+        )
+        request = Request("POST", path, "", {"content-type": JSON})
+        identify(request)
+        match = RouteMatch(route, MappingProxyType({}), item=False)
+        return Context(request, self._snapshot(), match, caller, ADMINISTRATOR)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else encode_json(value).decode()
+
+
+def _error(failed: Failure) -> EnfyraError:
+    if failed.thrown:
+        code = failed.code if failed.code in CATALOGUE else "HTTP_ERROR"
+        return EnfyraError(
+            code, failed.problem.message, details=failed.details, status=failed.status
+        )
+    return EnfyraError(failed.code, described(failed), hint=failed.problem.hint)

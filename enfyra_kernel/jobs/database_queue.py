@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -46,6 +47,8 @@ POLL = 1.0
 GRACE = 10.0
 # Seconds until the first look for a job of a transaction that has not ended; then twice as long.
 _SOON = 0.002
+# Seconds to give those back that have not ended.
+_WRITING = 10.0
 _PAUSES = (0.05, 0.2, 1.0, 2.0, 5.0)
 _LOST = "The worker was lost"
 
@@ -94,6 +97,8 @@ class DatabaseQueue:
         self._finished: Counter[tuple[str, str]] = Counter()
         self._wake = asyncio.Event()
         self._soon = 0.0
+        # Whether jobs may have been claimed that nobody runs.
+        self._unsure = False
         self._look_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -108,11 +113,13 @@ class DatabaseQueue:
         claiming, renewing = self._tasks
         self._tasks = []
         await end(claiming)
+        with suppress(EnfyraError):
+            await self._recover()
         if self._running:
             await asyncio.wait(list(self._running), timeout=self._grace)
         await asyncio.gather(*(run.stop() for run in self._running.values()))
         if self._running:
-            await asyncio.wait(list(self._running), timeout=self._grace)
+            await asyncio.wait(list(self._running), timeout=_WRITING)
         await end(renewing)
 
     def register(self, name: str, handler: Handler, *, concurrency: int = 1) -> None:
@@ -174,6 +181,7 @@ class DatabaseQueue:
             self._wake.clear()
             due: datetime | None = None
             try:
+                await self._recover()
                 await self._take_over()
                 due = await self._claim_all()
             except EnfyraError as error:
@@ -211,10 +219,22 @@ class DatabaseQueue:
                     free[one.name] -= 1
                     chosen.append(one.id)
             if chosen:
+                self._unsure = True
                 for row in await self._rows.claim(chosen, self._owner, now + self._lease):
                     self._begin(row)
+                self._unsure = False
             if not chosen or len(waiting) < limit:
                 return next((one.due_at for one in waiting if one.due_at > now), None)
+
+    async def _recover(self) -> None:
+        """Give jobs back that were claimed without our hearing of it."""
+        if not self._unsure:
+            return
+        running = {(run.job.id, run.job.fence) for run in self._running.values()}
+        for row in await self._rows.owned(self._owner):
+            if (row.id, row.fence) not in running:
+                await self._rows.give_back(row)
+        self._unsure = False
 
     def _free(self) -> dict[str, int]:
         """Give how many more jobs of each name may run."""
@@ -314,7 +334,7 @@ class DatabaseQueue:
 
     async def _stop_lost(self) -> None:
         """End the handlers whose jobs somebody else has taken over."""
-        held = await self._rows.owned(self._owner)
+        held = {(row.id, row.fence) for row in await self._rows.owned(self._owner)}
         lost = [one for one in self._running.values() if (one.job.id, one.job.fence) not in held]
         await asyncio.gather(*(run.stop() for run in lost))
 

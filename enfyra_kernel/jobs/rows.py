@@ -177,13 +177,12 @@ class JobRows:
             {"leaseUntil": until}, ("state", _EQ, ACTIVE), ("owner", _EQ, owner)
         )
 
-    async def owned(self, owner: str) -> set[tuple[str, int]]:
-        """Give the ids and fences of the jobs that somebody runs."""
+    async def owned(self, owner: str) -> list[JobRow]:
+        """Give the jobs that somebody runs."""
         found = await self._statements.find(
             _FIELDS, ("state", _EQ, ACTIVE), ("owner", _EQ, owner), limit=_MOST
         )
-        rows = msgspec.json.decode(found, type=list[JobRow])
-        return {(row.id, row.fence) for row in rows}
+        return msgspec.json.decode(found, type=list[JobRow])
 
     async def complete(self, row: JobRow, result: Any) -> bool:
         """Note that a job is done; False if it has been taken over."""

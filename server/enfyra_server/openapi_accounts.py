@@ -47,6 +47,16 @@ _TOKEN: Json = {
 }
 
 
+_NUMBER: Json = {"type": "integer", "minimum": 0}
+_COUNTS: Json = {
+    "name": _TEXT,
+    "waiting": _NUMBER,
+    "active": _NUMBER,
+    "delayed": _NUMBER,
+    "failed": {**_NUMBER, "description": "Dead letters that are kept"},
+    "completed": {**_NUMBER, "description": "Those that are kept"},
+}
+
 _STEP: Json = {
     "step": {
         "enum": ["route", "guard", "identity", "policy", "scripts", "rows", "fields"],
@@ -66,6 +76,7 @@ class Described(NamedTuple):
         required: Those that there must be; with none of them, there need be no body.
         more: What the answer has beside `statusCode` and `message`.
         status: Of a success.
+        tag: What it is listed under.
     """
 
     summary: str
@@ -73,6 +84,7 @@ class Described(NamedTuple):
     required: tuple[str, ...] = ()
     more: Json = {}  # noqa: RUF012 - a tuple's default, which nobody changes
     status: str = "200"
+    tag: str = "account"
 
 
 def _list_of(properties: Json) -> Json:
@@ -162,6 +174,13 @@ _OPERATIONS: dict[tuple[str, str], Described] = {
             }
         ),
     ),
+    ("GET", "/admin/job"): Described(
+        "Count jobs by name and state", more=_list_of(_COUNTS), tag="jobs"
+    ),
+    ("POST", "/admin/job/:id/retry"): Described(
+        "Put a dead letter back into the queue", tag="jobs"
+    ),
+    ("DELETE", "/admin/job/:id"): Described("Remove a job that does not run", tag="jobs"),
 }
 
 
@@ -174,7 +193,7 @@ def described(method: str, path: str) -> Json | None:
     answer = {"application/json": {"schema": {"type": "object", "properties": envelope}}}
     operation: Json = {
         "summary": one.summary,
-        "tags": ["account"],
+        "tags": [one.tag],
         "responses": {one.status: {"description": "Success", "content": answer}},
     }
     if one.body is not None:

@@ -1,4 +1,7 @@
-"""A worker that is killed in the middle of a job: run by the tests in a process of its own."""
+"""A worker that is killed in the middle of a job: run by the tests in a process of its own.
+
+With the address of a Redis and a name of a cluster, its jobs are BullMQ's.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,14 @@ import os
 import signal
 import sys
 
-from enfyra_kernel.jobs.queue import Job
+from enfyra_kernel.jobs.bullmq_queue import BullQueue
+from enfyra_kernel.jobs.queue import Job, Queue
 from enfyra_kernel.kernel import Kernel
 
 from tests.databases import settings
 
 
-async def main(uri: str) -> None:
+async def main(uri: str, *redis: str) -> None:
     begun = asyncio.Event()
 
     async def handler(job: Job) -> None:
@@ -21,13 +25,18 @@ async def main(uri: str) -> None:
         await asyncio.sleep(3600)
 
     async with Kernel(settings(uri)) as kernel:
-        kernel.jobs.register("mail", handler, concurrency=2)
+        queue: Queue = kernel.jobs
+        if redis:
+            url, node_name = redis
+            queue = BullQueue(url, kernel.records, kernel.clock, node_name=node_name, lease=1.0)
+            await queue.start()
+        queue.register("mail", handler, concurrency=2)
         for number in range(4):
-            await kernel.jobs.enqueue("mail", number, job_id=f"mail-{number}")
+            await queue.enqueue("mail", number, job_id=f"mail-{number}")
         await begun.wait()
-        while (await kernel.jobs.counts())["mail"].active < 2:  # noqa: ASYNC110 - nobody tells
+        while (await queue.counts())["mail"].active < 2:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(*sys.argv[1:]))

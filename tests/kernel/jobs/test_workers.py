@@ -6,10 +6,13 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.jobs.queue import Counts
+from enfyra_kernel.jobs.rows import JobRows
 from enfyra_kernel.kernel import Kernel
 
 from tests.contract.test_queue import (
@@ -19,10 +22,12 @@ from tests.contract.test_queue import (
     MovingClock,
     dead_letters,
     settled,
+    test_a_dead_letter_is_retried_by_hand_with_all_of_its_attempts,
     test_a_job_leaves_with_its_transaction_or_not_at_all,
     test_any_instance_may_run_a_job_and_one_does,
     test_of_an_id_there_is_one_job_until_it_has_finished,
     test_of_many_who_ask_for_an_id_at_once_one_gets_it,
+    test_what_does_not_end_in_time_goes_back_with_all_of_its_attempts,
     test_who_is_silent_beyond_the_lease_loses_the_job_and_cannot_end_it,
     until,
 )
@@ -31,7 +36,7 @@ from tests.databases import settings
 pytestmark = pytest.mark.asyncio
 
 
-@pytest.fixture(scope="session", params=("postgresql", "mysql"))
+@pytest.fixture(scope="session", params=("postgresql", "mysql", "mongodb"))
 def engine(request: pytest.FixtureRequest) -> str:
     """The engines that the contract is not asked of as a whole."""
     return request.param
@@ -45,10 +50,12 @@ async def lab(kernel: Kernel) -> AsyncIterator[DatabaseLab]:
 
 
 __all__ = [
+    "test_a_dead_letter_is_retried_by_hand_with_all_of_its_attempts",
     "test_a_job_leaves_with_its_transaction_or_not_at_all",
     "test_any_instance_may_run_a_job_and_one_does",
     "test_of_an_id_there_is_one_job_until_it_has_finished",
     "test_of_many_who_ask_for_an_id_at_once_one_gets_it",
+    "test_what_does_not_end_in_time_goes_back_with_all_of_its_attempts",
     "test_who_is_silent_beyond_the_lease_loses_the_job_and_cannot_end_it",
 ]
 
@@ -81,3 +88,42 @@ async def test_a_worker_that_is_killed_loses_no_job(sqlite_uri: str) -> None:
         kernel.jobs.register("mail", log)
         await settled(kernel.jobs, "mail", completed=4)
     assert sorted((job.data, job.attempt) for job in log.jobs) == [(0, 1), (1, 1), (2, 0), (3, 0)]
+
+
+async def test_what_was_claimed_without_hearing_of_it_is_given_back(
+    sqlite_kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, failures = JobRows.claim, [0]
+
+    async def claim_and_fail(self: JobRows, *arguments: Any) -> Any:
+        found = await claim(self, *arguments)
+        failures[0] += 1
+        if failures[0] == 1:
+            raise EnfyraError("DATABASE_CONNECTION_ERROR")
+        return found
+
+    monkeypatch.setattr(JobRows, "claim", claim_and_fail)
+    log = Log()
+    sqlite_kernel.jobs.register("mail", log)
+    await sqlite_kernel.jobs.enqueue("mail", 1)
+    await settled(sqlite_kernel.jobs, "mail", completed=1)
+    assert [job.attempt for job in log.jobs] == [0]
+
+
+async def test_what_became_of_a_job_is_written_when_the_database_is_back(
+    sqlite_kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete, failures = JobRows.complete, [0]
+
+    async def fail_first(self: JobRows, *arguments: Any) -> bool:
+        failures[0] += 1
+        if failures[0] == 1:
+            raise EnfyraError("DATABASE_CONNECTION_ERROR")
+        return await complete(self, *arguments)
+
+    monkeypatch.setattr(JobRows, "complete", fail_first)
+    log = Log()
+    sqlite_kernel.jobs.register("mail", log)
+    await sqlite_kernel.jobs.enqueue("mail", 1)
+    await settled(sqlite_kernel.jobs, "mail", completed=1)
+    assert len(log.jobs) == 1

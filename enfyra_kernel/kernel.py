@@ -155,7 +155,7 @@ class Kernel:
         )
         self.adoption = Adoption(self.database, self.definitions)
         self.idempotency = Idempotency(self.records, self.clock, hours=settings.idempotency_hours)
-        self.jobs = connect_queue(settings, self.records, self.clock, self.instance.label)
+        self.jobs = connect_queue(settings, self.records, self.clock, self.bus, self.instance.label)
         self.passwords = Passwords(settings.password_memory, settings.password_passes)
         self.users = Users(self.records, self.passwords, settings)
         self.revocation_log = RevocationLog(self.records, self.clock)

@@ -12,5 +12,7 @@ AI_CONFIG = "enfyra:ai-config-cache-sync"
 BOOTSTRAP_SCRIPTS = "enfyra:bootstrap-script-reload"
 SESSIONS = "enfyra:session-revoked"
 WRITES = "enfyra:record-written"
+# Jobs that somebody else may run at once.
+JOBS = "enfyra:job-waiting"
 # One who could not send something can again.
 GAPS = "enfyra:gap"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from ..clock import Clock
+from ..cluster.bus import Bus
 from ..errors import EnfyraError
 from ..records.records import Records
 from ..settings import Settings
@@ -13,10 +14,13 @@ from .database_queue import DatabaseQueue
 from .queue import Queue
 
 
-def connect_queue(settings: Settings, records: Records, clock: Clock, instance: str) -> Queue:
+def connect_queue(
+    settings: Settings, records: Records, clock: Clock, bus: Bus, instance: str
+) -> Queue:
     """Give the queue of jobs.
 
     Args:
+        bus: Tells the other instances of jobs that they may run.
         instance: Who this is, for people who look at the jobs.
 
     Raises:
@@ -24,7 +28,7 @@ def connect_queue(settings: Settings, records: Records, clock: Clock, instance: 
     """
     grace = settings.jobs_grace
     if settings.jobs == "database":
-        return DatabaseQueue(records, clock, instance=instance, grace=grace)
+        return DatabaseQueue(records, clock, bus, instance=instance, grace=grace)
     if settings.redis_uri is None:
         raise EnfyraError("CONFIGURATION_ERROR", "ENFYRA_JOBS=bullmq needs REDIS_URI")
     if find_spec("bullmq") is None:

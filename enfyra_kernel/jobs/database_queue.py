@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from ..background import end
 from ..clock import Clock
+from ..cluster.bus import Bus
+from ..cluster.channels import JOBS
 from ..errors import EnfyraError
 from ..logs import get_logger
 from ..records.records import Records
@@ -62,6 +64,7 @@ class DatabaseQueue:
     """Runs jobs that are rows of the database; see `Queue`.
 
     Args:
+        bus: Tells the other instances of jobs that they may run; without it they look themselves.
         instance: Who this is, for people who look at the rows.
         backoff: Seconds before the second attempt; each further time twice as long.
         lease: Seconds that a job is held without a sign of life.
@@ -73,6 +76,7 @@ class DatabaseQueue:
         self,
         records: Records,
         clock: Clock,
+        bus: Bus | None = None,
         *,
         instance: str,
         backoff: float = BACKOFF,
@@ -101,6 +105,12 @@ class DatabaseQueue:
         self._unsure = False
         self._look_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
+        self._bus = bus
+        # Whether there are jobs that others have not been told of, and the task that tells.
+        self._untold = False
+        self._telling: asyncio.Task[None] | None = None
+        if bus is not None:
+            bus.subscribe(JOBS, self._told)
 
     async def start(self) -> None:
         """Begin to run jobs that have a handler."""
@@ -121,6 +131,7 @@ class DatabaseQueue:
         if self._running:
             await asyncio.wait(list(self._running), timeout=_WRITING)
         await end(renewing)
+        await end(self._telling)
 
     def register(self, name: str, handler: Handler, *, concurrency: int = 1) -> None:
         """Say what runs the jobs of a name on this instance."""
@@ -152,8 +163,29 @@ class DatabaseQueue:
         if session is not None:
             # Nobody tells when a transaction has ended.
             self._soon = _SOON
+        elif not order.delay:
+            self._tell_others(name)
         self.wake()
         return _job(row)
+
+    # -- other instances ------------------------------------------------------------------------
+
+    def _tell_others(self, name: str) -> None:
+        """Tell the other instances that there are jobs, unless this one is run here at once."""
+        kind = self._kinds.get(name)
+        if self._bus is None or (kind is not None and self._active[name] < kind.concurrency):
+            return
+        self._untold = True
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.ensure_future(self._tell(self._bus))
+
+    async def _tell(self, bus: Bus) -> None:
+        while self._untold:
+            self._untold = False
+            await bus.publish(JOBS, {})
+
+    async def _told(self, _message: Any) -> None:
+        self.wake()
 
     # -- operators ------------------------------------------------------------------------------
 

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from enfyra_kernel.cluster.bus import LocalBus, LocalHub
+from enfyra_kernel.cluster.instance import Instance
 from enfyra_kernel.errors import EnfyraError
+from enfyra_kernel.jobs.database_queue import DatabaseQueue
 from enfyra_kernel.jobs.queue import Counts
 from enfyra_kernel.jobs.rows import JobRows
 from enfyra_kernel.kernel import Kernel
@@ -127,3 +130,21 @@ async def test_what_became_of_a_job_is_written_when_the_database_is_back(
     await sqlite_kernel.jobs.enqueue("mail", 1)
     await settled(sqlite_kernel.jobs, "mail", completed=1)
     assert len(log.jobs) == 1
+
+
+async def test_another_instance_is_told_of_a_job_that_it_runs(sqlite_kernel: Kernel) -> None:
+    hub, log = LocalHub(), Log()
+    records, clock = sqlite_kernel.records, sqlite_kernel.clock
+    buses = [LocalBus(Instance.here(), hub) for _ in range(2)]
+    # By themselves they would look when the test is long over.
+    server, worker = (
+        DatabaseQueue(records, clock, bus, instance="test", poll=3600) for bus in buses
+    )
+    worker.register("mail", log)
+    for part in (*buses, server, worker):
+        await part.start()
+    for number in range(20):
+        await server.enqueue("mail", number)
+    await until(lambda: len(log.jobs) == 20)
+    for part in (server, worker, *buses):
+        await part.stop()

@@ -89,10 +89,15 @@ class Users:
         Raises:
             EnfyraError: SERVICE_UNAVAILABLE when there is none.
         """
-        user = await self._find("isRootAdmin", True)
-        if user is None:
+        asked = parse(
+            {"filter": {"isRootAdmin": True}, "fields": ",".join(USER_FIELDS),
+             "sort": "-isSystem,createdAt,id", "limit": 1}
+        )  # fmt: skip
+        page = await self._records.of(USER).find(asked, INTERNAL)
+        users = msgspec.json.decode(page.rows, type=list[UserRow])
+        if not users:
             raise EnfyraError("SERVICE_UNAVAILABLE", "There is no administrator")
-        return caller_of(user)
+        return caller_of(users[0])
 
     async def make_administrator(self, user: str) -> None:
         """Let a user do everything, for good; no request can say that of anybody."""

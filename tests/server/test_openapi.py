@@ -256,6 +256,14 @@ async def test_the_document_shows_what_its_reader_may_call(shared_http: httpx.As
     assert set(schemas) == {"Error", "memo", "memo.create"}
     assert "hidden" not in schemas["memo"]["properties"]
     assert set(schemas["memo.create"]["properties"]) == {"text", "kept"}
+    # A field that she may not read, and one that she may read though it is not published.
+    for field, effect in (("memo.text", "deny"), ("memo.hidden", "allow")):
+        rule = {"column": field, "effect": effect, "allowedUsers": ["ann@example.org"]}
+        made = await http.post("/field_permission_definition", json=rule)
+        assert made.status_code == 201, made.text
+    fields = (await shown(ann))["components"]["schemas"]["memo"]["properties"]
+    assert "hidden" in fields
+    assert "text" not in fields
     # The other account, and nobody.
     assert "GET /memo" not in operations(await shown(ben))
     nobody = operations(await shown({"Authorization": ""}))

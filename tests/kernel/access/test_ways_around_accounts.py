@@ -6,6 +6,7 @@ import json
 
 import pytest
 import pytest_asyncio
+from enfyra_kernel.query.plan import INTERNAL
 
 from ...api import Api
 from .desk import PASSWORD, Desk, open_desk, own_tickets, relate, ticket_of
@@ -84,6 +85,18 @@ async def test_an_administrators_account_out_of_reach_is_not_there(desk: Desk) -
     one = await desk.ann.patch(f"/user_definition/{admin}", {"email": "x@example.com"})
     two = await desk.ann.delete(f"/user_definition/{admin}")
     assert (one.status, two.status) == (404, 404), (one.body, two.body)
+
+
+async def test_who_may_delete_accounts_deletes_no_administrator(desk: Desk) -> None:
+    await _open_users(desk)
+    users = desk.root.kernel.records.of("user_definition")
+    row = {"email": "second@example.com", "isRootAdmin": True}
+    await users.create(row, access=INTERNAL)
+    second = (await desk.root.get("/user_definition", filter={"email": row["email"]})).row["id"]
+    answer = await desk.ann.delete(f"/user_definition/{second}")
+    assert (answer.status, answer.code) == (403, "AUTHORIZATION_ERROR")
+    assert (await desk.root.kernel.users.owner()).email != row["email"]
+    assert (await desk.root.delete(f"/user_definition/{second}")).status == 200
 
 
 async def test_names_in_nested_bodies_tell_of_accounts_out_of_reach(desk: Desk) -> None:

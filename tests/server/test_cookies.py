@@ -78,6 +78,17 @@ async def test_a_login_sets_cookies_that_scripts_cannot_read(
         assert (await browser.get(f"{prefix}/me")).json()["data"][0]["email"] == ADMIN_EMAIL
 
 
+async def test_the_openapi_document_is_that_of_whoever_the_cookies_are(
+    browser: httpx.AsyncClient,
+) -> None:
+    await log_in(browser)
+    seen = {
+        prefix: "/user_definition" in (await browser.get(f"{prefix}/openapi.json")).json()["paths"]
+        for prefix in ("", "/api")
+    }
+    assert seen == {"": False, "/api": True}
+
+
 async def test_cookies_are_for_https_where_the_browser_uses_it(browser: httpx.AsyncClient) -> None:
     answer = await browser.post(
         "/api/login", json=CREDENTIALS, headers={"X-Forwarded-Proto": "https"}

@@ -34,6 +34,9 @@ _log = get_logger("request")
 # Between attempts, in seconds: changes of the schema are over soon, unless tables are large.
 _PAUSES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
+# What has the guards of all routes, and none of its own.
+_NO_ROUTE = 0
+
 # What a request has passed: the guards before, and those after it is known who calls.
 _BEFORE, _AFTER = 1, 2
 
@@ -88,11 +91,20 @@ class Lifecycle:
     async def view(self, request: Request) -> View:
         """Give what the sender of a request may see of the definitions.
 
-        A token that is worth nothing does no harm, as where methods are public.
+        A token that is worth nothing does no harm, as where methods are public. Finding out whose
+        one is costs as much as anywhere: the guards of all routes count it.
+
+        Raises:
+            EnfyraError: As guards.
         """
         snapshot = self._registry.current
         caller = request.caller
         if caller is None:
+            guards = self._guarding.of(snapshot.permissions)
+            told = "authorization" in request.headers or self._authenticator.asks_requests
+            if guards is not None and told:
+                before = guards.of(_NO_ROUTE, "GET").before
+                await self._guarding.admit(before, request, request.path)
             try:
                 caller = await self._sender(request)
             except EnfyraError as error:

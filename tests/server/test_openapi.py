@@ -300,6 +300,24 @@ async def test_a_document_is_made_once_for_all_who_may_see_the_same(
     assert {view.caller is None or view.caller.is_root for view in made} == {True, False}
 
 
+@pytest.mark.may_block
+async def test_guards_of_all_routes_count_who_sends_a_token(shared_http: httpx.AsyncClient) -> None:
+    http = shared_http
+    guard = {"name": "shut", "position": "pre_auth", "isGlobal": True, "methods": ["GET"]}
+    made = await http.post("/guard_definition", json=guard)
+    assert made.status_code == 201, made.text
+    rule = {"guard": "shut", "type": "ip_blacklist", "config": {"ips": ["127.0.0.1"]}}
+    assert (await http.post("/guard_rule_definition", json=rule)).status_code == 201
+    answers = [
+        await http.get("/openapi.json", headers=headers)
+        for headers in ({}, bearer("forged"), {"Authorization": ""})
+    ]
+    gone = await http.delete(f"/guard_definition/{made.json()['data'][0]['id']}")
+    assert gone.status_code == 200, gone.text
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert (await http.get("/openapi.json")).status_code == 200
+
+
 # -- the page to try it ---------------------------------------------------------------------------
 
 

@@ -36,14 +36,28 @@ class Scope:
 
     def covers(self, method: str, path: str) -> bool:
         """Say whether a method of a path is meant."""
-        if self.methods is not None and ("GET" if method == "HEAD" else method) not in self.methods:
-            return False
         parts = [part for part in path.split("/") if part]
-        if len(parts) < len(self.segments) or (len(parts) > len(self.segments) and not self.deep):
-            return False
-        return all(
+        return self._fits(method, len(parts)) and all(
             wanted in ("*", part) for wanted, part in zip(self.segments, parts, strict=False)
         )
+
+    def may_cover(self, method: str, template: str) -> bool:
+        """Say whether a method of some path is meant, as OpenAPI writes what is left open.
+
+        Example:
+            >>> parse_scope("PATCH /post/7").may_cover("PATCH", "/post/{id}")
+            True
+        """
+        parts = [part for part in template.split("/") if part]
+        return self._fits(method, len(parts)) and all(
+            wanted in ("*", part) or part.startswith("{")
+            for wanted, part in zip(self.segments, parts, strict=False)
+        )
+
+    def _fits(self, method: str, length: int) -> bool:
+        if self.methods is not None and ("GET" if method == "HEAD" else method) not in self.methods:
+            return False
+        return length == len(self.segments) or (length > len(self.segments) and self.deep)
 
 
 def parse_scope(text: str) -> Scope:

@@ -25,9 +25,10 @@ class View:
         """Give the methods of a route that the caller may use."""
         return open_methods(route, self.caller)
 
-    def permits(self, method: str, path: str) -> bool:
-        """Say whether what the caller has sent is meant for a method of a path; see scopes."""
-        return self.caller is None or self.caller.permits(method, path)
+    def permits(self, method: str, template: str) -> bool:
+        """Say whether what the caller has sent is meant for a method of some such path."""
+        scopes = self.caller.scopes if self.caller is not None else None
+        return scopes is None or any(scope.may_cover(method, template) for scope in scopes)
 
     def shows(self, table: Table) -> bool:
         """Say whether the caller may know of a table: any of its routes lets him in."""

@@ -271,9 +271,10 @@ async def test_the_document_shows_what_its_reader_may_call(shared_http: httpx.As
     assert not {"GET /me", "GET /memo", "GET /metadata"} & nobody
     assert operations(await shown(bearer("forged.token.of-nobody"))) == nobody
     # A token that is meant for less.
-    made = await http.post("/me/tokens", json={"name": "x", "scopes": ["GET /memo"]}, headers=ann)
+    scopes = ["GET /memo", "DELETE /me/tokens/7"]
+    made = await http.post("/me/tokens", json={"name": "x", "scopes": scopes}, headers=ann)
     of_token = operations(await shown(bearer(made.json()["data"][0]["token"])))
-    assert of_token - nobody == {"GET /memo"}
+    assert of_token - nobody == {"GET /memo", "DELETE /me/tokens/{id}"}
     # Administrators see everything.
     everything = operations(await document(http))
     assert {"PATCH /memo/{id}", "GET /vault", "GET /user_definition"} <= everything

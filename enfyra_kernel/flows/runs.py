@@ -6,6 +6,7 @@ was paused for longer than his lease finds that his writes meet no row, and stop
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ import msgspec
 
 from ..clock import Clock
 from ..encoding import encode_json
-from ..errors import EnfyraError
+from ..errors import DeadlockError, EnfyraError
 from ..metadata.flows import FlowDefinition
 from ..query.ast import Query
 from ..query.parse import parse
@@ -33,6 +34,7 @@ MOST_STATE = 8 << 20
 # So many runs deep flows may set each other off.
 MOST_DEPTH = 10
 _PRUNED_AT_ONCE = 200
+_MEETINGS = 5
 
 
 class _Ref(msgspec.Struct, frozen=True):
@@ -220,7 +222,16 @@ class Runs:
 
     async def _change(self, run: Run, row: Mapping[str, Any], status: str = RUNNING) -> bool:
         mine = parse({"filter": {"id": run.id, "fence": run.fence, "status": status}})
-        return (await self._rows.update_met(dict(row), mine, INTERNAL)).count == 1
+        return await self._update(row, mine) == 1
+
+    async def _update(self, row: Mapping[str, Any], which: Query) -> int:
+        """Change rows; again where two who did so have met in the database."""
+        for attempt in range(_MEETINGS):
+            try:
+                return (await self._rows.update_met(dict(row), which, INTERNAL)).count
+            except DeadlockError:
+                await asyncio.sleep(0.01 * 2**attempt)
+        return (await self._rows.update_met(dict(row), which, INTERNAL)).count
 
     # -- as anybody -----------------------------------------------------------------------------
 
@@ -233,7 +244,7 @@ class Runs:
             "leaseUntil": None,
         }
         under_way = parse({"filter": {"id": id_, "status": {"_in": list(UNDER_WAY)}}})
-        return (await self._rows.update_met(row, under_way, INTERNAL)).count == 1
+        return await self._update(row, under_way) == 1
 
     async def find(self, id_: int) -> Run:
         """Give a run.

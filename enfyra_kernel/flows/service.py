@@ -81,6 +81,7 @@ class FlowService:
         self.triggers = Triggers(self.runs, self._flows, self.workers, self._tell)
         self.schedule = Schedule(self._flows, self.runs.last_due, self.triggers.fire, clock)
         self.effects = FlowEffects(self.triggers)
+        records.listener = self.triggers
 
     def _flows(self) -> Flows:
         return self._registry.current.flows

@@ -12,12 +12,17 @@ from ..errors import EnfyraError
 from ..lifecycle.context import Context
 from ..logs import get_logger
 from ..metadata.flows import FlowDefinition, Flows
+from ..records.events import RecordEvent
 from ..storage.database import Session
-from .runs import Beginning, Run, Runs
+from .chain import CHAIN
+from .runs import MOST_DEPTH, Beginning, Run, Runs
 from .steps import Scene
 from .workers import Workers
 
 _log = get_logger("flows")
+
+# Of the records of one write, so many keys are handed on.
+MOST_KEYS = 10_000
 
 
 class Triggers:
@@ -84,7 +89,9 @@ class Triggers:
         """
         found = self._found(flow)
         by = context.caller.id if context.caller is not None else None
-        run = await self.begin(found, Beginning(payload=payload, by=by or None), session)
+        run = await self.begin(
+            found, Beginning(payload=payload, by=by or None, chain=CHAIN.get()), session
+        )
         return {"jobId": run.id if run is not None else None, "flowId": found.id}
 
     def _found(self, flow: Any) -> FlowDefinition:
@@ -103,6 +110,38 @@ class Triggers:
         beginning = Beginning(trigger="schedule", payload=payload, due=due)
         if await self.begin(flow, beginning) is not None:
             _log.debug("tick", extra={"flow": flow.name, "due": due.isoformat()})
+
+    # -- records --------------------------------------------------------------------------------
+
+    def listens(self, table: str) -> bool:
+        """Say whether a flow waits for what becomes of a table's records."""
+        return self._flows().listens(table)
+
+    async def happened(self, event: RecordEvent, session: Session | None) -> None:
+        """Write runs down of flows that wait for a write, in its transaction."""
+        chain = CHAIN.get()
+        keys = list(event.keys[:MOST_KEYS])
+        payload = {
+            "event": event.event,
+            "table": event.table,
+            "id": keys[0] if keys else None,
+            "ids": keys,
+            "count": event.number,
+        }
+        for flow in self._flows().on(event.table, event.event):
+            if flow.id in chain or len(chain) >= MOST_DEPTH:
+                # Its own write must not set it off for ever.
+                _log.info("flow not set off by itself", extra={"flow": flow.name})
+                continue
+            await self._runs.create(
+                flow, Beginning(trigger="event", payload=payload, chain=chain), session
+            )
+
+    async def committed(self) -> None:
+        """Have runs begin that were written down with records."""
+        await self.woken()
+
+    # -- steps ----------------------------------------------------------------------------------
 
     async def step(self, scene: Scene) -> Any:
         """Do what a `trigger_flow` step does: begin another flow, and not wait for it."""

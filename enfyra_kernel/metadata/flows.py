@@ -185,6 +185,10 @@ class Flows:
                 found[str(one.trigger_config.get("table")), event].append(one)
         return {key: tuple(flows) for key, flows in found.items()}
 
+    def listens(self, table: str) -> bool:
+        """Say whether anything waits for what becomes of a table's records."""
+        return any((table, event) in self._listening for event in EVENTS)
+
     def on(self, table: str, event: str) -> tuple[FlowDefinition, ...]:
         """Give those that wait for records of a table to be `created`, `updated` or `deleted`."""
         return self._listening.get((table, event), ())

@@ -7,6 +7,7 @@ from ..metadata.registry import Registry
 from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Table
 from ..storage.database import Database
+from .events import ObservedRepository, RecordListener
 from .repository import Repository
 from .workbench import Workbench
 
@@ -19,6 +20,7 @@ class Records:
 
     Attributes:
         database: Where they are; transactions that repositories take part in are opened on it.
+        listener: Is told of what becomes of records.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Records:
         self._max_limit = max_limit
         self._workbench: Workbench | None = None
         self._repositories: dict[str, Repository] = {}
+        self.listener: RecordListener | None = None
 
     def of(self, name: str) -> Repository:
         """Give the repository of a table by its name or alias.
@@ -50,6 +53,12 @@ class Records:
             self._workbench = bench
         repository = self._repositories.get(table.name)
         if repository is None or repository.table is not table:
-            repository = Repository(table, bench, self._clock)
+            repository = self._made(table, bench)
             self._repositories[table.name] = repository
         return repository
+
+    def _made(self, table: Table, bench: Workbench) -> Repository:
+        listener = self.listener
+        if listener is not None and listener.listens(table.name):
+            return ObservedRepository(table, bench, self._clock, listener)
+        return Repository(table, bench, self._clock)

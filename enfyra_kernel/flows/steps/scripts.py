@@ -20,6 +20,7 @@ from ...metadata.routes import RouteMatch, make_route
 from ...metadata.snapshot import Snapshot
 from ...query.plan import ADMINISTRATOR
 from ...scripts.script import Failure, Language, Script, ScriptRunner, Stage
+from ..chain import CHAIN
 from ..expressions import expressions_in, filled, path_of, script_of
 from ..runs import Run
 from .scene import Scene
@@ -87,7 +88,7 @@ class Scripting:
 
     async def _run(self, script: Script, known: Mapping[str, Any], scene: Scene) -> Any:
         caller = await self._caller(scene.run)
-        host = self.hosts.open(self._context(scene, caller))
+        host = self._host(scene, caller)
         sections = {
             "flow": encode_json(known),
             "user": NULL if caller is None else await self._callers.profile(caller),
@@ -141,11 +142,16 @@ class Scripting:
 
     async def ask(self, scene: Scene, name: str, *arguments: Any) -> Any:
         """Ask the host for something, as a trusted script would."""
-        host: ScriptHost = self.hosts.open(self._context(scene, await self._caller(scene.run)))
+        host = self._host(scene, await self._caller(scene.run))
         try:
             return decode_json(await host.call(name, encode_json(list(arguments))))
         finally:
             await host.close()
+
+    def _host(self, scene: Scene, caller: Caller | None) -> _ChainedHost:
+        run = scene.run
+        chain = (*cast("list[int]", run.chain or []), run.flow_id)
+        return _ChainedHost(self.hosts.open(self._context(scene, caller)), chain)
 
     async def _caller(self, run: Run) -> Caller | None:
         if run.triggered_by is None:
@@ -164,6 +170,26 @@ class Scripting:
         identify(request)
         match = RouteMatch(route, MappingProxyType({}), item=False)
         return Context(request, self._snapshot(), match, caller, ADMINISTRATOR)
+
+
+class _ChainedHost:
+    """A host that says which flows have led to what is asked of it."""
+
+    def __init__(self, host: ScriptHost, chain: tuple[int, ...]) -> None:
+        self._host = host
+        self._chain = chain
+
+    async def call(self, name: str, arguments: bytes) -> bytes:
+        """Answer a call; see `scripts.Host`."""
+        token = CHAIN.set(self._chain)
+        try:
+            return await self._host.call(name, arguments)
+        finally:
+            CHAIN.reset(token)
+
+    async def close(self) -> None:
+        """Let go of what scripts have left open."""
+        await self._host.close()
 
 
 def _text(value: Any) -> str:

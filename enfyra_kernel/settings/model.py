@@ -294,6 +294,12 @@ class Settings(BaseModel):
         alias="ENFYRA_JOBS",
         description="Where jobs wait: in the database, or in the Redis of REDIS_URI, by BullMQ.",
     )
+    job_handlers: Annotated[tuple[str, ...], BeforeValidator(read.names)] = Field(
+        default=(),
+        alias="ENFYRA_JOB_HANDLERS",
+        description="Python modules, separated by commas, whose function `register(kernel)` names "
+        "the handlers of jobs.",
+    )
     jobs_grace: float = Field(
         default=10.0,
         alias="ENFYRA_JOBS_GRACE",

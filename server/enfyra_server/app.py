@@ -11,6 +11,7 @@ from typing import Any
 
 from enfyra_kernel.access.proxies import Proxies
 from enfyra_kernel.errors import EnfyraError
+from enfyra_kernel.jobs.handlers import register_handlers
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.logs import get_logger
 from enfyra_kernel.networks import Networks
@@ -102,6 +103,7 @@ class Server:
         sockets = self._sockets or _bound(settings, reuse_port=reuse_port)
         self.port = sockets[0].getsockname()[1]
         try:
+            register_handlers(settings.job_handlers, self.kernel)
             await self.kernel.start()
         except BaseException:
             for one in sockets:

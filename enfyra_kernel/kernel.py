@@ -50,6 +50,7 @@ from .metadata.definitions import has_encrypted
 from .metadata.registry import EVERYTHING, Registry
 from .metadata.snapshot import Snapshot
 from .metadata.system import SYSTEM_TABLES
+from .metrics import Metrics
 from .records.adoption import Adoption
 from .records.definitions import Definitions
 from .records.encryption import EncryptedDatabase, Keyring, Progress, rotate_keys
@@ -225,6 +226,7 @@ class Kernel:
                 **self.identity.operations(),
                 **JobRoutes(self.jobs).operations(),
                 **FlowOperations(self.flows, defining, self.clock).operations(),
+                ("GET", "/metrics"): Metrics(self.flows, self.jobs).show,
                 ("GET", "/metadata"): describe.all,
                 ("GET", "/metadata/:name"): describe.one,
                 ("POST", "/admin/access/explain"): Explaining(

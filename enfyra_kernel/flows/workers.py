@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ..background import end
@@ -54,6 +55,9 @@ class Workers:
         at_once: How many; 0 for none: others do it.
         lease: Seconds after which another one may take over from a holder who is silent.
         ended: Called with each run that is over here, its status, and the error.
+
+    Attributes:
+        on_lag: Takes the seconds that a scheduled run has begun late.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Workers:
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
         self._ends: Counter[int] = Counter()
+        self.on_lag: Callable[[float], None] | None = None
 
     @property
     def running(self) -> int:
@@ -165,6 +170,9 @@ class Workers:
 
     def take(self, run: Run) -> None:
         """Begin with a run that is claimed already."""
+        if self.on_lag is not None and run.scheduled_for is not None and run.fence == 1:
+            due = datetime.fromisoformat(run.scheduled_for)
+            self.on_lag(max((self._clock.now() - due).total_seconds(), 0.0))
         held = self._held[run.id] = _Held(run)
         held.task = asyncio.ensure_future(self._hold(held))
 

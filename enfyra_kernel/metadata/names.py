@@ -17,7 +17,7 @@ MAX_IDENTIFIER = 60
 RESERVED_PATHS = frozenset(
     {
         "admin", "api", "assets", "auth", "docs", "enfyra", "graphql", "health", "login", "logout",
-        "logs", "me", "metadata", "openapi", "ready", "rest", "static", "trigger",
+        "logs", "me", "metadata", "metrics", "openapi", "ready", "rest", "static", "trigger",
         "ws",
     }
 )  # fmt: skip

@@ -57,6 +57,7 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/me/tokens/:id", ("DELETE",), (), ("DELETE",)),
     ("/metadata", ("GET",), (), ("GET",)),
     ("/metadata/:name", ("GET",), (), ("GET",)),
+    ("/metrics", ("GET",), (), ()),
     ("/admin/access/explain", ("POST",), (), ()),
     ("/admin/adopt", ("POST",), (), ()),
     ("/admin/job", ("GET",), (), ()),

@@ -19,6 +19,7 @@ from .flows.defining import Defining
 from .flows.operations import FlowOperations
 from .flows.rows import FlowRows
 from .flows.service import FlowService
+from .flows.trials import StepTrials
 from .identity.adapters import AuthAdapter
 from .identity.oauth.providers import SEALED
 from .identity.passwords import Passwords
@@ -218,8 +219,21 @@ class Kernel:
     def _operations(self) -> Operations:
         """Give what routes do by themselves."""
         describe = Describe(self.database.engine)
-        tools = self._script_tools()
-        flow_rows = FlowRows(self.scripts.runner(Domain.UNSAVED))
+        unsaved = self.scripts.runner(Domain.UNSAVED)
+        rehearsals = Rehearsals(
+            self.database, self._records_on, self.scripts, self.users, self.clock
+        )
+        tools = ScriptTools(unsaved, rehearsals, self.records, self.users, self.accesses)
+        flow_rows = FlowRows(unsaved)
+        trials = StepTrials(
+            tools.test,
+            rehearsals,
+            flow_rows,
+            unsaved,
+            self.users,
+            self.scripts.env(),
+            self.clock,
+        )
         defining = Defining(self.records, self.definitions, self.registry, flow_rows)
         return Operations(
             {
@@ -234,7 +248,7 @@ class Kernel:
                 ).explain,
                 ("POST", "/admin/adopt"): Adopting(self.adoption).adopt,
                 ("POST", "/admin/script/validate"): tools.validate,
-                ("POST", "/admin/test/run"): tools.test,
+                ("POST", "/admin/test/run"): trials.test,
             },
             Crud(self.records, self.idempotency),
             SystemCrud(
@@ -244,19 +258,12 @@ class Kernel:
                 self.identity.user_rows,
                 LoginRows(self.users, self.revocations),
                 self.identity.providers,
-                ScriptRows(self.scripts.runner(Domain.UNSAVED), self.records),
+                ScriptRows(unsaved, self.records),
                 self.scripts.packages,
                 flow_rows,
             ),
             DefinitionCrud(self.records, self.definitions),
         )
-
-    def _script_tools(self) -> ScriptTools:
-        rehearsals = Rehearsals(
-            self.database, self._records_on, self.scripts, self.users, self.clock
-        )
-        runner = self.scripts.runner(Domain.UNSAVED)
-        return ScriptTools(runner, rehearsals, self.records, self.users, self.accesses)
 
     def _records_on(self, database: Database) -> Records:
         return Records(

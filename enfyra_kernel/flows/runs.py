@@ -37,7 +37,9 @@ _PRUNED_AT_ONCE = 200
 _MEETINGS = 5
 
 
-class _Ref(msgspec.Struct, frozen=True):
+class FlowReference(msgspec.Struct, frozen=True):
+    """The key of the flow of a run, or of whoever has set it off."""
+
     id: Any
 
 
@@ -53,7 +55,7 @@ class Run(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """
 
     id: int
-    flow: _Ref
+    flow: FlowReference
     status: str = PENDING
     trigger: str = "manual"
     payload: Any = None
@@ -64,7 +66,7 @@ class Run(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     start_at: str | None = None
     scheduled_for: str | None = None
     started_at: str | None = None
-    triggered_by: _Ref | None = None
+    triggered_by: FlowReference | None = None
 
     @property
     def flow_id(self) -> int:

@@ -30,6 +30,7 @@ from .crud import Crud
 from .messages import Response
 from .operations import Operations
 from .scripted.effects import CapturedEffects
+from .scripted.hosts import RequestHosts
 from .scripted.services import ScriptServices
 from .scripted.stages import Scripted, Users
 from .scripted.system_rows import SystemRows
@@ -201,12 +202,14 @@ class Rehearsal(NamedTuple):
         operations: What routes do meanwhile.
         database: Where it happens.
         effects: What it would have set off.
+        hosts: Answers scripts that ask for something.
     """
 
     scripted: Scripted
     operations: Operations
     database: RehearsedDatabase
     effects: CapturedEffects
+    hosts: RequestHosts
 
 
 class Rehearsals:
@@ -245,7 +248,8 @@ class Rehearsals:
         scripted = self._scripts.scripted(
             self._users, records, write_system, effects, domain=Domain.UNSAVED, debug=True
         )
-        return Rehearsal(scripted, operations, database, effects)
+        hosts = self._scripts.hosts(records, write_system, effects)
+        return Rehearsal(scripted, operations, database, effects, hosts)
 
 
 class _Refused:

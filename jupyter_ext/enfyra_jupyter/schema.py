@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .client import ApiError, Client
+from .client import Client
+from .peeking import Peek
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,48 +82,11 @@ class Schema:
 EMPTY = Schema()
 
 
-class SchemaCache:
-    """Holds what was last known of the definitions.
-
-    Who needs them exactly calls `load`; completion takes `current` as it is, and has it brought up
-    to date behind its back.
-
-    Args:
-        lifetime: Seconds after which `glance` looks again.
-    """
+class SchemaCache(Peek[Schema]):
+    """Holds what was last known of the definitions."""
 
     def __init__(self, client: Client, *, lifetime: float = 5.0) -> None:
-        self.current = EMPTY
-        self._client = client
-        self._lifetime = lifetime
-        self._loaded = -lifetime
-        self._loading = threading.Lock()
+        super().__init__(client, EMPTY, lifetime=lifetime)
 
-    def load(self) -> Schema:
-        """Ask the server.
-
-        Raises:
-            ApiError: If it does not tell.
-        """
-        self.current = Schema.of(self._client.get("/metadata")["data"])
-        self._loaded = time.monotonic()
-        return self.current
-
-    def glance(self) -> Schema:
-        """Give what is known, at once; if that is old, begin to ask the server."""
-        if time.monotonic() - self._loaded > self._lifetime and self._loading.acquire(
-            blocking=False
-        ):
-            # Not again and again while the server is away.
-            self._loaded = time.monotonic()
-            threading.Thread(target=self._load_quietly, daemon=True).start()
-        return self.current
-
-    def _load_quietly(self) -> None:
-        try:
-            self.load()
-        except (ApiError, RuntimeError, KeyError):
-            # Completion is a courtesy; the connection may be gone or closed.
-            pass
-        finally:
-            self._loading.release()
+    def _ask(self) -> Schema:
+        return Schema.of(self._client.get("/metadata")["data"])

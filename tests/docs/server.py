@@ -78,6 +78,8 @@ def serving(folder: Path) -> Iterator[LiveServer]:
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
         "ENFYRA_PASSWORD_MEMORY": "32",
         "ENFYRA_PASSWORD_PASSES": "1",
+        # A recipe reads a file of this machine.
+        "ENFYRA_FETCH_ALLOW": "127.0.0.1:18765",
     }
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=folder, env=environment, stderr=file)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from enfyra_jupyter.definitions import COLUMN_TYPES, read_definition
+from enfyra_jupyter.flows.reading import read_flow
 from enfyra_jupyter.magics.arguments import COMMANDS, parse
 from enfyra_jupyter.magics.querying import read_query
 
@@ -41,7 +42,9 @@ def test_examples_can_be_read(name, sections):
         head, _, body = example.partition("\n")
         if head.startswith("%%enfyra "):
             command, _ = parse(head.removeprefix("%%enfyra "), has_body=True)
-            read = {"table": read_definition, "query": read_query}.get(command.name, str)
+            read = {"table": read_definition, "query": read_query, "flow": read_flow}.get(
+                command.name, str
+            )
             assert read(body)
             continue
         for line in example.splitlines():

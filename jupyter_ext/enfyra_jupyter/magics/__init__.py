@@ -14,7 +14,18 @@ from IPython.core.magic import (
 )
 
 from ..client import ApiError
-from . import accessing, adopting, defining, exploring, logging_in, pushing, querying, scripting
+from . import (
+    accessing,
+    adopting,
+    defining,
+    exploring,
+    flow_history,
+    flowing,
+    logging_in,
+    pushing,
+    querying,
+    scripting,
+)
 from .arguments import manual, parse
 from .completion import MATCHER, Completer
 from .help import help_for
@@ -27,7 +38,7 @@ if TYPE_CHECKING:
 
 NAME = "enfyra"
 
-_SCRIPTS = {"hook": scripting.hook, "handler": scripting.handler}
+_WRITTEN = {"hook": scripting.hook, "handler": scripting.handler, "flow": flowing.flow}
 _SHOWING = {
     "connect": exploring.connect_to,
     "status": exploring.show_status,
@@ -37,6 +48,11 @@ _SHOWING = {
     "erd": exploring.draw,
     "open": exploring.show_links,
     "adopt": adopting.adopt,
+    "run": flowing.run,
+    "runs": flow_history.runs,
+    "logs": flow_history.logs,
+    "schedule": flow_history.schedule,
+    "cancel": flow_history.cancel,
     "login": logging_in.login,
     "token": logging_in.token,
     "users": accessing.list_users,
@@ -83,8 +99,8 @@ class EnfyraMagics(Magics):
             return querying.query(self.session, given, cell, user)
         if name == "push":
             return pushing.push(self.session, given, {**user, **local})
-        if name in _SCRIPTS:
-            return _SCRIPTS[name](self.session, given, cell)
+        if name in _WRITTEN:
+            return _WRITTEN[name](self.session, given, cell)
         return _SHOWING[name](self.session, given)
 
 

@@ -22,6 +22,7 @@ from .command import (
     object_of,
     renames_of,
 )
+from .flow_commands import FLOW_COMMANDS
 from .words import UnclosedError, words
 
 # -- the commands ---------------------------------------------------------------------------------
@@ -298,6 +299,7 @@ _COMMANDS = (
         example="%%enfyra handler GET /dashboard --save\n"
         "return {'posts': await #post.count()}",
     ),
+    *FLOW_COMMANDS,
     *ACCESS_COMMANDS,
     Command(
         name="help",

@@ -102,6 +102,14 @@ def object_of(text: str) -> dict[str, Any]:
     return value
 
 
+def value_of(text: str) -> Any:
+    """Read any value in JSON or YAML."""
+    try:
+        return read_yaml(text)
+    except NotYamlError as error:
+        raise argparse.ArgumentTypeError(f"is neither JSON nor YAML: {error}") from None
+
+
 def count_of(text: str) -> int:
     """Read a whole number that is not negative."""
     if not (text.isascii() and text.isdigit()) or len(text) > 10:

@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterable
 from string import ascii_letters
 from typing import TYPE_CHECKING
+from zoneinfo import available_timezones
 
+from enfyra_kernel.metadata.system.flows import STEP_KINDS
 from IPython.core.completer import (
     CompletionContext,
     SimpleCompletion,
@@ -25,6 +27,7 @@ from ..definitions import (
     RELATION_WORDS,
     TABLE_KEYS,
 )
+from ..flows.reading import FLOW_KEYS, STEP_KEYS, WITHIN
 from ..grants import EVERYBODY, LOGGED_IN
 from ..push import MODES
 from ..schema import Schema, TableInfo
@@ -49,6 +52,8 @@ _ACCESS_WORDS = {
     "grant": (EVERYBODY, LOGGED_IN, *METHODS, ALL),
     "revoke": (EVERYBODY, LOGGED_IN, *METHODS, ALL),
 }
+_FLOW_COMMANDS = frozenset({"flow", "run", "runs", "logs", "cancel"})
+_ON_ERROR = ("stop", "skip", "retry")
 LOGIC = ("_and", "_or", "_not")
 DEEP_KEYS = ("fields", "filter", "sort", "limit", "page", "deep")
 FIGURES = ("count", "sum", "avg", "min", "max", "countRecords")
@@ -120,6 +125,8 @@ class Completer:
             return _table_names(schema, word)
         if name == "help":
             return _starting(COMMANDS, word)
+        if name in _FLOW_COMMANDS:
+            return _starting(self._session.glance_at_flows(), word)
         if name in {"hook", "handler"}:
             if word.startswith("/"):
                 paths = (f"/{table.name}" for table in schema.tables.values())
@@ -146,6 +153,11 @@ class Completer:
         fragment = _fragment(value)
         if flag == "--table":
             return fragment, _table_names(schema, fragment)
+        if flag == "--from":
+            steps = self._session.glance_at_flows().get(_table_of(arguments), ())
+            return fragment, _starting(steps, fragment)
+        if flag == "--timezone":
+            return fragment, _starting(sorted(available_timezones()), value) if value else []
         if flag == "--mode":
             return fragment, _starting(MODES, fragment)
         if flag == "--missing":
@@ -167,6 +179,8 @@ class Completer:
         place = place_in_yaml(body)
         if words[:1] == ["table"]:
             return _in_definition(place, schema, _own_fields(body))
+        if words[:1] == ["flow"]:
+            return _in_flow(place, schema)
         if words[:1] == ["query"]:
             named = next((word for word in words[1:2] if not word.startswith("-")), None)
             return self._in_query(place, schema, named or _table_in(body))
@@ -243,6 +257,21 @@ def _in_definition(place: Place, schema: Schema, own: list[str]) -> tuple[str, l
     if last in RELATION_KINDS:
         return fragment, _starting(tables, fragment)
     return fragment, _starting(RELATION_WORDS, fragment)
+
+
+def _in_flow(place: Place, schema: Schema) -> tuple[str, list[str]]:
+    """Complete what stands in the YAML of a flow."""
+    fragment, path = place.fragment, place.path
+    if not place.is_key:
+        if place.words:
+            return "", []
+        if path[-1] == "table":
+            return fragment, _table_names(schema, fragment)
+        values = {"type": STEP_KINDS, "onError": _ON_ERROR}
+        return fragment, _starting(values.get(path[-1], ()), fragment)
+    if not path:
+        return fragment, _starting([*STEP_KEYS, *FLOW_KEYS], fragment)
+    return fragment, _starting(STEP_KEYS if path[-1] in {"steps", *WITHIN} else (), fragment)
 
 
 def _own_fields(body: list[str]) -> list[str]:

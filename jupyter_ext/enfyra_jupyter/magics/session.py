@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enfyra_kernel.errors import did_you_mean
@@ -11,6 +11,7 @@ from IPython.core.error import UsageError
 
 from ..client import ApiError, Client
 from ..connection import connect
+from ..flows.names import FlowNames
 from ..frames import ResultFrame
 from ..schema import EMPTY, Schema, SchemaCache, TableInfo
 
@@ -25,6 +26,7 @@ class Session:
     def __init__(self) -> None:
         self._client: Client | None = None
         self._cache: SchemaCache | None = None
+        self._flows: FlowNames | None = None
 
     @property
     def client(self) -> Client:
@@ -44,12 +46,14 @@ class Session:
         self._client = client
         self._cache = SchemaCache(client)
         self._cache.glance()
+        self._flows = FlowNames(client)
+        self._flows.glance()
 
     def close(self) -> None:
         """Close the connection."""
         if self._client is not None:
             self._client.close()
-        self._client = self._cache = None
+        self._client = self._cache = self._flows = None
 
     # -- tables ---------------------------------------------------------------------------------
 
@@ -73,6 +77,24 @@ class Session:
         if known is not None:
             return known
         return found(self.schema(), name)
+
+    # -- flows ----------------------------------------------------------------------------------
+
+    @property
+    def flows(self) -> FlowNames:
+        """What is known of the flows' names.
+
+        Raises:
+            ApiError: If there is no server.
+        """
+        client = self.client
+        if self._flows is None:
+            self._flows = FlowNames(client)
+        return self._flows
+
+    def glance_at_flows(self) -> Mapping[str, Sequence[str]]:
+        """Give the names of flows and the keys of their steps, as far as known, at once."""
+        return self._flows.glance() if self._flows is not None else {}
 
     # -- queries --------------------------------------------------------------------------------
 

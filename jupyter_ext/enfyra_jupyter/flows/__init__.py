@@ -1,0 +1,1 @@
+"""Flows in notebooks: written in cells, drawn, and watched while they run."""

@@ -45,6 +45,7 @@ _READING = (
     "filter", "fields", "include", "sort", "limit", "page", "meta", "deep", "aggregate",
     "dimensions", "measures",
 )  # fmt: skip
+_FETCHING = ("method", "headers", "body", "timeout", "responseType")
 KINDS: Mapping[str, Kind] = {
     "script": Kind(optional=("vars",), source=True),
     "condition": Kind(optional=("vars",), source=True),
@@ -52,7 +53,7 @@ KINDS: Mapping[str, Kind] = {
     "create": Kind(required=("table", "data")),
     "update": Kind(required=("table", "data"), one_of=("id", "filter")),
     "delete": Kind(required=("table",), one_of=("id", "filter")),
-    "http": Kind(required=("url",), optional=("method", "headers", "body", "timeout")),
+    "http": Kind(required=("url",), optional=_FETCHING),
     "trigger_flow": Kind(one_of=("flow", "flowName", "flowId"), optional=("payload",)),
     "sleep": Kind(optional=("ms",)),
     "log": Kind(optional=("message", "level")),

@@ -53,6 +53,8 @@ class HttpStep:
             "headers": config.get("headers") or {},
             "timeoutMs": int(min(config.get("timeout") or scene.timeout, _MOST_FETCH)),
         }
+        if config.get("responseType") is not None:
+            options["responseType"] = config["responseType"]
         if config.get("body") is not None and method not in {"GET", "HEAD"}:
             options["body"] = config["body"]
         try:

@@ -19,6 +19,7 @@ from .flows.defining import Defining
 from .flows.operations import FlowOperations
 from .flows.rows import FlowRows
 from .flows.service import FlowService
+from .flows.steps.logins import StepLogins
 from .flows.trials import StepTrials
 from .identity.adapters import AuthAdapter
 from .identity.oauth.providers import SEALED
@@ -92,6 +93,10 @@ class Kernel:
         on_password: Called once with the address and password of a first administrator whose
             password was made up. The default prints them.
 
+    Attributes:
+        address: Where the API is served, as programs on this machine reach it; None while nobody
+            knows.
+
     Example:
         >>> import asyncio, tempfile
         >>> async def main() -> str:
@@ -123,6 +128,7 @@ class Kernel:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.started = False
+        self.address = settings.url
         self._adapters = auth
         self._on_password = on_password or _print_password
         self._background: asyncio.Task[None] | None = None
@@ -172,6 +178,7 @@ class Kernel:
             holder=self.instance.id,
             at_once=settings.flow_workers,
             lease=settings.flow_lease,
+            address=lambda: self.address,
         )
         self.scripts.effects = self.flows.effects
 
@@ -198,6 +205,7 @@ class Kernel:
         operations = self._operations()
         write_system = SystemRows(operations.of).write
         self.flows.use_hosts(self.scripts.hosts(self.records, write_system, self.scripts.effects))
+        self.flows.use_logins(StepLogins(self.sessions, self.users))
         self._scripted = self.scripts.scripted(
             self.users,
             self.records,

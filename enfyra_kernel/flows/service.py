@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..clock import Clock
@@ -20,6 +20,8 @@ from .schedule import Schedule
 from .steps import StepKind
 from .steps.asking import HttpStep, RecordSteps
 from .steps.plain import log, sleep
+from .steps.processes import Logins, StepProcesses
+from .steps.python import PythonStep
 from .steps.scripts import Callers, Scripting
 from .triggers import Triggers
 from .workers import POLL, Workers
@@ -36,6 +38,7 @@ class FlowService:
         holder: Who this is, among all that share the database.
         at_once: How many runs go on here at the same time; 0 for none.
         lease: Seconds after which another one may take over from a holder who is silent.
+        address: Gives where the API is served, for steps that call it; None where nobody knows.
 
     Attributes:
         runs: The rows.
@@ -58,6 +61,7 @@ class FlowService:
         holder: str,
         at_once: int,
         lease: float,
+        address: Callable[[], str | None],
     ) -> None:
         self._registry = registry
         self._bus = bus
@@ -67,6 +71,7 @@ class FlowService:
         self._scripting = Scripting(
             runner, callers, lambda: registry.current, encode_json(dict(env))
         )
+        self._processes = StepProcesses(address, env)
         self.engine = Engine(self._kinds(), self._scripting, clock)
         self.workers = Workers(
             self.runs,
@@ -100,6 +105,7 @@ class FlowService:
             "sleep": sleep,
             "log": log,
             "trigger_flow": self._trigger,
+            "python": PythonStep(self._processes),
         }
 
     async def _trigger(self, scene: Any) -> Any:
@@ -108,6 +114,10 @@ class FlowService:
     def use_hosts(self, hosts: Hosts) -> None:
         """Have scripts' questions answered."""
         self._scripting.hosts = hosts
+
+    def use_logins(self, logins: Logins) -> None:
+        """Let steps in that call the API from processes of their own."""
+        self._processes.logins = logins
 
     # -- starting and stopping ------------------------------------------------------------------
 

@@ -102,6 +102,7 @@ class Server:
         settings = self.kernel.settings
         sockets = self._sockets or _bound(settings, reuse_port=reuse_port)
         self.port = sockets[0].getsockname()[1]
+        self.kernel.address = f"http://{_reachable(settings.host)}:{self.port}"
         try:
             register_handlers(settings.job_handlers, self.kernel)
             await self.kernel.start()
@@ -144,6 +145,12 @@ class Server:
         stop.clear()
         _log.info("stopping")
         await self.stop(hurry=stop)
+
+
+def _reachable(host: str) -> str:
+    """Give the address at which this machine reaches a server that listens on one."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104
+    return everywhere.get(host, f"[{host}]" if ":" in host else host)
 
 
 def _bound(settings: Settings, *, reuse_port: bool) -> list[socket.socket]:

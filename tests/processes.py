@@ -46,6 +46,15 @@ def run(
     )
 
 
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs; one that only waits to be noticed does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}
+
+
 class Process:
     """A server that runs, with everything it has said.
 
@@ -59,6 +68,7 @@ class Process:
         *options: str,
         settings: Mapping[str, str] | None = None,
         port: int = 0,
+        command: str = "serve",
     ) -> None:
         own = {
             "DB_URI": uri,
@@ -76,7 +86,7 @@ class Process:
         self._out, self._err = folder / f"{number}.out", folder / f"{number}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
-                [*_COMMAND, "serve", *options],
+                [*_COMMAND, command, *options],
                 env=environment(given),
                 cwd=folder,
                 stdout=out,

@@ -149,6 +149,47 @@ def _serve_many(settings: Settings, given: dict[str, Any], workers: int, loop: L
     raise typer.Exit(run_workers(workers, ["serve", "--reuse-port", *arguments]))
 
 
+@app.command(short_help="Run flows and jobs, without HTTP.")
+def worker(
+    runs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="Runs of flows that go on at the same time; 10 where the setting is 0. "
+            "[ENFYRA_FLOW_WORKERS]",
+        ),
+    ] = None,
+    db: Annotated[
+        str | None, typer.Option(help="Database, such as sqlite:///shop.db. [DB_URI]")
+    ] = None,
+    loop: Annotated[
+        Loop, typer.Option(help="Event loop; auto takes uvloop where it is installed.")
+    ] = Loop.AUTO,
+) -> None:
+    """Run flows and jobs until SIGTERM or Ctrl-C, for servers with ENFYRA_FLOW_WORKERS=0.
+
+    What is at work then goes back, and another worker goes on with it.
+    """
+    given = {name: value for name, value in {"db_uri": db, "flow_workers": runs}.items() if value}
+    settings = _settings(given)
+    if settings.flow_workers == 0:
+        settings = settings.model_copy(
+            update={"flow_workers": Settings.model_fields["flow_workers"].default}
+        )
+    from enfyra_kernel import logs
+    from enfyra_kernel.kernel import Kernel
+
+    from .daemon import run_daemon
+
+    logs.configure(settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory(loop)) as runner:
+            runner.run(run_daemon(Kernel(settings)))
+    except EnfyraError as error:
+        raise _exit(error) from None
+
+
 @app.command(short_help="Define the tables that a database has.")
 def adopt(
     tables: Annotated[

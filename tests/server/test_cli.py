@@ -32,7 +32,7 @@ def test_help_names_every_command() -> None:
     done = run("--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: enfyra [OPTIONS] COMMAND [ARGS]...")
-    for command in ("serve", "adopt", "settings", "rotate-keys", "password", "version"):
+    for command in ("serve", "worker", "adopt", "settings", "rotate-keys", "password", "version"):
         assert re.search(rf"^  {command} +[A-Z].*\.$", done.stdout, re.MULTILINE), done.stdout
 
 

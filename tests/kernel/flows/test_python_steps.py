@@ -13,6 +13,7 @@ from enfyra_kernel.kernel import Kernel
 from enfyra_server.app import Server
 from tests.api import Api
 from tests.databases import settings
+from tests.processes import is_alive
 
 from .deck import begin, flow, lines, over, ran, results, run_of, step, until
 
@@ -119,16 +120,8 @@ time.sleep(flow["payload"]["seconds"])
     await until(lambda: workers.running == 0)
     pids = [int(pid) for name in runs for pid in (tmp_path / name).read_text().split()]
     assert len(pids) == 9
-    assert [pid for pid in pids if _alive(pid)] == []
+    assert [pid for pid in pids if is_alive(pid)] == []
     assert (await run_of(api, runs["late"]))["error"]["code"] == "FLOW_TIMEOUT"
-
-
-def _alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 async def test_lines_and_progress_come_while_a_step_runs(api: Api, tmp_path: Path) -> None:

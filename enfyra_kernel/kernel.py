@@ -179,6 +179,8 @@ class Kernel:
             at_once=settings.flow_workers,
             lease=settings.flow_lease,
             address=lambda: self.address,
+            notebooks=settings.notebooks,
+            artifacts=settings.data_folder() / "runs",
         )
         self.scripts.effects = self.flows.effects
 

@@ -60,7 +60,7 @@ KINDS: Mapping[str, Kind] = {
     "notebook": Kind(required=("path",), optional=("parameters", "kernel")),
     "python": Kind(optional=("vars",), source=True),
     "parallel": Kind(optional=("concurrency",)),
-    "foreach": Kind(required=("items",), optional=("concurrency", "executor")),
+    "foreach": Kind(required=("items",), optional=("concurrency",)),
 }
 
 

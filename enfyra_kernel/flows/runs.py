@@ -286,25 +286,25 @@ class Runs:
         asked = parse({"dimensions": ["status"], "measures": {"runs": "count"}, "limit": 0})
         return {row["status"]: row["runs"] for row in await self._rows.rows(asked, INTERNAL)}
 
-    async def prune(self, flow: int, kept: int) -> int:
-        """Forget all but the last runs of a flow that are over; give how many.
+    async def prune(self, flow: int, kept: int) -> list[int]:
+        """Forget all but the last runs of a flow that are over; give their ids.
 
         Args:
             kept: How many stay; 0 for all.
         """
         if kept == 0:
-            return 0
+            return []
         over = {"flow": {"id": flow}, "status": {"_nin": list(UNDER_WAY)}}
         count = await self._rows.count(parse({"filter": over}), INTERNAL)
         if count <= kept:
-            return 0
+            return []
         first = parse(
             {"filter": over, "sort": "id", "fields": "id",
              "limit": min(count - kept, _PRUNED_AT_ONCE)}
         )  # fmt: skip
         ids = [row["id"] for row in await self._rows.rows(first, INTERNAL)]
-        gone = await self._rows.delete_met(parse({"filter": {"id": {"_in": ids}}}), INTERNAL)
-        return gone.count
+        await self._rows.delete_met(parse({"filter": {"id": {"_in": ids}}}), INTERNAL)
+        return ids
 
     # -- what they have said --------------------------------------------------------------------
 

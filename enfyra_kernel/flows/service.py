@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..clock import Clock
@@ -19,6 +20,7 @@ from .runs import Run, Runs
 from .schedule import Schedule
 from .steps import StepKind
 from .steps.asking import HttpStep, RecordSteps
+from .steps.notebook import Artifacts, NotebookStep
 from .steps.plain import log, sleep
 from .steps.processes import Logins, StepProcesses
 from .steps.python import PythonStep
@@ -39,6 +41,8 @@ class FlowService:
         at_once: How many runs go on here at the same time; 0 for none.
         lease: Seconds after which another one may take over from a holder who is silent.
         address: Gives where the API is served, for steps that call it; None where nobody knows.
+        notebooks: The folder of notebooks that steps may run.
+        artifacts: The folder that these are kept in with their outputs.
 
     Attributes:
         runs: The rows.
@@ -62,6 +66,8 @@ class FlowService:
         at_once: int,
         lease: float,
         address: Callable[[], str | None],
+        notebooks: Path,
+        artifacts: Path,
     ) -> None:
         self._registry = registry
         self._bus = bus
@@ -72,6 +78,8 @@ class FlowService:
             runner, callers, lambda: registry.current, encode_json(dict(env))
         )
         self._processes = StepProcesses(address, env)
+        self._notebooks = notebooks
+        self._artifacts = Artifacts(artifacts)
         self.engine = Engine(self._kinds(), self._scripting, clock)
         self.workers = Workers(
             self.runs,
@@ -82,6 +90,7 @@ class FlowService:
             at_once=at_once,
             lease=lease,
             ended=self._ended,
+            forget=self._artifacts.forget,
         )
         self.triggers = Triggers(self.runs, self._flows, self.workers, self._tell)
         self.schedule = Schedule(self._flows, self.runs.last_due, self.triggers.fire, clock)
@@ -106,6 +115,7 @@ class FlowService:
             "log": log,
             "trigger_flow": self._trigger,
             "python": PythonStep(self._processes),
+            "notebook": NotebookStep(self._processes, self._notebooks, self._artifacts),
         }
 
     async def _trigger(self, scene: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,6 +55,7 @@ class Workers:
         at_once: How many; 0 for none: others do it.
         lease: Seconds after which another one may take over from a holder who is silent.
         ended: Called with each run that is over here, its status, and the error.
+        forget: Removes what runs have left whose rows are gone.
 
     Attributes:
         on_lag: Takes the seconds that a scheduled run has begun late.
@@ -71,6 +72,7 @@ class Workers:
         at_once: int,
         lease: float,
         ended: Ended,
+        forget: Callable[[Sequence[int]], Awaitable[None]],
     ) -> None:
         self._runs = runs
         self._engine = engine
@@ -80,6 +82,7 @@ class Workers:
         self._at_once = at_once
         self._lease = lease
         self._ended = ended
+        self.forget = forget
         self._held: dict[int, _Held] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -260,7 +263,7 @@ class Workers:
         self._ends[flow.id] += 1
         if self._ends[flow.id] >= min(_PRUNE_AFTER, max(flow.kept // 10, 1)):
             self._ends[flow.id] = 0
-            await self._runs.prune(flow.id, flow.kept)
+            await self.forget(await self._runs.prune(flow.id, flow.kept))
 
     # -- keeping it -----------------------------------------------------------------------------
 

@@ -365,6 +365,11 @@ class Settings(BaseModel):
         le=3600,
         description="Seconds after which another process goes on with a run whose own is silent.",
     )
+    notebooks: Path = Field(
+        default=Path("notebooks"),
+        alias="ENFYRA_NOTEBOOKS",
+        description="The folder of the notebooks that flows may run.",
+    )
     script_memory_mb: int = Field(
         default=256,
         alias="ENFYRA_SCRIPT_MEMORY_MB",

@@ -10,11 +10,9 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .failures import Failed
+
 RESULT = "result"
-
-
-class Failed(Exception):
-    """A step has failed; says where and why."""
 
 
 def run(task: Mapping[str, Any], names: Mapping[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from .connections import Connections
 from .cors import Cors
 from .delegate import SiteRouter
 from .site import Site
+from .workers import READY
 
 _log = get_logger("server")
 
@@ -32,6 +34,8 @@ _log = get_logger("server")
 NO_LIMIT = 1 << 50
 # Less than the half minute after which those who stop a container lose their patience.
 GRACE = 25.0
+# Seconds for clients to leave a process that is being replaced.
+LINGER = 1.0
 # More than the longest path that is answered, so that a longer one is told so.
 MAX_HEAD = 1 << 20
 
@@ -97,10 +101,10 @@ class Server:
         self._router: SiteRouter | None = None
         self.port = 0
 
-    async def start(self, *, reuse_port: bool = False) -> None:
+    async def start(self) -> None:
         """Start the kernel, then listen."""
         settings = self.kernel.settings
-        sockets = self._sockets or _bound(settings, reuse_port=reuse_port)
+        sockets = self._sockets or bound(settings)
         self.port = sockets[0].getsockname()[1]
         self.kernel.address = f"http://{_reachable(settings.host)}:{self.port}"
         try:
@@ -117,34 +121,50 @@ class Server:
         http.watch()
         self._http = http
 
-    async def stop(self, grace: float = GRACE, hurry: asyncio.Event | None = None) -> None:
+    async def stop(
+        self, grace: float = GRACE, hurry: asyncio.Event | None = None, *, linger: float = 0.0
+    ) -> None:
         """Stop listening, answer what has come in, then stop the kernel.
 
         Args:
             grace: The most seconds that requests get.
             hurry: Cuts them off when it is set.
+            linger: The most seconds in which clients may go on using the connections that they
+                have; each is told with its next answer to take another one.
         """
         if self._http is not None and self._router is not None:
             self._http.stop()
+            self._router.stopping = True
+            await self._http.linger(linger)
             if not await self._router.drain(grace, hurry):
                 _log.warning("requests were cut off", extra={"running": self._router.running})
                 await self._router.cut_off()
             await self._http.close_all_connections()
         await self.kernel.stop()
 
-    async def run(self, *, reuse_port: bool = False) -> None:
-        """Start, serve until SIGTERM or SIGINT, stop gracefully; a second one stops at once."""
-        stop = asyncio.Event()
+    async def run(self, ready: int | None = None) -> None:
+        """Start, serve until SIGTERM or SIGINT, stop gracefully; a second one stops at once.
+
+        SIGHUP stops it when somebody else takes its place: clients have a moment to notice.
+
+        Args:
+            ready: A descriptor to write to when it listens.
+        """
+        stop, retire = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await self.start(reuse_port=reuse_port)
+        loop.add_signal_handler(signal.SIGHUP, lambda: (retire.set(), stop.set()))
+        await self.start()
         _spare_what_stays()
         _log.info("listening", extra={"host": self.kernel.settings.host, "port": self.port})
+        if ready is not None:
+            os.write(ready, READY)
+            os.close(ready)
         await stop.wait()
         stop.clear()
         _log.info("stopping")
-        await self.stop(hurry=stop)
+        await self.stop(hurry=stop, linger=LINGER if retire.is_set() else 0.0)
 
 
 def _reachable(host: str) -> str:
@@ -153,9 +173,17 @@ def _reachable(host: str) -> str:
     return everywhere.get(host, f"[{host}]" if ":" in host else host)
 
 
-def _bound(settings: Settings, *, reuse_port: bool) -> list[socket.socket]:
+def bound(settings: Settings, *, shared: bool = False) -> list[socket.socket]:
+    """Give sockets that listen where the settings say.
+
+    Args:
+        shared: Whether others listen on the same port.
+
+    Raises:
+        EnfyraError: CONFIGURATION_ERROR.
+    """
     try:
-        return bind_sockets(settings.port, settings.host, reuse_port=reuse_port)
+        return bind_sockets(settings.port, settings.host, reuse_port=shared)
     except OSError as error:
         raise EnfyraError(
             "CONFIGURATION_ERROR",

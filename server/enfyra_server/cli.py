@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -70,13 +71,17 @@ def serve(
     loop: Annotated[
         Loop, typer.Option(help="Event loop; auto takes uvloop where it is installed.")
     ] = Loop.AUTO,
-    reuse_port: Annotated[
-        bool, typer.Option("--reuse-port", hidden=True, help="Share the port.")
-    ] = False,
+    sockets: Annotated[
+        str, typer.Option(hidden=True, help="Descriptors of sockets that listen already.")
+    ] = "",
+    ready: Annotated[
+        int | None, typer.Option(hidden=True, help="Descriptor to tell that it is ready.")
+    ] = None,
 ) -> None:
     """Serve the API until SIGTERM or Ctrl-C.
 
-    Requests that have begun are finished first; a second signal does not wait for them.
+    Requests that have begun are finished first; a second signal does not wait for them. SIGHUP
+    replaces the processes of --workers one by one.
     """
     overrides = {"port": port, "host": host, "db_uri": db}
     given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
@@ -84,7 +89,7 @@ def serve(
     if workers > 1:
         _serve_many(settings, given, workers, loop)
     else:
-        _serve_one(settings, loop, reuse_port=reuse_port)
+        _serve_one(settings, loop, sockets, ready)
 
 
 def _settings(given: dict[str, Any]) -> Settings:
@@ -94,7 +99,15 @@ def _settings(given: dict[str, Any]) -> Settings:
         raise _exit(error) from None
 
 
-def _serve_one(settings: Settings, loop: Loop, *, reuse_port: bool) -> None:
+def _inherited(sockets: str) -> list[socket.socket]:
+    """Take over sockets by their descriptors; processes of ours shall not have them."""
+    given = [socket.socket(fileno=int(one)) for one in sockets.split(",") if one]
+    for one in given:
+        one.set_inheritable(False)
+    return given
+
+
+def _serve_one(settings: Settings, loop: Loop, sockets: str, ready: int | None) -> None:
     from enfyra_kernel import logs
     from enfyra_kernel.kernel import Kernel
 
@@ -103,7 +116,7 @@ def _serve_one(settings: Settings, loop: Loop, *, reuse_port: bool) -> None:
     logs.configure(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=_loop_factory(loop)) as runner:
-            runner.run(Server(Kernel(settings)).run(reuse_port=reuse_port))
+            runner.run(Server(Kernel(settings), _inherited(sockets)).run(ready))
     except EnfyraError as error:
         raise _exit(error) from None
     except OSError as error:
@@ -130,6 +143,7 @@ def _loop_factory(loop: Loop) -> Callable[[], asyncio.AbstractEventLoop] | None:
 def _serve_many(settings: Settings, given: dict[str, Any], workers: int, loop: Loop) -> None:
     from enfyra_kernel import logs
 
+    from .app import bound
     from .workers import run_workers
 
     if settings.redis_uri is None:
@@ -146,7 +160,11 @@ def _serve_many(settings: Settings, given: dict[str, Any], workers: int, loop: L
     ]
     logs.configure(settings.log_level)
     arguments += ["--loop", loop.value]
-    raise typer.Exit(run_workers(workers, ["serve", "--reuse-port", *arguments]))
+    try:
+        code = run_workers(workers, ["serve", *arguments], lambda: bound(settings, shared=True))
+    except EnfyraError as error:
+        raise _exit(error) from None
+    raise typer.Exit(code)
 
 
 @app.command(short_help="Run flows and jobs, without HTTP.")

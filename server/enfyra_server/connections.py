@@ -15,6 +15,8 @@ from .heads import parse_head
 # Seconds after which a connection is closed that sends no (whole) request, and between two looks.
 IDLE = 3600.0
 LOOK = 60.0
+# Seconds between two looks whether clients have gone.
+LINGER_LOOK = 0.05
 
 
 class Connections(HTTPServer):
@@ -44,6 +46,12 @@ class Connections(HTTPServer):
         if self._looking is not None:
             self._looking.cancel()
         await super().close_all_connections()
+
+    async def linger(self, seconds: float) -> None:
+        """Wait until clients have closed their connections, at most so long."""
+        until = time.monotonic() + seconds
+        while self._connections and time.monotonic() < until:  # noqa: ASYNC110 - many, one by one
+            await asyncio.sleep(LINGER_LOOK)
 
     async def _watch(self) -> None:
         while True:

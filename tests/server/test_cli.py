@@ -47,7 +47,8 @@ def test_help_of_serve_names_every_option() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     for option in ("--port", "--host", "--db", "--workers", "--loop", "--help"):
         assert f"  {option}" in done.stdout or f", {option}" in done.stdout
-    assert "--reuse-port" not in done.stdout
+    assert "--sockets" not in done.stdout
+    assert "--ready" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 

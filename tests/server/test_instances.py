@@ -224,6 +224,35 @@ async def test_both_may_define_at_the_same_time(cluster: tuple[Api, Api]) -> Non
     assert sorted(answer.status for answer in answers) == [201, 409, 409, 409]
 
 
+@pytest.mark.asyncio
+async def test_a_hundred_changes_at_once_converge(
+    sqlite_cluster: tuple[Api, Api], record_property: Callable[[str, object], None]
+) -> None:
+    a, b = sqlite_cluster
+    await a.define("post", "title varchar")
+    await until(status_is(b, "/post", 200))
+    made = await a.create(
+        "/pre_hook_definition", {"name": "h", "sourceCode": "pass", "route": "/post"}
+    )
+    path = f"/pre_hook_definition/{made['id']}"
+    before = a.kernel.registry.current.version
+
+    async def change(number: int) -> None:
+        answer = await (a, b)[number % 2].patch(path, {"priority": number})
+        assert answer.status == 200, answer.body
+
+    await asyncio.gather(*(change(number) for number in range(100)))
+    version = before + 100
+
+    async def both_know() -> bool:
+        return all(api.kernel.registry.current.version == version for api in (a, b))
+
+    record_property("seconds", await until(both_know))
+    stored = (await a.rows("/pre_hook_definition", fields="priority"))[0]["priority"]
+    for api in (a, b):
+        assert [hook.priority for hook in api.kernel.registry.current.scripts.hooks] == [stored]
+
+
 # -- another process, without Redis ---------------------------------------------------------------
 
 

@@ -11,9 +11,17 @@ import msgspec
 
 from .background import end
 from .clock import Clock, SystemClock
-from .cluster.channels import PACKAGES, SESSIONS, WRITES
+from .cluster.channels import (
+    AI_CONFIG,
+    BOOTSTRAP_SCRIPTS,
+    PACKAGES,
+    SESSIONS,
+    STORAGE_CONFIG,
+    WRITES,
+)
 from .cluster.connect import connect_bus, connect_locks
 from .cluster.instance import Instance
+from .encoding import encode_json
 from .errors import EnfyraError
 from .flows.defining import Defining
 from .flows.operations import FlowOperations
@@ -31,6 +39,7 @@ from .jobs.connect import connect_queue
 from .jobs.routes import JobRoutes
 from .lifecycle.accesses import Accesses
 from .lifecycle.adopting import Adopting
+from .lifecycle.bootstrap_scripts import BootstrapScripts
 from .lifecycle.crud import Crud
 from .lifecycle.definition_rows import DefinitionCrud
 from .lifecycle.describe import Describe
@@ -79,6 +88,7 @@ _TELLING = 0.25
 _PRUNE_EVERY = 600
 # Seconds that runs of flows get to end by themselves when a server stops.
 _FINISHING = 3.0
+_CLEANUP_LEASE = 3600
 # Seconds between writes of when API tokens were last used.
 _WRITE_USED_EVERY = 60
 
@@ -216,6 +226,15 @@ class Kernel:
             domain=Domain.SAVED,
             debug=self.settings.debug,
         )
+        self.bootstrap_scripts = BootstrapScripts(
+            self.records,
+            self.scripts.runner(Domain.SAVED),
+            self.scripts.hosts(self.records, write_system, self.scripts.effects),
+            self.locks,
+            lambda: self.registry.current,
+            encode_json(self.scripts.env()),
+            lambda: self.bus.publish(BOOTSTRAP_SCRIPTS, {}),
+        )
         self.lifecycle = Lifecycle(
             self.registry,
             self.authenticator,
@@ -257,6 +276,7 @@ class Kernel:
                     self.users, self.records, self.accesses, self.guarding
                 ).explain,
                 ("POST", "/admin/adopt"): Adopting(self.adoption).adopt,
+                ("POST", "/admin/bootstrap/run"): lambda one: self.bootstrap_scripts.run(one),
                 ("POST", "/admin/script/validate"): tools.validate,
                 ("POST", "/admin/test/run"): trials.test,
             },
@@ -271,9 +291,23 @@ class Kernel:
                 ScriptRows(unsaved, self.records),
                 self.scripts.packages,
                 flow_rows,
+                self._after_writes(),
             ),
             DefinitionCrud(self.records, self.definitions),
         )
+
+    def _after_writes(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Give what is done when rows of a table of the system have changed."""
+
+        def telling(channel: str) -> Callable[[], Awaitable[None]]:
+            return lambda: self.bus.publish(channel, {})
+
+        return {
+            "package_definition": self.scripts.packages.changed,
+            "bootstrap_script_definition": lambda: self.bootstrap_scripts.changed(),
+            "storage_config_definition": telling(STORAGE_CONFIG),
+            "ai_config_definition": telling(AI_CONFIG),
+        }
 
     def _records_on(self, database: Database) -> Records:
         return Records(
@@ -303,6 +337,7 @@ class Kernel:
             await self.identity.start()
             self.bus.subscribe(SESSIONS, self._sessions_changed)
             self.bus.subscribe(PACKAGES, self.scripts.packages.changed_elsewhere)
+            self.bus.subscribe(BOOTSTRAP_SCRIPTS, self.bootstrap_scripts.changed_elsewhere)
             if self.replicated is not None:
                 self.bus.subscribe(WRITES, self._written_elsewhere)
             self.flows.subscribe()
@@ -315,6 +350,7 @@ class Kernel:
             await self.database.stop()
             raise
         self._background = asyncio.ensure_future(self._keep_fresh())
+        self.bootstrap_scripts.start()
         self.started = True
         _log.info(
             "started",
@@ -334,6 +370,7 @@ class Kernel:
         if self._background is not None:
             await end(self._background)
             self._background = None
+            await self.bootstrap_scripts.stop()
             with suppress(EnfyraError):
                 await self.api_tokens.write_used()
             await self.live.stop()
@@ -430,6 +467,15 @@ class Kernel:
         self.revocations.forget(EVERYBODY)
         self.live.look_soon()
 
+    async def _prune(self) -> None:
+        """Delete what has been kept long enough, unless another instance is at it."""
+        with suppress(EnfyraError):
+            async with self.locks.attempt("session-cleanup", ttl=_CLEANUP_LEASE) as lease:
+                if lease is not None:
+                    await self.idempotency.prune()
+                    await self.sessions.prune()
+                    await self.revocation_log.prune()
+
     async def _keep_fresh(self) -> None:
         """Look for what other processes changed or revoked; Redis tells sooner, if it is there."""
         interval = self.settings.refresh_interval
@@ -439,9 +485,7 @@ class Kernel:
             try:
                 if self.clock.now().timestamp() >= prune_at:
                     prune_at = self.clock.now().timestamp() + _PRUNE_EVERY
-                    await self.idempotency.prune()
-                    await self.sessions.prune()
-                    await self.revocation_log.prune()
+                    await self._prune()
                 if self.clock.monotonic() >= write_at:
                     write_at = self.clock.monotonic() + _WRITE_USED_EVERY
                     await self.api_tokens.write_used()

@@ -1,4 +1,4 @@
-"""Hooks and handlers as rows: checked before they are saved, and every version is kept."""
+"""Scripts as rows: checked before they are saved, and every version is kept."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..storage.database import Session
 from .script_tools import refuse_problems
 
 HANDLER = "route_handler_definition"
+BOOTSTRAP = "bootstrap_script_definition"
 VERSION = "script_version_definition"
 SOURCE = "sourceCode"
 # What the source was called in earlier versions of Enfyra.
@@ -78,7 +79,8 @@ def _check_place(table: Table, body: Mapping[str, Any]) -> None:
     problems: list[str] = []
     if not body.get(SOURCE):
         problems.append(f"{SOURCE} is required")
-    if body.get("route") is None and not (table.name != HANDLER and body.get("isGlobal")):
+    placed = table.name == BOOTSTRAP or (table.name != HANDLER and body.get("isGlobal"))
+    if body.get("route") is None and not placed:
         hint = "" if table.name == HANDLER else ", or isGlobal must be true"
         problems.append(f"route is required{hint}")
     if problems:

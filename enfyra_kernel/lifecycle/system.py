@@ -33,7 +33,7 @@ from .messages import Response, success
 from .named import Named
 from .permits import permit_of
 from .rule_rows import RuleRows
-from .script_rows import SOURCE, ScriptRows
+from .script_rows import BOOTSTRAP, SOURCE, ScriptRows
 from .user_rows import PASSWORD, UserRows
 from .writes import answer_of, key_of, refuse_idempotency
 
@@ -44,6 +44,8 @@ WITH_NAMES = SCRIPT_TABLES | PERMISSION_TABLES | {ROUTE, USER}
 PACKAGE = "package_definition"
 _PACKAGE = ("name", "version", "flags", "type")
 SETTING = "setting_definition"
+# Rows that hold a script.
+WITH_SOURCE = SCRIPT_TABLES | {BOOTSTRAP}
 # Rows of the system that are there to be changed.
 OPEN_TABLES = frozenset({USER, SETTING})
 SYSTEM_FIELDS = {
@@ -61,10 +63,6 @@ class PackageKeeper(Protocol):
 
     def check(self, row: Mapping[str, Any]) -> None:
         """Refuse a row whose package could not be installed anyway."""
-        ...
-
-    async def changed(self) -> None:
-        """Have rows looked at, here and on all other instances."""
         ...
 
 
@@ -89,6 +87,7 @@ class SystemCrud(Lists):
         scripts: Prepares rows that hold scripts.
         packages: Installs what rows of packages ask for.
         flows: Prepares rows of flows.
+        after: Called when rows of a table have changed, by its name.
     """
 
     def __init__(
@@ -102,8 +101,10 @@ class SystemCrud(Lists):
         scripts: ScriptRows,
         packages: PackageKeeper,
         flows: FlowKeeper,
+        after: Mapping[str, Callable[[], Awaitable[None]]],
     ) -> None:
         super().__init__(records)
+        self._after = after
         self._packages = packages
         self._flows = flows
         self._scripts = scripts
@@ -177,7 +178,7 @@ class SystemCrud(Lists):
         self, context: Context, body: Any, rows: bytes, session: Session | None
     ) -> None:
         table = context.table
-        if table.name not in SCRIPT_TABLES or SOURCE not in body:
+        if table.name not in WITH_SOURCE or SOURCE not in body:
             return
         key = decode_json(rows)[0][table.primary.name]
         shape = Shape(
@@ -287,7 +288,7 @@ class SystemCrud(Lists):
         if context.table.name == PACKAGE:
             row = {} if key is None else await self._row(self._repository(context), key, *_PACKAGE)
             self._packages.check(row | named)
-        if context.table.name in SCRIPT_TABLES:
+        if context.table.name in WITH_SOURCE:
             named = await self._scripts.prepared(
                 context.table, named, context.snapshot, creating=creating
             )
@@ -344,8 +345,9 @@ class SystemCrud(Lists):
             yield None
         if name == ROLE:
             await self._revocations.revoke(EVERYBODY)
-        if name == PACKAGE:
-            await self._packages.changed()
+        after = self._after.get(name)
+        if after is not None:
+            await after()
 
 
 def _change_of(table: str) -> DefinitionChange:

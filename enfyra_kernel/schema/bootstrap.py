@@ -60,6 +60,7 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/metrics", ("GET",), (), ()),
     ("/admin/access/explain", ("POST",), (), ()),
     ("/admin/adopt", ("POST",), (), ()),
+    ("/admin/bootstrap/run", ("POST",), (), ()),
     ("/admin/job", ("GET",), (), ()),
     ("/admin/job/:id", ("DELETE",), (), ()),
     ("/admin/job/:id/retry", ("POST",), (), ()),

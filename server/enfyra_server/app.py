@@ -108,7 +108,7 @@ class Server:
         self.port = sockets[0].getsockname()[1]
         self.kernel.address = f"http://{_reachable(settings.host)}:{self.port}"
         try:
-            register_handlers(settings.job_handlers, self.kernel)
+            register_handlers(self.kernel.settings.job_handlers, self.kernel)
             await self.kernel.start()
         except BaseException:
             for one in sockets:

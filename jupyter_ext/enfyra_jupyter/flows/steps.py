@@ -73,7 +73,7 @@ def steps_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
             Step(
                 key=row["key"],
                 kind=row["type"],
-                about=_about(row.get("config")),
+                about=about_of(row.get("config")),
                 branch=row.get("branch"),
                 is_enabled=bool(row.get("isEnabled", True)),
                 children=children(row["id"]),
@@ -84,7 +84,8 @@ def steps_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
     return children(None)
 
 
-def _about(config: Any) -> str:
+def about_of(config: Any) -> str:
+    """Say in a word what a step works on."""
     given = config if isinstance(config, Mapping) else {}
     return next((str(given[name]) for name in _TELLING if given.get(name) is not None), "")
 
@@ -136,7 +137,7 @@ def _all(steps: Iterable[Step], state: State, states: dict[str, State]) -> None:
 
 def _state(step: Step, entry: Mapping[str, Any] | None, run: Mapping[str, Any]) -> State:
     if entry is not None:
-        note = [duration_of(entry.get("duration"))]
+        note = [took] if (took := duration_of(entry.get("duration"))) else []
         if step.kind == CONDITION and entry.get("branch"):
             note.insert(0, str(entry["branch"]))
         if retries := entry.get("retries"):

@@ -28,6 +28,7 @@ FLOW_COMMANDS = (
                 metavar="VARIABLE",
                 help="the environment variable with the webhook's secret",
             ),
+            argument("--test", action="store_true", help="try its steps, and save nothing"),
             argument("--run", action="store_true", help="run it, and watch that"),
             _PAYLOAD,
         ),

@@ -18,6 +18,7 @@ from ..flows.following import RUNS, SHOWN, Screen, find_run, looks
 from ..flows.instants import instant_in
 from ..flows.reading import read_flow
 from ..flows.steps import steps_of
+from ..flows.trying import try_flow
 from ..flows.views import FlowView, Outcome, said_of, why_failed
 from .session import Session
 
@@ -30,10 +31,14 @@ def flow(session: Session, given: Namespace, body: str | None) -> FlowView | Out
     if body is None:
         _refuse_without_cell(given)
         return _look(session, given)
-    if given.payload is not None and not given.run:
-        raise UsageError("--payload is what --run begins with; write both")
+    if given.payload is not None and not (given.run or given.test):
+        raise UsageError("--payload is what --run or --test begins with; write both")
+    if given.run and given.test:
+        raise UsageError("--test saves nothing that --run could run; take one")
     try:
         written = read_flow(body)
+        if given.test:
+            return try_flow(session.client, given.flow, written, given.payload)
     except DefinitionError as error:
         raise UsageError(str(error)) from None
     before = _found(session, given.flow)
@@ -206,8 +211,9 @@ def _secret(variable: str) -> str:
 def _refuse_without_cell(given: Namespace) -> None:
     named = [one for one in ("cron", "every", "webhook", "secret", "payload")
              if getattr(given, one) is not None]  # fmt: skip
-    if named or given.run:
-        name = named[0] if named else "run"
+    named += [one for one in ("run", "test") if getattr(given, one)]
+    if named:
+        name = named[0]
         raise UsageError(
             f"--{name} goes with a cell below %%enfyra flow; %enfyra run {given.flow} runs it"
         )

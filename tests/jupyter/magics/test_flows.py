@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import re
 import signal
 import threading
 import time
@@ -121,6 +122,8 @@ class TestWriting:
             ("x --cron '0 2 * * *' --every 5\n- {key: a, type: log}", "take one"),
             ("x --timezone UTC\n- {key: a, type: log}", "that of --cron"),
             ("x --secret A\n- {key: a, type: log}", "that of --webhook"),
+            ("x --test --run\n- {key: a, type: log}", "take one"),
+            ("x --test\n- {key: a}", "needs a key and a type"),
             ("x --payload {a: 1}\n- {key: a, type: log}", "write both"),
             ("x --cron '0 2 * * *' --timezone Asia/Hanoy\n- {key: a, type: log}", "no time zone"),
             ("x\nimport os\n@step\ndef a(): return 1", "Line 1: only functions"),
@@ -141,6 +144,28 @@ class TestWriting:
 
     def test_options_need_a_cell(self, flows):
         assert "%enfyra run x runs it" in flows.refused("%enfyra flow x --run")
+
+    def test_is_tried_and_not_saved(self, flows, client):
+        tried = flows.run(
+            ORDERS.replace("Ho_Chi_Minh", "Ho_Chi_Minh --test --payload {amounts: [4, 5]}")
+        )
+        assert tried.title == "orders: the trial is over, and nothing of it stays"
+        text = re.sub(" +", " ", repr(tried))
+        assert "total gave 9\n" in text
+        assert "accept said: <b>9</b> is accepted\n" in text
+        assert "ask log {{ @FLOW.total }} needs a look left out" in text
+        assert "each: the first of 2 items\n" in text
+        assert "<b>9" not in tried._repr_html_()
+        assert client.get("/flow_definition")["data"] == []
+        steps = (
+            "- {key: a, type: script, source: return 1/0, onError: skip}\n"
+            "- {key: both, type: parallel, children: [{key: c, type: sleep, config: {ms: 9}}]}\n"
+            "- {key: each, type: foreach, config: {items: 5}}\n- {key: b, type: log}"
+        )
+        failed = re.sub(" +", " ", repr(flows.run(f"%%enfyra flow x --test\n{steps}")))
+        assert failed.startswith("x: 'each' has failed. items is 5, and no list\n")
+        assert "a was skipped. SCRIPT_EXECUTION_ERROR: " in failed
+        assert "b log not reached" in failed
 
 
 class TestRunning:

@@ -44,6 +44,7 @@ class FlowOperations:
             ("POST", "/admin/flow/cancel/:id"): self.cancel,
             ("POST", "/admin/flow/rerun/:id"): self.rerun,
             ("GET", "/admin/flow/schedule"): self.upcoming,
+            ("GET", "/admin/flow/artifact/:run/:name"): self.artifact,
             ("PUT", "/admin/flow/:name"): self.define,
             ("POST", "/trigger/:path"): self.webhook,
         }
@@ -80,6 +81,17 @@ class FlowOperations:
         by = context.caller.id if context.caller is not None else None
         beginning = _again(run, flow, body, by or None)
         return _begun(flow, await self._service.triggers.begin(flow, beginning), "Flow triggered")
+
+    async def artifact(self, context: Context) -> Response:
+        """Answer GET /admin/flow/artifact/:run/:name: a notebook that a step has run."""
+        run, name = context.parameters["run"], context.parameters["name"]
+        body = await self._service.artifacts.read(run, name)
+        # Its outputs may hold markup of anybody: it is not for a browser to show.
+        headers = {
+            "Content-Disposition": f'attachment; filename="{name}-{run}.ipynb"',
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(200, body, "application/x-ipynb+json", headers)
 
     # -- from elsewhere -------------------------------------------------------------------------
 

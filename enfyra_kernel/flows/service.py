@@ -50,6 +50,7 @@ class FlowService:
         workers: What runs them here.
         schedule: When flows are due.
         effects: What scripts may set off.
+        artifacts: Notebooks that were run.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class FlowService:
         )
         self._processes = StepProcesses(address, env)
         self._notebooks = notebooks
-        self._artifacts = Artifacts(artifacts)
+        self.artifacts = Artifacts(artifacts)
         self.engine = Engine(self._kinds(), self._scripting, clock)
         self.workers = Workers(
             self.runs,
@@ -90,7 +91,7 @@ class FlowService:
             at_once=at_once,
             lease=lease,
             ended=self._ended,
-            forget=self._artifacts.forget,
+            forget=self.artifacts.forget,
         )
         self.triggers = Triggers(self.runs, self._flows, self.workers, self._tell)
         self.schedule = Schedule(self._flows, self.runs.last_due, self.triggers.fire, clock)
@@ -115,7 +116,7 @@ class FlowService:
             "log": log,
             "trigger_flow": self._trigger,
             "python": PythonStep(self._processes),
-            "notebook": NotebookStep(self._processes, self._notebooks, self._artifacts),
+            "notebook": NotebookStep(self._processes, self._notebooks, self.artifacts),
         }
 
     async def _trigger(self, scene: Any) -> Any:

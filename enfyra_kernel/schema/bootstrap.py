@@ -68,6 +68,7 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/admin/flow/cancel/:id", ("POST",), (), ()),
     ("/admin/flow/rerun/:id", ("POST",), (), ()),
     ("/admin/flow/schedule", ("GET",), (), ()),
+    ("/admin/flow/artifact/:run/:name", ("GET",), (), ()),
     ("/admin/flow/:name", ("PUT",), (), ()),
     ("/trigger/:path", ("POST",), ("POST",), ()),
     ("/admin/script/validate", ("POST",), (), ()),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +17,9 @@ from .scene import Scene
 _SUFFIX = ".ipynb"
 # Notebooks that are looked through for a name that is nearly right.
 _MOST_NAMES = 1_000
+# The key of a step, and in a loop the number of the turn.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(-\d{1,9})?")
+_RUN = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class Artifacts:
@@ -36,6 +41,20 @@ class Artifacts:
     def name(self, place: Path) -> str:
         """Give a file's name below the data folder."""
         return place.relative_to(self._folder.parent).as_posix()
+
+    async def read(self, run: str, name: str) -> bytes:
+        """Give a notebook that was run.
+
+        Raises:
+            EnfyraError: RESOURCE_NOT_FOUND.
+        """
+        if _RUN.fullmatch(run) and _NAME.fullmatch(name):
+            place = self._folder / run / f"{name}{_SUFFIX}"
+            with suppress(OSError):
+                return await asyncio.to_thread(place.read_bytes)
+        raise EnfyraError(
+            "RESOURCE_NOT_FOUND", f"There is no notebook '{name[:80]}' of the run '{run[:20]}'"
+        )
 
     async def forget(self, runs: Iterable[int]) -> None:
         """Remove what runs have left that are forgotten themselves."""

@@ -59,6 +59,17 @@ async def test_a_notebook_is_run_and_kept(api: Api, tmp_path: Path) -> None:
     assert "(`if fails:`): ValueError: bad" in row["error"]["message"]
     assert (tmp_path / "data" / "runs" / str(run) / "bad.ipynb").exists()
     assert (await run_of(api, run))["progress"]["step"]["done"] >= 3
+    got = await api.get(f"/admin/flow/artifact/{run}/good")
+    assert (got.status, len(got.body["cells"])) == (200, 4)
+    assert got.headers["Content-Disposition"] == f'attachment; filename="good-{run}.ipynb"'
+    for wrong in (
+        f"{run}/goood",
+        f"{run}/..%2Fgood",
+        f"{run + 1}/good",
+        "..%2F..%2Fnotebooks/report",
+    ):
+        assert (await api.get(f"/admin/flow/artifact/{wrong}")).status == 404
+    assert (await api.anonymous.get(f"/admin/flow/artifact/{run}/good")).status == 401
     await api.kernel.flows.workers.forget([run])
     assert not (tmp_path / "data" / "runs" / str(run)).exists()
 

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.settings import Settings
@@ -71,11 +72,19 @@ class EnfyraApp(ExtensionApp):
             settings = self.load_settings()
         except EnfyraError:
             # The kernel's own attempt to start tells what is wrong.
-            return Embedded(prefix, self.load_settings, self.log)
+            return self._embedded(prefix)
         if settings.url is None:
-            return Embedded(prefix, self.load_settings, self.log)
+            return self._embedded(prefix)
         token = settings.token.get_secret_value() if settings.token is not None else None
         return Attached(settings.url, token, prefix, self.log)
+
+    def _embedded(self, prefix: str) -> Embedded:
+        def address() -> str:
+            # Its port is known only when the server has begun to listen.
+            parts = urlsplit(cast("ServerApp", self.serverapp).connection_url)
+            return f"{parts.scheme}://{parts.netloc}{prefix}"
+
+        return Embedded(prefix, self.load_settings, self.log, address=address)
 
     def load_settings(self) -> Settings:
         """Read the environment and `.env`; the extension's own configuration wins.

@@ -33,6 +33,7 @@ class Embedded:
     Args:
         prefix: The mount point, without a slash at the end.
         load: Reads the settings.
+        address: Gives where the mount point is, for steps of flows that call the API.
         pause: Seconds before the second attempt to start.
     """
 
@@ -42,6 +43,7 @@ class Embedded:
         load: Callable[[], Settings],
         log: Logger,
         *,
+        address: Callable[[], str] | None = None,
         pause: float = FIRST_PAUSE,
     ) -> None:
         self.kernel: Kernel | None = None
@@ -49,6 +51,7 @@ class Embedded:
         self._prefix = prefix
         self._load = load
         self._log = log
+        self._address = address
         self._pause = pause
         self._router: SiteRouter | None = None
         self._holder: Holder | None = None
@@ -100,6 +103,8 @@ class Embedded:
     async def _attempt(self) -> bool:
         try:
             kernel = Kernel(self._load())
+            if self._address is not None:
+                kernel.address = self._address()
             try:
                 # At the first Arrow stream it would hold up the kernels' sockets for half a second.
                 await prepare_streams()

@@ -102,8 +102,10 @@ class StepProcesses:
             try:
                 await _ended(process, mark, gently=done)
                 await _drained(reader)
-            finally:
+            except BaseException:
                 kill(process, mark)
+                raise
+            finally:
                 await talk.close()
 
     def _environment(self, mark: str) -> dict[str, str]:
@@ -235,7 +237,8 @@ async def _ended(process: Process, mark: str, *, gently: bool) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(GRACE):
             await process.wait()
-    kill(process, mark)
+    # All processes of the machine are looked at for it.
+    await asyncio.to_thread(kill, process, mark)
     await process.wait()
 
 

@@ -185,6 +185,7 @@ class Kernel:
             self.scripts.runner(Domain.SAVED),
             self.users,
             self.scripts.env(),
+            self.scripts.post,
             holder=self.instance.id,
             at_once=settings.flow_workers,
             lease=settings.flow_lease,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class FlowService:
 
     Args:
         env: What the operator lets scripts know of the environment.
+        post: Sends JSON to another server, for alerts.
         holder: Who this is, among all that share the database.
         at_once: How many runs go on here at the same time; 0 for none.
         lease: Seconds after which another one may take over from a holder who is silent.
@@ -62,6 +63,7 @@ class FlowService:
         runner: ScriptRunner,
         callers: Callers,
         env: Mapping[str, str],
+        post: Callable[[str, Any], Awaitable[None]],
         *,
         holder: str,
         at_once: int,
@@ -93,7 +95,7 @@ class FlowService:
             ended=self._ended,
             forget=self.artifacts.forget,
         )
-        self.triggers = Triggers(self.runs, self._flows, self.workers, self._tell)
+        self.triggers = Triggers(self.runs, self._flows, self.workers, self._tell, post)
         self.schedule = Schedule(self._flows, self.runs.last_due, self.triggers.fire, clock)
         self.effects = FlowEffects(self.triggers)
         records.listener = self.triggers

@@ -31,6 +31,7 @@ class Triggers:
     Args:
         flows: Gives the definitions of the moment.
         tell: Tells workers elsewhere that a run waits.
+        post: Sends JSON to another server.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Triggers:
         flows: Callable[[], Flows],
         workers: Workers,
         tell: Callable[[], Awaitable[None]],
+        post: Callable[[str, Any], Awaitable[None]],
     ) -> None:
         self._runs = runs
         self._flows = flows
         self._workers = workers
         self._tell = tell
+        self._post = post
 
     # -- beginning ------------------------------------------------------------------------------
 
@@ -167,7 +170,7 @@ class Triggers:
     async def ended(
         self, run: Run, flow: FlowDefinition, status: str, error: Mapping[str, Any] | None
     ) -> None:
-        """Begin the flows that wait for the end of a run; they are told how it went."""
+        """Tell those who wait for the end of a run how it went: flows, and whom alerts go to."""
         waiting = self._flows().after(flow.name, status)
         if status == "failed" and flow.alert.get("flow"):
             waiting += [one for one in self._alerts(flow) if one not in waiting]
@@ -178,6 +181,8 @@ class Triggers:
             "status": status,
             "error": error,
         }
+        if status == "failed" and flow.alert.get("webhook"):
+            await self._alert(str(flow.alert["webhook"]), payload)
         for one in waiting:
             beginning = Beginning(
                 trigger="flow", payload=payload, chain=[*(run.chain or []), run.flow_id]
@@ -188,6 +193,12 @@ class Triggers:
                 _log.warning(
                     "flow not set off", extra={"flow": one.name, "reason": problem.message}
                 )
+
+    async def _alert(self, url: str, payload: Mapping[str, Any]) -> None:
+        try:
+            await self._post(url, payload)
+        except EnfyraError as problem:
+            _log.warning("alert not sent", extra={"flow": payload["flow"], "why": problem.message})
 
     def _alerts(self, flow: FlowDefinition) -> list[FlowDefinition]:
         try:

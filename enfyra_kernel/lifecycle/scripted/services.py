@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from ...clock import Clock
 from ...cluster.connect import connect_cache, connect_limits
@@ -13,6 +14,8 @@ from ...identity.passwords import Passwords
 from ...records.records import Records
 from ...scripts.crew import Isolation
 from ...scripts.helpers import FetchAllowList, Fetcher, Helpers, Requester
+from ...scripts.helpers.outgoing import FetchOptions
+from ...scripts.helpers.requester import Budget
 from ...scripts.packages import PackageAllowList, Packages, SharedPackages
 from ...scripts.pools import Domain, DomainPools
 from ...scripts.script import ScriptRunner
@@ -140,6 +143,14 @@ class ScriptServices:
                 route=context.route.path,
             )
         )
+
+    async def post(self, url: str, body: Any) -> None:
+        """Send JSON to another server, which scripts could reach, too.
+
+        Raises:
+            EnfyraError: FETCH_FORBIDDEN, FETCH_FAILED, FETCH_TIMEOUT.
+        """
+        await self._fetcher.fetch(url, FetchOptions(method="POST", body=body), Budget())
 
     def env(self) -> dict[str, str]:
         """Give what the operator lets scripts know of the environment."""

@@ -24,6 +24,7 @@ from .databases import (
     SqliteDatabases,
     settings,
 )
+from .engines import left_out
 from .replication import Replication
 from .services import SERVICES, Service, ServiceMissing
 
@@ -38,6 +39,20 @@ _started: dict[str, Service] = {}
 
 def _variable(name: str) -> str:
     return f"TEST_{name.upper()}_URL"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all-engines", action="store_true", help="run every test of each database on all of them"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what says little."""
+    gone = set[pytest.Item]() if config.getoption("--all-engines") else left_out(items)
+    if gone:
+        config.hook.pytest_deselected(items=list(gone))
+        items[:] = [item for item in items if item not in gone]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -131,6 +131,8 @@ async def test_a_request_that_meets_an_older_snapshot_is_repeated_on_the_new_one
     cluster: tuple[Api, Api],
 ) -> None:
     a, b = cluster
+    if a.kernel.database.engine == "mongodb":
+        pytest.skip("documents have no columns to miss")
     table = await a.define("post", "title varchar", "old varchar")
     await until(status_is(b, "/post", 200))
     columns = {

@@ -129,7 +129,12 @@ class FlowOperations:
         return success(encode_json([flow]))
 
     async def upcoming(self, context: Context) -> Response:
-        """Answer GET /admin/flow/schedule: when flows run next, in words and in a zone."""
+        """Answer GET /admin/flow/schedule: when flows run next, in words and in a zone.
+
+        `flow` names one of them.
+        """
+        which = context.option("flow")
+        asked = None if which is None else self._flows(context).find(which).id
         zone = zone_of(context.option("timezone") or "UTC")
         number = _times_asked(context)
         now = self._clock.now()
@@ -141,6 +146,7 @@ class FlowOperations:
                 "next": [at.astimezone(zone).isoformat() for at in _some(one, now, number)],
             }
             for one in sorted(self._service.schedule.upcoming(), key=_place)
+            if asked is None or one.flow.id == asked
         ]
         return success(encode_json(rows))
 

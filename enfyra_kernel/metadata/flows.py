@@ -19,8 +19,18 @@ EVENTS = (CREATED, UPDATED, DELETED)
 # Steps whose children say what is done.
 CONDITION, PARALLEL, FOREACH = "condition", "parallel", "foreach"
 CONTAINERS = frozenset({CONDITION, PARALLEL, FOREACH})
-# What `@FLOW` holds beside the results of steps.
-RESERVED_KEYS = frozenset({"payload", "last", "meta", "item", "index", "vars"})
+# What `@FLOW` holds beside the results of steps, and what it can do in Python.
+RESERVED_KEYS = frozenset(
+    {
+        "payload",
+        "last",
+        "meta",
+        "item",
+        "index",
+        "vars",
+        *(one for one in dir(dict) if one[0] != "_"),
+    }
+)
 
 
 class FlowRow(msgspec.Struct, frozen=True, rename="camel"):

@@ -86,6 +86,13 @@ async def test_old_orders_go_at_two_at_night_in_ho_chi_minh(office: Office) -> N
     api = await office.api()
     assert [row["state"] for row in await api.rows("/order")] == ["new"]
     assert await lines(api, run["id"]) == ["2 orders are gone"]
+    shown = await api.get(
+        "/admin/flow/schedule", flow="cleanup", timezone="Asia/Ho_Chi_Minh", times=2
+    )
+    assert [at[10:] for at in shown.row["next"]] == ["T02:00:00+07:00"] * 2
+    assert (
+        "Did you mean 'cleanup'?" in (await api.get("/admin/flow/schedule", flow="clean")).message
+    )
     await office.at(f"{day + timedelta(days=1)}T19:00:00")
     assert len(await office.ended("cleanup")) == 2
 

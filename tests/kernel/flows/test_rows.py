@@ -23,6 +23,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (step("a", "scrip", "return 1"), "Did you mean 'script'?"),
     (step("a"), "sourceCode is required"),
     (step("payload", source="return 1"), "already means something"),
+    (step("items", source="return 1"), "already means something"),
     (step("a b", source="return 1"), "must match"),
     (step("a", "query", config={"tabel": "x"}), "Did you mean 'table'?"),
     (step("a", "query"), "config.table is required"),

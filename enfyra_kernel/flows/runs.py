@@ -7,9 +7,10 @@ was paused for longer than his lease finds that his writes meet no row, and stop
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,6 +24,8 @@ from ..query.plan import INTERNAL
 from ..records.records import Records
 from ..records.repository import Repository
 from ..storage.database import Session
+
+T = TypeVar("T")
 
 EXECUTION, LOG = "flow_execution_definition", "flow_log_definition"
 PENDING, RUNNING = "pending", "running"
@@ -151,7 +154,10 @@ class Runs:
         if beginning.holder is not None:
             row |= self._held(beginning.holder, 1)
         try:
-            rows = await self._rows.create(row, _ASKED, INTERNAL, session)
+            if session is not None:
+                rows = await self._rows.create(row, _ASKED, INTERNAL, session)
+            else:
+                rows = await _insist(lambda: self._rows.create(row, _ASKED, INTERNAL))
         except EnfyraError as error:
             if beginning.due is not None and error.code == "DUPLICATE_RESOURCE":
                 return None
@@ -227,13 +233,8 @@ class Runs:
         return await self._update(row, mine) == 1
 
     async def _update(self, row: Mapping[str, Any], which: Query) -> int:
-        """Change rows; again where two who did so have met in the database."""
-        for attempt in range(_MEETINGS):
-            try:
-                return (await self._rows.update_met(dict(row), which, INTERNAL)).count
-            except DeadlockError:
-                await asyncio.sleep(0.01 * 2**attempt)
-        return (await self._rows.update_met(dict(row), which, INTERNAL)).count
+        done = await _insist(lambda: self._rows.update_met(dict(row), which, INTERNAL))
+        return done.count
 
     # -- as anybody -----------------------------------------------------------------------------
 
@@ -303,7 +304,8 @@ class Runs:
              "limit": min(count - kept, _PRUNED_AT_ONCE)}
         )  # fmt: skip
         ids = [row["id"] for row in await self._rows.rows(first, INTERNAL)]
-        await self._rows.delete_met(parse({"filter": {"id": {"_in": ids}}}), INTERNAL)
+        these = parse({"filter": {"id": {"_in": ids}}})
+        await _insist(lambda: self._rows.delete_met(these, INTERNAL))
         return ids
 
     # -- what they have said --------------------------------------------------------------------
@@ -311,7 +313,8 @@ class Runs:
     async def log(self, run: int, lines: Sequence[Mapping[str, Any]]) -> None:
         """Keep lines of a run's log."""
         rows = [{**line, "execution": {"id": run}} for line in lines]
-        await self._records.of(LOG).create_many(rows, parse({"fields": "id"}), INTERNAL)
+        logs = self._records.of(LOG)
+        await _insist(lambda: logs.create_many(rows, _ID, INTERNAL))
 
     async def _found(self, condition: Mapping[str, Any], limit: int) -> list[Run]:
         asked = parse({"filter": condition, "sort": "id", "fields": list(FIELDS), "limit": limit})
@@ -319,6 +322,17 @@ class Runs:
 
 
 _ASKED: Query = parse({"fields": list(FIELDS)})
+_ID: Query = parse({"fields": "id"})
+
+
+async def _insist(work: Callable[[], Awaitable[T]]) -> T:
+    """Write; again where two who did so have met in the database, and one had to give way."""
+    for attempt in range(_MEETINGS):
+        try:
+            return await work()
+        except DeadlockError:
+            await asyncio.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311 - no secret
+    return await work()
 
 
 def _runs(rows: bytes) -> list[Run]:

@@ -89,6 +89,7 @@ class Workers:
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
         self._ends: Counter[int] = Counter()
+        self._pruning: set[int] = set()
         self.on_lag: Callable[[float], None] | None = None
 
     @property
@@ -260,10 +261,19 @@ class Workers:
         await self._prune(flow)
 
     async def _prune(self, flow: FlowDefinition) -> None:
+        """Forget the oldest runs now and then; of several that end together, one does it."""
         self._ends[flow.id] += 1
-        if self._ends[flow.id] >= min(_PRUNE_AFTER, max(flow.kept // 10, 1)):
-            self._ends[flow.id] = 0
+        enough = self._ends[flow.id] >= min(_PRUNE_AFTER, max(flow.kept // 10, 1))
+        if not enough or flow.id in self._pruning:
+            return
+        self._ends[flow.id] = 0
+        self._pruning.add(flow.id)
+        try:
             await self.forget(await self._runs.prune(flow.id, flow.kept))
+        except EnfyraError as error:
+            _log.debug("runs not pruned", extra={"flow": flow.name, "reason": error.message})
+        finally:
+            self._pruning.discard(flow.id)
 
     # -- keeping it -----------------------------------------------------------------------------
 

@@ -26,12 +26,14 @@ from .errors import EnfyraError
 from .flows.defining import Defining
 from .flows.operations import FlowOperations
 from .flows.rows import FlowRows
+from .flows.runs import Beginning
 from .flows.service import FlowService
 from .flows.steps.logins import StepLogins
 from .flows.trials import StepTrials
 from .identity.adapters import AuthAdapter
 from .identity.oauth.providers import SEALED
 from .identity.passwords import Passwords
+from .identity.resets import ResetAsked
 from .identity.revocation_log import RevocationLog
 from .identity.users import Users
 from .identity.verified import EVERYBODY, Revoked
@@ -209,6 +211,8 @@ class Kernel:
             lambda: self._scripted,
             self._adapters,
         )
+        if self.settings.password_reset_flow is not None:
+            self.identity.resets.deliver = self._deliver_reset
         self.sessions = self.identity.sessions
         self.api_tokens = self.identity.api_tokens
         self.authenticator = self.identity.authenticator
@@ -425,6 +429,17 @@ class Kernel:
             raise EnfyraError("RESOURCE_NOT_FOUND", f"There is no user '{email[:80]}'")
         await self.users.set_password(user.id, await self.passwords.hash(password))
         await self.sessions.changed(user.id, {"password": None})
+
+    async def _deliver_reset(self, asked: ResetAsked) -> None:
+        flow = self.registry.current.flows.find(self.settings.password_reset_flow)
+        payload = {
+            "event": "password-reset",
+            "userId": asked.user,
+            "email": asked.email,
+            "token": asked.token,
+            "expiresAt": asked.expires.isoformat(),
+        }
+        await self.flows.triggers.begin(flow, Beginning(trigger="event", payload=payload))
 
     def replica_states(self) -> list[str]:
         """Give the state of each read replica, in the order of the settings."""

@@ -10,6 +10,7 @@ import msgspec
 from ..encoding import encode_json
 from ..errors import EnfyraError, did_you_mean
 from ..identity.callers import Caller
+from ..identity.resets import PasswordResets
 from ..identity.sessions import Sessions
 from ..identity.users import USER
 from ..query.ast import Compare, Operator, Query, Shape
@@ -26,8 +27,11 @@ from .user_rows import UserRows
 class Accounts:
     """Operations on logins and on `/me`."""
 
-    def __init__(self, sessions: Sessions, records: Records, users: UserRows) -> None:
+    def __init__(
+        self, sessions: Sessions, records: Records, users: UserRows, resets: PasswordResets
+    ) -> None:
         self._sessions = sessions
+        self._resets = resets
         self._records = records
         self._users = users
 
@@ -85,6 +89,20 @@ class Accounts:
         if not await self._sessions.end(id_, user=person_in(context).id):
             raise EnfyraError("RESOURCE_NOT_FOUND", f"You have no login '{id_[:80]}'")
         return success(message="Logged out")
+
+    # -- forgotten passwords --------------------------------------------------------------------
+
+    async def forgot_password(self, context: Context) -> Response:
+        """Answer POST /auth/password/forgot: the same, whether or not there is an account."""
+        body = strict(await context.json(), {"email": str}, {})
+        await self._resets.ask(body["email"], context.request.remote_ip)
+        return success(status=202, message="If there is such an account, its owner hears of it")
+
+    async def reset_password(self, context: Context) -> Response:
+        """Answer POST /auth/password/reset."""
+        body = strict(await context.json(), {"token": str, "password": str}, {})
+        await self._resets.reset(body["token"], body["password"])
+        return success(message="The password is set")
 
     # -- the account ----------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from ..identity.oidc import Issuers, Remote
 from ..identity.openid_auth import OpenIdAuth
 from ..identity.own_auth import OwnAuth
 from ..identity.passwords import Passwords
+from ..identity.resets import PasswordResets
 from ..identity.session_rows import SessionRows
 from ..identity.sessions import Sessions
 from ..identity.throttle import LoginThrottle
@@ -46,6 +47,7 @@ class IdentityServices:
     Attributes:
         authenticator: Tells callers by their tokens.
         revocations: Has tokens looked up anew.
+        resets: Sets passwords that were forgotten.
         user_rows: Prepares rows of users.
         providers: Prepares rows of providers.
     """
@@ -73,6 +75,7 @@ class IdentityServices:
             SessionRows(records), users, passwords, tokens, throttle, clock, settings,
             self.revocations,
         )  # fmt: skip
+        self.resets = PasswordResets(users, passwords, self.sessions, tokens, limits, clock)
         self.api_tokens = ApiTokens(records, clock, self.revocations)
         own = OwnAuth(
             tokens, self.sessions, self.api_tokens, clock, remembered=settings.access_token_ttl
@@ -104,12 +107,14 @@ class IdentityServices:
 
     def operations(self) -> Mapping[tuple[str, str], Operation]:
         """Give what the routes under `/auth` and `/me` do."""
-        accounts = Accounts(self.sessions, self._records, self.user_rows)
+        accounts = Accounts(self.sessions, self._records, self.user_rows, self.resets)
         tokens = AccountTokens(self.api_tokens, self.authenticator, self.oauth, self._clock)
         return {
             ("POST", "/auth/login"): accounts.login,
             ("POST", "/auth/refresh-token"): accounts.refresh,
             ("POST", "/auth/logout"): accounts.logout,
+            ("POST", "/auth/password/forgot"): accounts.forgot_password,
+            ("POST", "/auth/password/reset"): accounts.reset_password,
             ("POST", "/auth/token/exchange"): tokens.exchange,
             ("POST", "/auth/oauth/exchange"): tokens.exchange_code,
             ("GET", "/auth/providers"): self.oauth.providers,
@@ -139,6 +144,7 @@ class IdentityServices:
 
     async def stop(self) -> None:
         """Close the adapters, and the connections to providers."""
+        await self.resets.stop()
         await self.authenticator.stop()
         await self.remote.stop()
 

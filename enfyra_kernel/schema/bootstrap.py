@@ -44,6 +44,8 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/auth/login", ("POST",), ("POST",), ()),
     ("/auth/refresh-token", ("POST",), ("POST",), ()),
     ("/auth/logout", ("POST",), ("POST",), ()),
+    ("/auth/password/forgot", ("POST",), ("POST",), ()),
+    ("/auth/password/reset", ("POST",), ("POST",), ()),
     ("/auth/providers", ("GET",), ("GET",), ()),
     ("/auth/:provider", ("GET",), ("GET",), ()),
     ("/auth/:provider/callback", ("GET",), ("GET",), ()),

@@ -213,6 +213,13 @@ class Settings(BaseModel):
         description="Failed attempts to log in from one address, after which it has to wait; 0 for "
         "any number.",
     )
+    password_reset_flow: str | None = Field(
+        default=None,
+        alias="ENFYRA_PASSWORD_RESET_FLOW",
+        min_length=1,
+        description="The flow that brings the token to whoever has forgotten a password; without "
+        "one, passwords are not reset over the API.",
+    )
     login_lockout: int = Field(
         default=900,
         alias="ENFYRA_LOGIN_LOCKOUT",

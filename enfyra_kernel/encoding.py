@@ -56,7 +56,8 @@ def decode_json_in_pieces(data: bytes) -> Any:
 
 
 def _json_fault(data: bytes | str, error: Exception) -> str:
-    if isinstance(error, UnicodeError):
+    # Since version 0.23 the decoder says so in an error of its own.
+    if isinstance(error, UnicodeError) or "UTF-8" in str(error):
         return f"The JSON is not valid UTF-8{_first_bad_byte(data)}"
     reason = str(error).removeprefix("JSON is malformed: ")
     if found := _POSITION.search(reason):

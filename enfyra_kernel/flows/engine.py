@@ -313,13 +313,15 @@ class _Work:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(at_once, len(works))):
                     group.create_task(worker())
-        except* (StepFailed, EnfyraError) as failed:
+        except BaseExceptionGroup as failed:
             raise _first(failed) from None
         return results
 
 
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    error: BaseException = group
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give why the first of several failed."""
+    expected = group.subgroup((StepFailed, EnfyraError))
+    error: BaseException = group if expected is None else expected
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     return error

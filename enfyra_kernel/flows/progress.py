@@ -53,6 +53,7 @@ class RunProgress:
         given = _mapping(run.state)
         self.results: dict[str, Any] = dict(_mapping(given.get("results")))
         self.last: Any = given.get("last")
+        self._sizes = {key: len(encode_json(one)) for key, one in self.results.items()}
         self.entries: list[Entry] = msgspec.convert(run.completed_steps or [], list[Entry])
         self._over = {one.key for one in self.entries if one.status != "failed"}
         self.current: str | None = None
@@ -90,17 +91,17 @@ class RunProgress:
         Raises:
             EnfyraError: PAYLOAD_TOO_LARGE when all results are too large together.
         """
-        self.results[key] = result
-        self.last = result
-        if len(encode_json(self.results)) > MOST_STATE:
-            del self.results[key]
-            self.last = None
+        # Only what is new is encoded: to do so with all of it after each step would hold the loop.
+        size = len(encode_json(result))
+        if sum(self._sizes.values()) - self._sizes.get(key, 0) + size > MOST_STATE:
             raise EnfyraError(
                 "PAYLOAD_TOO_LARGE",
                 f"With what the step '{key}' gave, the results of the run have more than "
                 f"{MOST_STATE >> 20} MB",
                 hint="Store the data in a table, and give its keys",
             )
+        self._sizes[key] = size
+        self.results[key] = self.last = result
 
     def note(self, entry: Entry) -> None:
         """Note that a step is over."""

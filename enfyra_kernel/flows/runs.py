@@ -33,7 +33,7 @@ COMPLETED, FAILED, CANCELLED = "completed", "failed", "cancelled"
 UNDER_WAY = (PENDING, RUNNING)
 # Bytes of JSON.
 MOST_PAYLOAD = 1 << 20
-MOST_STATE = 8 << 20
+MOST_STATE = 4 << 20
 # So many runs deep flows may set each other off.
 MOST_DEPTH = 10
 _PRUNED_AT_ONCE = 200

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from types import GenericAlias
 from typing import Any, NamedTuple
 
 import msgspec
@@ -54,7 +55,8 @@ class Tagger:
         ]
         row = msgspec.defstruct("Row", kinds, rename=labels, gc=False)
         places = (number for number, name in enumerate(names) if name in self._table.relations)
-        return msgspec.json.Decoder(tuple[row]), tuple(places)
+        only: Any = GenericAlias(tuple, (row,))
+        return msgspec.json.Decoder(only), tuple(places)
 
     def tag(self, rows: bytes, access: Access) -> str:
         """Give the ETag of the one record in a JSON array, which shows all its fields."""

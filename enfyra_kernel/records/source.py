@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection
+from types import GenericAlias
 from typing import Any, TypeVar
 
 import msgspec
@@ -194,7 +195,9 @@ class SystemSource:
     async def _read(
         self, table: Table, kind: type[T], field: str, ids: Collection[int] | None
     ) -> list[T]:
-        return msgspec.json.decode(await self._found(table, field, ids), type=list[kind])
+        # Since version 0.23, msgspec's types take no variables in the place of types.
+        rows: Any = GenericAlias(list, (kind,))
+        return msgspec.json.decode(await self._found(table, field, ids), type=rows)
 
     async def _found(self, table: Table, field: str, ids: Collection[int] | None) -> bytes:
         if ids is not None and not ids:

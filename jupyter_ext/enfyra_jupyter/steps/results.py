@@ -9,7 +9,7 @@ import msgspec
 
 # Rows of a data frame, and bytes of JSON.
 MOST_RECORDS = 10_000
-MOST_BYTES = 8 << 20
+MOST_BYTES = 4 << 20
 
 
 class NoResult(Exception):

@@ -77,7 +77,7 @@ result = [flow["before"], flow["vars"], flow["meta"]["flowName"], sys.argv[1:],
     [
         ("x = 1\nint('one')", "line 2: ValueError: invalid literal"),
         ("import pandas as pd\npd.DataFrame({'a': range(10_001)})", "at most 10000 become"),
-        ("'x' * 9_000_000", "at most 8 MB"),
+        ("'x' * 9_000_000", "at most 4 MB"),
         ("{'a': object()}", "a object, which is no data"),
         ("import os\nos._exit(3)", "has ended with 3, and without a result"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", "crashed: SIGSEGV"),

@@ -214,7 +214,7 @@ async def test_results_that_are_too_large_fail_the_step(api: Api) -> None:
     await flow(api, "large", *[step(f"s{n}", source="return 'x' * 900_000") for n in range(10)])
     row = await ran(api, "large")
     assert row["error"]["code"] == "PAYLOAD_TOO_LARGE"
-    assert row["error"]["failedStep"] == "s9"
+    assert row["error"]["failedStep"] == "s4"
 
 
 # -- beginning and ending -------------------------------------------------------------------------

@@ -222,6 +222,10 @@ class PostgresqlDriver:
             with explained(explain_postgresql):
                 async with connection.transaction():
                     yield PostgresqlRunner(connection)
+        except asyncio.CancelledError:
+            # How far the server has come is not known: perhaps the transaction has begun.
+            connection.terminate()
+            raise
         finally:
             self._pool.release(connection)
 
@@ -236,6 +240,9 @@ class PostgresqlDriver:
                     cursor = await connection.cursor(text, *arguments)
                     while rows := await cursor.fetch(size):
                         yield rows
+        except asyncio.CancelledError:
+            connection.terminate()
+            raise
         finally:
             self._pool.release(connection)
 

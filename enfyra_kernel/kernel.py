@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from typing import Any
 
-import msgspec
-
-from .background import end
 from .clock import Clock, SystemClock
 from .cluster.channels import (
     AI_CONFIG,
     BOOTSTRAP_SCRIPTS,
     PACKAGES,
-    SESSIONS,
     STORAGE_CONFIG,
-    WRITES,
 )
 from .cluster.connect import connect_bus, connect_locks
 from .cluster.instance import Instance
@@ -36,7 +29,6 @@ from .identity.passwords import Passwords
 from .identity.resets import ResetAsked
 from .identity.revocation_log import RevocationLog
 from .identity.users import Users
-from .identity.verified import EVERYBODY, Revoked
 from .jobs.connect import connect_queue
 from .jobs.routes import JobRoutes
 from .lifecycle.accesses import Accesses
@@ -80,19 +72,13 @@ from .settings import Settings
 from .storage.connect import connect, connect_replicated
 from .storage.database import Database
 from .storage.replicated import Reader, ReplicatedDatabase, reading
+from .upkeep import Upkeep
 
 _log = get_logger("kernel")
 
 _READING = frozenset({"GET", "HEAD"})
-# Seconds that an answer waits until the other instances can be told who wrote.
-_TELLING = 0.25
-# Seconds between looks for what has been kept long enough.
-_PRUNE_EVERY = 600
 # Seconds that runs of flows get to end by themselves when a server stops.
 _FINISHING = 3.0
-_CLEANUP_LEASE = 3600
-# Seconds between writes of when API tokens were last used.
-_WRITE_USED_EVERY = 60
 
 
 class Kernel:
@@ -143,7 +129,6 @@ class Kernel:
         self.address = settings.url
         self._adapters = auth
         self._on_password = on_password or _print_password
-        self._background: asyncio.Task[None] | None = None
         self.instance = Instance.here(settings.node_name)
         system = Snapshot(0, SYSTEM_TABLES)
         self.replicated = _replicated(settings, self.clock)
@@ -169,7 +154,9 @@ class Kernel:
             settings, self.clock, self.records, lambda: self.bus.publish(PACKAGES, {})
         )
         self.guarding = Guarding(self.scripts.limits, self.clock, enabled=settings.guards)
-        self.live = LiveDefinitions(self.registry, self.bus, self.locks, self._all_written)
+        self.live = LiveDefinitions(
+            self.registry, self.bus, self.locks, lambda: self.upkeep.all_written()
+        )
         self.definitions = Definitions(
             self.database, self.registry, self.lock, self.migrator, self.keyring, self.live.go_live
         )
@@ -179,6 +166,16 @@ class Kernel:
         self.passwords = Passwords(settings.password_memory, settings.password_passes)
         self.users = Users(self.records, self.passwords, settings)
         self.revocation_log = RevocationLog(self.records, self.clock)
+        self.upkeep = Upkeep(
+            self.bus,
+            self.locks,
+            self.clock,
+            self.definitions,
+            self.live,
+            self.idempotency,
+            self.revocation_log,
+            self.replicated,
+        )
         self.flows = FlowService(
             self.records,
             self.registry,
@@ -207,7 +204,7 @@ class Kernel:
             self.passwords,
             self.keyring,
             self.scripts.limits,
-            self._announce_revoked,
+            self.upkeep.announce_revoked,
             lambda: self._scripted,
             self._adapters,
         )
@@ -340,13 +337,10 @@ class Kernel:
                 self.keyring.check()
             password = await self.users.ensure_administrator()
             await self.identity.start()
-            self.bus.subscribe(SESSIONS, self._sessions_changed)
+            self.upkeep.subscribe(self.identity)
             self.bus.subscribe(PACKAGES, self.scripts.packages.changed_elsewhere)
             self.bus.subscribe(BOOTSTRAP_SCRIPTS, self.bootstrap_scripts.changed_elsewhere)
-            if self.replicated is not None:
-                self.bus.subscribe(WRITES, self._written_elsewhere)
             self.flows.subscribe()
-            self.bus.on_gap(self._after_gap)
             await self.bus.start()
             await self.scripts.start()
             await self.jobs.start()
@@ -354,7 +348,7 @@ class Kernel:
         except BaseException:
             await self.database.stop()
             raise
-        self._background = asyncio.ensure_future(self._keep_fresh())
+        self.upkeep.start(self.settings.refresh_interval)
         self.bootstrap_scripts.start()
         self.started = True
         _log.info(
@@ -369,15 +363,12 @@ class Kernel:
 
     async def stop(self) -> None:
         """Close everything; requests that are running should have been finished before."""
-        self.started = False
+        was_started, self.started = self.started, False
         await self.jobs.stop()
         await self.flows.stop(_FINISHING)
-        if self._background is not None:
-            await end(self._background)
-            self._background = None
+        if was_started:
             await self.bootstrap_scripts.stop()
-            with suppress(EnfyraError):
-                await self.api_tokens.write_used()
+            await self.upkeep.stop()
             await self.live.stop()
             await self.bus.stop()
             await self.locks.stop()
@@ -402,7 +393,7 @@ class Kernel:
         with reading(Reader(fresh=request.method not in _READING)) as reader:
             response = await self.lifecycle.handle(request)
         if reader.wrote and reader.caller is not None:
-            await self._tell_written(reader.caller)
+            await self.upkeep.tell_written(reader.caller)
         return response
 
     async def health(self) -> dict[str, str]:
@@ -451,70 +442,6 @@ class Kernel:
         # An older version may lack tables and columns of what else is defined.
         loaded = await self._source.load(EVERYTHING, physical_only=True)
         return Catalog(loaded.tables)
-
-    async def _announce_revoked(self, revoked: Revoked) -> None:
-        await self.bus.publish(SESSIONS, msgspec.to_builtins(revoked))
-        await self.revocation_log.note(revoked)
-
-    async def _sessions_changed(self, message: Any) -> None:
-        try:
-            revoked = msgspec.convert(message, Revoked)
-        except msgspec.ValidationError:
-            # Another version's words: whoever it is about is among everybody.
-            revoked = EVERYBODY
-        self.revocations.forget(revoked)
-
-    async def _tell_written(self, caller: str) -> None:
-        """Tell the others who wrote, before he is answered and can ask one of them."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_TELLING):
-                await self.bus.publish(WRITES, {"caller": caller})
-
-    async def _written_elsewhere(self, message: Any) -> None:
-        if self.replicated is not None:
-            self.replicated.note_write(message["caller"])
-
-    def _all_written(self) -> None:
-        if self.replicated is not None:
-            self.replicated.note_write_of_everybody()
-
-    async def _after_gap(self) -> None:
-        self._all_written()
-        self.revocations.forget(EVERYBODY)
-        self.live.look_soon()
-
-    async def _prune(self) -> None:
-        """Delete what has been kept long enough, unless another instance is at it."""
-        with suppress(EnfyraError):
-            async with self.locks.attempt("session-cleanup", ttl=_CLEANUP_LEASE) as lease:
-                if lease is not None:
-                    await self.idempotency.prune()
-                    await self.sessions.prune()
-                    await self.revocation_log.prune()
-
-    async def _keep_fresh(self) -> None:
-        """Look for what other processes changed or revoked; Redis tells sooner, if it is there."""
-        interval = self.settings.refresh_interval
-        prune_at = write_at = 0.0
-        while True:
-            await asyncio.sleep(interval)
-            try:
-                if self.clock.now().timestamp() >= prune_at:
-                    prune_at = self.clock.now().timestamp() + _PRUNE_EVERY
-                    await self._prune()
-                if self.clock.monotonic() >= write_at:
-                    write_at = self.clock.monotonic() + _WRITE_USED_EVERY
-                    await self.api_tokens.write_used()
-                for revoked in await self.revocation_log.news():
-                    self.revocations.forget(revoked)
-                if await self.live.refresh():
-                    self._all_written()
-                    self.revocations.forget(EVERYBODY)
-                await self.definitions.heal()
-            except EnfyraError as error:
-                _log.debug("no look at the definitions", extra={"reason": error.message})
-            except Exception:
-                _log.exception("the definitions could not be loaded")
 
 
 def _replicated(settings: Settings, clock: Clock) -> ReplicatedDatabase | None:

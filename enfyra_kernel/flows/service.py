@@ -18,10 +18,9 @@ from .effects import FlowEffects
 from .engine import Engine
 from .runs import Run, Runs
 from .schedule import Schedule
-from .steps import StepKind
-from .steps.asking import HttpStep, RecordSteps
+from .steps import Scene, StepKind
+from .steps.kinds import kinds_of
 from .steps.notebook import Artifacts, NotebookStep
-from .steps.plain import log, sleep
 from .steps.processes import Logins, StepProcesses
 from .steps.python import PythonStep
 from .steps.scripts import Callers, Scripting
@@ -104,24 +103,15 @@ class FlowService:
         return self._registry.current.flows
 
     def _kinds(self) -> dict[str, StepKind]:
-        scripting = self._scripting
-        records = RecordSteps(scripting)
         return {
-            "script": scripting.script,
-            "condition": scripting.condition,
-            "query": records,
-            "create": records,
-            "update": records,
-            "delete": records,
-            "http": HttpStep(scripting),
-            "sleep": sleep,
-            "log": log,
+            **kinds_of(self._scripting),
             "trigger_flow": self._trigger,
             "python": PythonStep(self._processes),
             "notebook": NotebookStep(self._processes, self._notebooks, self.artifacts),
         }
 
-    async def _trigger(self, scene: Any) -> Any:
+    async def _trigger(self, scene: Scene) -> Any:
+        # The triggers are made with the workers, and these with the kinds.
         return await self.triggers.step(scene)
 
     def use_hosts(self, hosts: Hosts) -> None:

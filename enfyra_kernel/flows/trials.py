@@ -19,9 +19,9 @@ from .engine import Engine, StepFailed
 from .progress import RunProgress
 from .rows import FlowRows, refuse_problems_of, step_problems
 from .runs import FlowReference, Run, check_payload
-from .steps import Scene, StepKind
-from .steps.asking import HttpStep, RecordSteps
-from .steps.plain import SLEEP, log
+from .steps import Scene
+from .steps.kinds import kinds_of
+from .steps.plain import SLEEP
 from .steps.scripts import Callers, Scripting
 
 KIND = "flow_step"
@@ -146,7 +146,6 @@ class StepTrials:
         snapshot = context.snapshot
         scripting = Scripting(self._runner, self._callers, lambda: snapshot, self._env)
         scripting.hosts = hosts
-        records = RecordSteps(scripting)
 
         async def trigger(scene: Scene) -> Any:
             config = scene.config
@@ -155,18 +154,7 @@ class StepTrials:
             triggers.append({"flow": flow.name, "payload": config.get("payload")})
             return {"triggered": True, "flowId": flow.id, "flowName": flow.name}
 
-        kinds: dict[str, StepKind] = {
-            "script": scripting.script,
-            "condition": scripting.condition,
-            "query": records,
-            "create": records,
-            "update": records,
-            "delete": records,
-            "http": HttpStep(scripting),
-            "sleep": _slept,
-            "log": log,
-            "trigger_flow": trigger,
-        }
+        kinds = {**kinds_of(scripting), "sleep": _slept, "trigger_flow": trigger}
         return Engine(kinds, scripting, self._clock)
 
 

@@ -12,7 +12,6 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -22,15 +21,14 @@ from ..cluster.locks import LockStore
 from ..encoding import encode_json
 from ..errors import EnfyraError
 from ..logs import get_logger
-from ..metadata.definitions import RouteDefinition
-from ..metadata.routes import RouteMatch, make_route
 from ..metadata.snapshot import Snapshot
 from ..query.parse import parse
-from ..query.plan import ADMINISTRATOR, INTERNAL
+from ..query.plan import INTERNAL
 from ..records.records import Records
 from ..scripts.script import Failure, Language, Script, ScriptRunner, Stage
 from .context import Context
-from .messages import JSON, Request, Response, identify, success
+from .messages import Response, success
+from .scripted.alone import context_of_nobody, run_alone
 from .scripted.stages import Hosts
 from .scripted.trace import described
 
@@ -213,23 +211,11 @@ class BootstrapScripts:
             source=row.source_code or "",
             timeout=row.timeout or 30_000,
         )
-        empty = {"env": self._env, "share": b"{}", "body": b"{}", "query": b"{}", "params": b"{}"}
-        host = self._hosts.open(self._context())
-        try:
-            outcome = await self._runner.run([script], {**empty, "user": b"null"}, host)
-        finally:
-            await host.close()
+        host = self._hosts.open(context_of_nobody(PATH, self._snapshot()))
+        outcome = await run_alone(self._runner, script, host, {"env": self._env})
         for ran in outcome.ran:
             logs += ran.logs
         return outcome.failure
-
-    def _context(self) -> Context:
-        """Give a request that nobody has sent, for what scripts ask for in its name."""
-        request = Request("POST", PATH, "", {"content-type": JSON})
-        identify(request)
-        definition = RouteDefinition(id=0, path=PATH, available=frozenset({"POST"}))
-        match = RouteMatch(make_route(definition, None), MappingProxyType({}), item=False)
-        return Context(request, self._snapshot(), match, None, ADMINISTRATOR)
 
 
 def _mark(rows: Sequence[_Row]) -> str:

@@ -1,8 +1,12 @@
-"""Records that were created, updated and deleted, told to those who wait for it."""
+"""Records that were created, updated and deleted, told to those who wait for it.
+
+What a write sets off is written down in its transaction: both are there, or neither. Records that
+are nested in a body are told by nobody: it is the table of the request that counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -11,14 +15,14 @@ from ..clock import Clock
 from ..encoding import decode_json
 from ..metadata.flows import CREATED, DELETED, UPDATED
 from ..metadata.tables import Table
-from ..query.ast import EVERYTHING, Query
+from ..query.ast import Query
 from ..query.plan import PUBLISHED, Access
 from ..storage.database import Session
-from .changing import Affected
-from .creating import Upserted
-from .desk import Permit, anything
-from .etags import Preconditions
+from .changing import Affected, Changing, Terms
+from .creating import Creating, Upserted
+from .desk import Desk, Permit
 from .refusals import together
+from .removing import Removing
 from .repository import Repository
 from .workbench import Workbench
 
@@ -58,222 +62,174 @@ class RecordListener(Protocol):
 
 
 class ObservedRepository(Repository):
-    """The repository of a table that somebody listens to.
-
-    What a write sets off is written down in its transaction: both are there, or neither. Records
-    that are nested in a body are told by nobody: it is the table of the request that counts.
-    """
+    """The repository of a table that somebody listens to."""
 
     def __init__(
         self, table: Table, workbench: Workbench, clock: Clock, listener: RecordListener
     ) -> None:
         super().__init__(table, workbench, clock)
-        self._listener = listener
-
-    @asynccontextmanager
-    async def _observing(self, session: Session | None) -> AsyncGenerator[Session, None]:
-        async with together(self._desk.database, session) as transaction:
-            yield transaction
-        await self._listener.committed()
-
-    async def _tell(self, event: str, rows: bytes | None, session: Session) -> None:
-        key = self.table.primary.name
-        keys = [row[key] for row in decode_json(rows or b"[]")]
-        if keys:
-            found = RecordEvent(self.table.name, event, keys, len(keys))
-            await self._listener.happened(found, session)
-
-    # -- creating -------------------------------------------------------------------------------
-
-    async def create(
-        self,
-        body: Any,
-        query: Query = EVERYTHING,
-        access: Access = PUBLISHED,
-        session: Session | None = None,
-        *,
-        permit: Permit = anything,
-    ) -> bytes:
-        """Create a record; as `Repository.create`."""
-        async with self._observing(session) as transaction:
-            rows = await super().create(body, query, access, transaction, permit=permit)
-            await self._tell(CREATED, rows, transaction)
-        return rows
-
-    async def create_many(
-        self,
-        bodies: Sequence[Any],
-        query: Query = EVERYTHING,
-        access: Access = PUBLISHED,
-        session: Session | None = None,
-        *,
-        permit: Permit = anything,
-    ) -> bytes:
-        """Create many records; as `Repository.create_many`."""
-        async with self._observing(session) as transaction:
-            rows = await super().create_many(bodies, query, access, transaction, permit=permit)
-            await self._tell(CREATED, rows, transaction)
-        return rows
-
-    async def upsert(
-        self,
-        body: Any,
-        key: tuple[str, ...],
-        query: Query = EVERYTHING,
-        access: Access = PUBLISHED,
-        session: Session | None = None,
-        *,
-        permit: Permit = anything,
-    ) -> Upserted:
-        """Create or update records; as `Repository.upsert`."""
-        async with self._observing(session) as transaction:
-            done = await super().upsert(body, key, query, access, transaction, permit=permit)
-            name = self.table.primary.name
-            keys = [row[name] for row in decode_json(done.rows)]
-            for event in (CREATED, UPDATED):
-                some = [
-                    one for one, outcome in zip(keys, done.outcomes, strict=True)
-                    if outcome == event
-                ]  # fmt: skip
-                if some:
-                    found = RecordEvent(self.table.name, event, some, len(some))
-                    await self._listener.happened(found, transaction)
-        return done
+        self._telling = telling = _Telling(self._desk, listener)
+        self._creating = _ObservedCreating(self._desk, telling)
+        self._changing = _ObservedChanging(self._desk, telling)
+        self._removing = _ObservedRemoving(self._desk, self._changing, telling)
 
     async def load(self, body: Body, options: LoadOptions, access: Access = PUBLISHED) -> Loaded:
         """Load many records; as `Repository.load`. It is told afterwards, by number only."""
         loaded = await super().load(body, options, access)
         if not loaded.dry_run and loaded.rows:
-            await self._listener.happened(
-                RecordEvent(self.table.name, CREATED, (), loaded.rows), None
-            )
-            await self._listener.committed()
+            await self._telling.loaded(loaded.rows)
         return loaded
 
-    # -- changing -------------------------------------------------------------------------------
 
-    async def update(
-        self,
-        key: Any,
-        body: Any,
-        query: Query = EVERYTHING,
-        access: Access = PUBLISHED,
-        session: Session | None = None,
-        *,
-        preconditions: Preconditions | None = None,
-        permit: Permit = anything,
+class _Telling:
+    """Tells of writes, each within its transaction."""
+
+    def __init__(self, desk: Desk, listener: RecordListener) -> None:
+        self._desk = desk
+        self._table = desk.table
+        self._listener = listener
+
+    @asynccontextmanager
+    async def within(self, session: Session | None) -> AsyncGenerator[Session, None]:
+        """Give the transaction of a write, and of what it sets off."""
+        async with together(self._desk.database, session) as transaction:
+            yield transaction
+        await self._listener.committed()
+
+    async def rows(
+        self, event: str, session: Session | None, write: Callable[[Session], Awaitable[bytes]]
     ) -> bytes:
-        """Change one record; as `Repository.update`."""
-        async with self._observing(session) as transaction:
-            rows = await super().update(
-                key, body, query, access, transaction, preconditions=preconditions, permit=permit
-            )
-            await self._tell(UPDATED, rows, transaction)
+        """Write, and tell of the records that are given back."""
+        async with self.within(session) as transaction:
+            rows = await write(transaction)
+            await self.tell(event, self.keys(rows), transaction)
         return rows
 
-    async def replace(
+    async def met(
         self,
-        key: Any,
-        body: Any,
-        query: Query = EVERYTHING,
-        access: Access = PUBLISHED,
-        session: Session | None = None,
-        *,
-        preconditions: Preconditions | None = None,
-        permit: Permit = anything,
-    ) -> bytes:
-        """Set all of one record; as `Repository.replace`."""
-        async with self._observing(session) as transaction:
-            rows = await super().replace(
-                key, body, query, access, transaction, preconditions=preconditions, permit=permit
-            )
-            await self._tell(UPDATED, rows, transaction)
-        return rows
+        event: str,
+        session: Session | None,
+        show: bool,
+        write: Callable[[Session], Awaitable[Affected]],
+    ) -> Affected:
+        """Write what meets a filter, and tell of the records, shown or not."""
+        async with self.within(session) as transaction:
+            done = await write(transaction)
+            await self.tell(event, self.keys(done.rows or b"[]"), transaction)
+        return done if show else replace(done, rows=None)
 
-    async def patch(
-        self,
-        key: Any,
-        operations: Any,
-        query: Query = EVERYTHING,
-        access: Access = PUBLISHED,
-        session: Session | None = None,
-        *,
-        preconditions: Preconditions | None = None,
-        permit: Permit = anything,
-    ) -> bytes:
-        """Apply a JSON Patch; as `Repository.patch`."""
-        async with self._observing(session) as transaction:
-            rows = await super().patch(
-                key, operations, query, access, transaction,
-                preconditions=preconditions, permit=permit,
-            )  # fmt: skip
-            await self._tell(UPDATED, rows, transaction)
-        return rows
+    async def tell(self, event: str, keys: Sequence[Any], session: Session) -> None:
+        """Tell of some records, if there are any."""
+        if keys:
+            found = RecordEvent(self._table.name, event, keys, len(keys))
+            await self._listener.happened(found, session)
 
-    async def update_many(
+    async def loaded(self, number: int) -> None:
+        """Tell of a load, which is over."""
+        await self._listener.happened(RecordEvent(self._table.name, CREATED, (), number), None)
+        await self._listener.committed()
+
+    def keys(self, rows: bytes) -> list[Any]:
+        """Give the keys of records, as JSON has them."""
+        return [row[self._table.primary.name] for row in decode_json(rows)]
+
+
+class _ObservedCreating(Creating):
+    def __init__(self, desk: Desk, telling: _Telling) -> None:
+        super().__init__(desk)
+        self._telling = telling
+
+    async def one(
+        self, body: Any, query: Query, access: Access, permit: Permit, session: Session | None
+    ) -> bytes:
+        one = super().one
+        return await self._telling.rows(
+            CREATED, session, lambda within: one(body, query, access, permit, within)
+        )
+
+    async def many(
         self,
         bodies: Sequence[Any],
-        query: Query = EVERYTHING,
-        access: Access = PUBLISHED,
-        session: Session | None = None,
-        *,
-        permit: Permit = anything,
+        query: Query,
+        access: Access,
+        permit: Permit,
+        session: Session | None,
     ) -> bytes:
-        """Change many records by their keys; as `Repository.update_many`."""
-        async with self._observing(session) as transaction:
-            rows = await super().update_many(bodies, query, access, transaction, permit=permit)
-            await self._tell(UPDATED, rows, transaction)
-        return rows
+        many = super().many
+        return await self._telling.rows(
+            CREATED, session, lambda within: many(bodies, query, access, permit, within)
+        )
 
-    async def update_met(
+    async def upsert(
         self,
         body: Any,
+        key: tuple[str, ...],
         query: Query,
-        access: Access = PUBLISHED,
-        session: Session | None = None,
-        *,
-        most: int | None = None,
-        show: bool = False,
-        permit: Permit = anything,
+        access: Access,
+        permit: Permit,
+        session: Session | None,
+    ) -> Upserted:
+        async with self._telling.within(session) as transaction:
+            done = await super().upsert(body, key, query, access, permit, transaction)
+            told = list(zip(self._telling.keys(done.rows), done.outcomes, strict=True))
+            for event in (CREATED, UPDATED):
+                some = [one for one, outcome in told if outcome == event]
+                await self._telling.tell(event, some, transaction)
+        return done
+
+
+class _ObservedChanging(Changing):
+    def __init__(self, desk: Desk, telling: _Telling) -> None:
+        super().__init__(desk)
+        self._telling = telling
+
+    async def update(self, key: Any, body: Any, terms: Terms, session: Session | None) -> bytes:
+        update = super().update
+        return await self._telling.rows(
+            UPDATED, session, lambda within: update(key, body, terms, within)
+        )
+
+    async def replace(self, key: Any, body: Any, terms: Terms, session: Session | None) -> bytes:
+        replaced = super().replace
+        return await self._telling.rows(
+            UPDATED, session, lambda within: replaced(key, body, terms, within)
+        )
+
+    async def patch(self, key: Any, body: Any, terms: Terms, session: Session | None) -> bytes:
+        patch = super().patch
+        return await self._telling.rows(
+            UPDATED, session, lambda within: patch(key, body, terms, within)
+        )
+
+    async def many(self, bodies: Sequence[Any], terms: Terms, session: Session | None) -> bytes:
+        many = super().many
+        return await self._telling.rows(
+            UPDATED, session, lambda within: many(bodies, terms, within)
+        )
+
+    async def met(
+        self, body: Any, terms: Terms, session: Session | None, *, most: int | None, show: bool
     ) -> Affected:
-        """Change all records that meet a filter; as `Repository.update_met`."""
-        async with self._observing(session) as transaction:
-            done = await super().update_met(
-                body, query, access, transaction, most=most, show=True, permit=permit
-            )
-            await self._tell(UPDATED, done.rows, transaction)
-        return done if show else replace(done, rows=None)
+        met = super().met
+        return await self._telling.met(
+            UPDATED, session, show, lambda within: met(body, terms, within, most=most, show=True)
+        )
 
-    # -- deleting -------------------------------------------------------------------------------
 
-    async def delete(
-        self,
-        key: Any,
-        session: Session | None = None,
-        *,
-        query: Query = EVERYTHING,
-        access: Access = PUBLISHED,
-        preconditions: Preconditions | None = None,
-    ) -> None:
-        """Delete one record; as `Repository.delete`."""
-        async with self._observing(session) as transaction:
-            await super().delete(
-                key, transaction, query=query, access=access, preconditions=preconditions
-            )
-            found = RecordEvent(self.table.name, DELETED, (self.bound_key(key),), 1)
-            await self._listener.happened(found, transaction)
+class _ObservedRemoving(Removing):
+    def __init__(self, desk: Desk, changing: Changing, telling: _Telling) -> None:
+        super().__init__(desk, changing)
+        self._telling = telling
 
-    async def delete_met(
-        self,
-        query: Query,
-        access: Access = PUBLISHED,
-        session: Session | None = None,
-        *,
-        most: int | None = None,
-        show: bool = False,
+    async def one(self, key: Any, terms: Terms, session: Session | None) -> None:
+        async with self._telling.within(session) as transaction:
+            await super().one(key, terms, transaction)
+            await self._telling.tell(DELETED, (self._desk.bound_key(key),), transaction)
+
+    async def met(
+        self, terms: Terms, session: Session | None, *, most: int | None, show: bool
     ) -> Affected:
-        """Delete all records that meet a filter; as `Repository.delete_met`."""
-        async with self._observing(session) as transaction:
-            done = await super().delete_met(query, access, transaction, most=most, show=True)
-            await self._tell(DELETED, done.rows, transaction)
-        return done if show else replace(done, rows=None)
+        met = super().met
+        return await self._telling.met(
+            DELETED, session, show, lambda within: met(terms, within, most=most, show=True)
+        )

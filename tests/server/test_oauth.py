@@ -47,7 +47,7 @@ async def openid_server(key: rsa.RSAPrivateKey) -> AsyncIterator[OpenId]:
 async def api(server: Server, openid_server: OpenId) -> Api:
     """The administrator, who has configured the provider, an app, and GitHub."""
     admin = await Api(server.kernel).login()
-    for name in ("test", "github"):
+    for name in ("test", "github", "facebook"):
         await admin.create("/oauth_config_definition", config(name, server, openid_server))
     await admin.create("/cors_origin_definition", {"origin": APP})
     return admin
@@ -60,7 +60,7 @@ def config(name: str, server: Server, openid: OpenId, **more: Any) -> dict[str, 
         "clientSecret": SECRET,
         "redirectUri": f"http://127.0.0.1:{server.port}/auth/{name}/callback",
     }
-    return given | ({} if name == "github" else {"issuer": openid.url}) | more
+    return given | ({} if name in {"github", "facebook"} else {"issuer": openid.url}) | more
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -91,6 +91,20 @@ def github(openid: OpenId, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenId]:
         {"email": "old@example.org", "primary": False, "verified": True},
         {"email": EMAIL, "primary": True, "verified": True},
     ]
+    return openid
+
+
+@pytest.fixture
+def facebook(openid: OpenId, monkeypatch: pytest.MonkeyPatch) -> OpenId:
+    url = openid.url
+    here = providers.Endpoints(
+        f"{url}/authorize", f"{url}/token", f"{url}/user?fields=id,name,email,picture", "email"
+    )
+    monkeypatch.setitem(providers.KNOWN_ENDPOINTS, "facebook", here)  # type: ignore[arg-type]
+    openid.github = {
+        "id": "10158", "name": "Ann", "email": EMAIL,
+        "picture": {"data": {"url": "https://example.org/ann.jpg", "is_silhouette": False}},
+    }  # fmt: skip
     return openid
 
 
@@ -310,6 +324,21 @@ async def test_github_tells_who_somebody_is_in_its_own_way(
     )
     end = await go(browser, "/auth/github", redirect="/docs")
     assert query_of(end) == {"error": "OAUTH_FAILED"}
+
+
+async def test_facebook_tells_who_somebody_is_and_of_no_address_whether_it_is_his(
+    browser: httpx.AsyncClient, facebook: OpenId, api: Api
+) -> None:
+    await go(browser, "/auth/facebook", redirect="/docs")
+    account = await me(browser)
+    assert (account["email"], account["loginProvider"]) == (EMAIL, "facebook")
+    [linked] = await api.rows("/oauth_account_definition", filter={"provider": "facebook"})
+    assert linked["providerUserId"] == "10158"
+    # Somebody else with the same address is not let into the account.
+    browser.cookies.clear()
+    facebook.github |= {"id": "666"}
+    end = await go(browser, "/auth/facebook", redirect="/docs")
+    assert "error" in query_of(end)
 
 
 async def test_a_script_says_more_of_a_new_user(

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from ...encoding import decode_json, encode_json
-from ...errors import CATALOGUE, EnfyraError
+from ...errors import EnfyraError
 from ...identity.callers import Caller
-from ...lifecycle.context import Context
-from ...lifecycle.messages import JSON, Request, identify
+from ...lifecycle.scripted.alone import context_of_nobody, run_alone
 from ...lifecycle.scripted.host import NULL, ScriptHost
 from ...lifecycle.scripted.stages import Hosts
-from ...lifecycle.scripted.trace import described
-from ...metadata.definitions import RouteDefinition
-from ...metadata.routes import RouteMatch, make_route
+from ...lifecycle.scripted.trace import described, thrown_error
 from ...metadata.snapshot import Snapshot
-from ...query.plan import ADMINISTRATOR
 from ...scripts.script import Failure, Language, Script, ScriptRunner, Stage
 from ..chain import CHAIN
 from ..expressions import expressions_in, filled, path_of, script_of
@@ -93,15 +88,8 @@ class Scripting:
             "flow": encode_json(known),
             "user": NULL if caller is None else await self._callers.profile(caller),
             "env": self._env,
-            "share": b"{}",
-            "body": b"{}",
-            "query": b"{}",
-            "params": b"{}",
         }
-        try:
-            outcome = await self._runner.run([script], sections, host)
-        finally:
-            await host.close()
+        outcome = await run_alone(self._runner, script, host, sections)
         for ran in outcome.ran:
             for line in ran.logs:
                 scene.log("info", line)
@@ -151,7 +139,8 @@ class Scripting:
     def _host(self, scene: Scene, caller: Caller | None) -> _ChainedHost:
         run = scene.run
         chain = (*cast("list[int]", run.chain or []), run.flow_id)
-        return _ChainedHost(self.hosts.open(self._context(scene, caller)), chain)
+        context = context_of_nobody(f"/flow/{scene.flow.id}", self._snapshot(), caller)
+        return _ChainedHost(self.hosts.open(context), chain)
 
     async def _caller(self, run: Run) -> Caller | None:
         if run.triggered_by is None:
@@ -160,16 +149,6 @@ class Scripting:
             return await self._callers.caller_of(str(run.triggered_by.id))
         # The account has gone meanwhile.
         return None
-
-    def _context(self, scene: Scene, caller: Caller | None) -> Context:
-        path = f"/flow/{scene.flow.id}"
-        route = make_route(
-            RouteDefinition(id=0, path=path, available=frozenset({"POST"}), is_system=True), None
-        )
-        request = Request("POST", path, "", {"content-type": JSON})
-        identify(request)
-        match = RouteMatch(route, MappingProxyType({}), item=False)
-        return Context(request, self._snapshot(), match, caller, ADMINISTRATOR)
 
 
 class _ChainedHost:
@@ -199,9 +178,5 @@ def _text(value: Any) -> str:
 
 
 def _error(failed: Failure) -> EnfyraError:
-    if failed.thrown:
-        code = failed.code if failed.code in CATALOGUE else "HTTP_ERROR"
-        return EnfyraError(
-            code, failed.problem.message, details=failed.details, status=failed.status
-        )
-    return EnfyraError(failed.code, described(failed), hint=failed.problem.hint)
+    thrown = thrown_error(failed)
+    return thrown or EnfyraError(failed.code, described(failed), hint=failed.problem.hint)

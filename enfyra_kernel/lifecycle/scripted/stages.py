@@ -11,7 +11,7 @@ from typing import Protocol
 from ...background import end
 from ...clock import Clock
 from ...encoding import encode_json
-from ...errors import CATALOGUE, EnfyraError
+from ...errors import EnfyraError
 from ...identity.callers import Caller
 from ...logs import get_logger
 from ...metadata.hooks import HandlerDefinition, HookDefinition, MethodScripts
@@ -21,7 +21,7 @@ from ..messages import JSON, Response, Stream, failure, success
 from .host import NULL, ScriptHost
 from .sections import Sections, changed_context, sections_of, sections_seen
 from .streaming import Streaming
-from .trace import Trace, described, error_details, trace_of
+from .trace import Trace, described, error_details, thrown_error, trace_of
 
 _log = get_logger("scripts")
 
@@ -307,11 +307,9 @@ class Run:
 
     def _error(self, failed: Failure) -> EnfyraError:
         """Give the error that clients get for that of a script."""
-        if failed.thrown:
-            code = failed.code if failed.code in CATALOGUE else "HTTP_ERROR"
-            return EnfyraError(
-                code, failed.problem.message, details=failed.details, status=failed.status
-            )
+        thrown = thrown_error(failed)
+        if thrown is not None:
+            return thrown
         text = f"{failed.script} failed: {described(failed)}"
         _log.warning("script failed", extra={"script": failed.script, "reason": text})
         if not self.trace.shown:

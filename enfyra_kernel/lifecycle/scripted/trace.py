@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ...encoding import encode_json
+from ...errors import CATALOGUE, EnfyraError
 from ...scripts.script import Failure, Outcome, Ran
 from ..context import Context
 from ..messages import JSON, Response
@@ -97,6 +98,16 @@ def is_traced(context: Context) -> bool:
 def _entry(ran: Ran) -> Entry:
     error = None if ran.failure is None else described(ran.failure)
     return Entry(ran.stage.value, ran.script, round(ran.milliseconds, 3), ran.logs, error)
+
+
+def thrown_error(failure: Failure) -> EnfyraError | None:
+    """Give what a script has thrown on purpose, which is for whoever has asked; else None."""
+    if not failure.thrown:
+        return None
+    code = failure.code if failure.code in CATALOGUE else "HTTP_ERROR"
+    return EnfyraError(
+        code, failure.problem.message, details=failure.details, status=failure.status
+    )
 
 
 def described(failure: Failure) -> str:

@@ -23,7 +23,7 @@ async def test_expired_logins_are_deleted_unless_another_instance_is_at_it(
             return 0
 
         monkeypatch.setattr(kernel.sessions, "prune", prune)
-        clean_up = kernel._prune  # pyright: ignore[reportPrivateUsage]
+        clean_up = kernel.upkeep.prune
         async with kernel.locks.hold("session-cleanup", ttl=3600):
             await clean_up()
         assert pruned == []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import pytest_asyncio
 
 from tests.api import Api
 from tests.engines import two_engines  # noqa: F401
 
-from .deck import flow, results, runs_of, step, until
+from .deck import flow, ran, results, runs_of, step, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -46,6 +48,30 @@ async def test_every_kind_of_write_is_told(listening: Api) -> None:
         ["created", [one]], ["created", [two, three]], ["updated", [one]], ["updated", [one]],
         ["updated", [two, three]], ["deleted", [one]], ["deleted", [two, three]],
     ]  # fmt: skip
+
+
+async def test_writes_of_other_forms_are_told_too(listening: Api) -> None:
+    api = listening
+    one = (await api.create("/post", {"title": "a", "views": 1}))["id"]
+    patch = json.dumps([{"op": "replace", "path": "/views", "value": 2}]).encode()
+    kind = {"content-type": "application/json-patch+json"}
+    assert (await api.send("PATCH", f"/post/{one}", raw=patch, headers=kind)).status == 200
+    source = (
+        "rows = [{'title': 'a', 'views': 3}, {'title': 'b'}]\n"
+        "done = await @REPOS.post.upsert({'data': rows, 'key': ['title']})\n"
+        "return [row.id for row in done.data]"
+    )
+    await flow(api, "upserts", step("s", source=source))
+    _, two = results(await ran(api, "upserts"))["s"]
+    lines = {"content-type": "application/x-ndjson"}
+    load = b'{"title": "c"}\n{"title": "d"}\n'
+    assert (await api.send("POST", "/post", raw=load, headers=lines)).status == 201
+    assert await told(api) == [
+        ["created", [one]], ["updated", [one]], ["created", [two]], ["updated", [one]],
+        ["created", []],
+    ]  # fmt: skip
+    rows = await runs_of(api, "seen")
+    assert rows[-1]["payload"]["count"] == 2
 
 
 async def test_a_write_that_fails_sets_nothing_off(listening: Api) -> None:

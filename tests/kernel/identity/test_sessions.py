@@ -225,3 +225,43 @@ async def test_a_token_is_looked_up_once(people: People, monkeypatch: pytest.Mon
     for _ in range(3):
         assert await sessions.caller(caller.token or "") is sessions.cached(caller.token or "")
     assert not looks
+
+
+# -- what somebody else has prepared --------------------------------------------------------------
+
+
+async def test_a_login_never_goes_on_with_one_that_was_there(people: People) -> None:
+    """Who has planted his own login, in a cookie or a header, does not share the next one."""
+    await people.sign_up()
+    planted = await people.log_in()
+    begun = await people.log_in(
+        headers={
+            "Authorization": f"Bearer {planted.body['accessToken']}",
+            "Cookie": f"accessToken={planted.body['accessToken']}; "
+            f"refreshToken={planted.body['refreshToken']}",
+        }
+    )
+    ann = people.as_(begun)
+    rows = (await ann.get("/me/sessions")).data
+    mine = {row["id"] for row in rows if row["isCurrent"]}
+    theirs = {row["id"] for row in (await people.as_(planted).get("/me/sessions")).data
+              if row["isCurrent"]}  # fmt: skip
+    assert len(rows) == 2
+    assert mine.isdisjoint(theirs)
+
+
+async def test_hooks_see_that_a_password_changes(people: People) -> None:
+    """What shall happen with it, such as a message to its owner, is a hook of `/me`."""
+    await people.sign_up()
+    admin = people.admin
+    await admin.create("/flow_definition", {"name": "told", "maxExecutions": 0})
+    source = "if 'password' in @BODY and not @ERROR:\n    await @TRIGGER('told', @USER.email)"
+    await admin.create(
+        "/post_hook_definition",
+        {"name": "tell", "route": "/me", "methods": ["PATCH"], "sourceCode": source},
+    )
+    ann = people.as_(await people.log_in())
+    assert (await ann.patch("/me", {"password": "another one"})).status == 200
+    [run] = await admin.rows("/flow_execution_definition")
+    assert run["payload"] == EMAIL
+    assert "another one" not in str(run)

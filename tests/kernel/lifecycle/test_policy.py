@@ -183,7 +183,8 @@ async def test_a_table_answers_before_its_creation_has_been_answered(api: Api) -
 
     api.kernel.bus.publish = publish  # type: ignore[method-assign]
     await api.define("post", "title varchar")
-    assert seen == [200]
+    # The look at the database that is due at that moment may tell the others, too.
+    assert set(seen) == {200}
     assert (await api.post("/post", {"title": "at once"})).status == 201
 
 

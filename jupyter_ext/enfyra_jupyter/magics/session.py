@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from enfyra_kernel.errors import did_you_mean
 from IPython.core.error import UsageError
@@ -14,6 +14,9 @@ from ..connection import connect
 from ..flows.names import FlowNames
 from ..frames import ResultFrame
 from ..schema import EMPTY, Schema, SchemaCache, TableInfo
+
+if TYPE_CHECKING:
+    from ..widgets.shelf import Shelf
 
 QUERY_KEYS = (
     "table", "filter", "sort", "fields", "deep", "aggregate", "dimensions", "measures", "limit",
@@ -27,6 +30,7 @@ class Session:
         self._client: Client | None = None
         self._cache: SchemaCache | None = None
         self._flows: FlowNames | None = None
+        self._shelf: Shelf | None = None
 
     @property
     def client(self) -> Client:
@@ -54,6 +58,16 @@ class Session:
         if self._client is not None:
             self._client.close()
         self._client = self._cache = self._flows = None
+
+    @property
+    def shelf(self) -> Shelf:
+        """Which widget stands below which cell."""
+        if self._shelf is None:
+            # Importing widgets takes a while, which notebooks without them need not wait for.
+            from ..widgets.shelf import Shelf
+
+            self._shelf = Shelf()
+        return self._shelf
 
     # -- tables ---------------------------------------------------------------------------------
 

@@ -38,7 +38,8 @@ class Part(anywidget.AnyWidget):
 
     Example:
         >>> class Greeting(Part):
-        ...     face = "grid"
+        ...     face = "common"
+        ...
         ...     @action
         ...     def greet(self, name):
         ...         return f"Hello {name}"

@@ -150,6 +150,7 @@ _KINDS = (
     ErrorKind("FETCH_TIMEOUT", 504, "Another server took too long to answer"),
     ErrorKind("CACHE_UNAVAILABLE", 503, "The cache cannot be reached", "Try again shortly"),
     ErrorKind("QUEUE_UNAVAILABLE", 503, "The queue cannot be reached", "Try again shortly"),
+    ErrorKind("EXECUTOR_UNAVAILABLE", 503, "What runs the step cannot be reached"),
     ErrorKind("LOCK_HELD", 423, "Somebody else is doing this", "Try again shortly"),
     ErrorKind("LOCK_LOST", 409, "Somebody else may be doing this by now", "Look, and try again"),
     ErrorKind("LOCKS_UNAVAILABLE", 503, "The locks cannot be reached", "Try again shortly"),

@@ -189,6 +189,7 @@ class Kernel:
             at_once=settings.flow_workers,
             lease=settings.flow_lease,
             address=lambda: self.address,
+            dask=settings.dask_scheduler,
             notebooks=settings.notebooks,
             artifacts=settings.data_folder() / "runs",
         )
@@ -255,7 +256,7 @@ class Kernel:
             self.database, self._records_on, self.scripts, self.users, self.clock
         )
         tools = ScriptTools(unsaved, rehearsals, self.records, self.users, self.accesses)
-        flow_rows = FlowRows(unsaved)
+        flow_rows = FlowRows(unsaved, self.settings.dask_scheduler)
         trials = StepTrials(
             tools.test,
             rehearsals,

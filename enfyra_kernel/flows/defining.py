@@ -80,7 +80,7 @@ class Defining:
         problems += _problems_of(steps)
         refuse_problems_of(problems)
         for one in steps:
-            await self._rows.check_scripts(one.row)
+            await self._rows.check(one.row)
         known = None
         with suppress(EnfyraError):
             known = snapshot.flows.find(name)

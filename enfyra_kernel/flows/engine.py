@@ -15,6 +15,7 @@ from ..metadata.flows import CONDITION, FOREACH, PARALLEL, FlowDefinition, StepD
 from .progress import Entry, RunProgress
 from .runs import Run
 from .steps import Scene, StepKind
+from .steps.executors import DASK, EXECUTOR, handed_down
 
 _log = get_logger("flows")
 
@@ -284,19 +285,20 @@ class _Work:
                 hint='Such as "items": "{{ @FLOW_PAYLOAD.rows }}"',
             )
         listed = cast("list[Any]", items)
+        children = handed_down(step.children, config)
+        # The workers of a cluster are there to be used.
+        at_once = _at_once(config, AT_ONCE if config.get(EXECUTOR) == DASK else 1)
         done = 0
 
         async def turn(index: int, item: Any) -> Any:
             nonlocal done
-            local = await self._sequence(step.children, {**known, "item": item, "index": index})
+            local = await self._sequence(children, {**known, "item": item, "index": index})
             done += 1
             self._progress.work(done, len(listed), step.key)
-            return local["last"] if step.children else item
+            return local["last"] if children else item
 
-        return await self._together(
-            [lambda i=i, item=item: turn(i, item) for i, item in enumerate(listed)],
-            _at_once(config, 1),
-        )
+        turns = [lambda i=i, item=item: turn(i, item) for i, item in enumerate(listed)]
+        return await self._together(turns, at_once)
 
     async def _together(
         self, works: Sequence[Callable[[], Awaitable[Any]]], at_once: int

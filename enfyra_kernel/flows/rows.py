@@ -13,6 +13,7 @@ from ..metadata.names import field_name_problem
 from ..metadata.snapshot import Snapshot
 from ..scripts.script import Language, ScriptRunner
 from .expressions import expressions_in, path_of, script_of
+from .steps.executors import KEYS, check_executor, executor_problems
 from .times import times_of
 
 FLOWS, STEPS = "flow_definition", "flow_step_definition"
@@ -58,9 +59,9 @@ KINDS: Mapping[str, Kind] = {
     "sleep": Kind(optional=("ms",)),
     "log": Kind(optional=("message", "level")),
     "notebook": Kind(required=("path",), optional=("parameters", "kernel")),
-    "python": Kind(optional=("vars",), source=True),
+    "python": Kind(optional=("vars", *KEYS), source=True),
     "parallel": Kind(optional=("concurrency",)),
-    "foreach": Kind(required=("items",), optional=("concurrency",)),
+    "foreach": Kind(required=("items",), optional=("concurrency", *KEYS)),
 }
 
 
@@ -69,10 +70,12 @@ class FlowRows:
 
     Args:
         runner: Checks what scripts say.
+        dask: The address of Dask's scheduler, unless steps say so themselves.
     """
 
-    def __init__(self, runner: ScriptRunner) -> None:
+    def __init__(self, runner: ScriptRunner, dask: str | None = None) -> None:
         self._runner = runner
+        self._dask = dask
 
     async def prepared(
         self,
@@ -122,15 +125,16 @@ class FlowRows:
         if parent is not None:
             problems += _parent_problems(parent, _id(step.get("flow")), step, snapshot)
         refuse_problems_of(problems)
-        await self.check_scripts(step)
+        await self.check(step)
         return body
 
-    async def check_scripts(self, step: Mapping[str, Any]) -> None:
-        """Refuse a step whose source or expressions cannot run.
+    async def check(self, step: Mapping[str, Any]) -> None:
+        """Refuse a step whose source or expressions cannot run, or have nowhere to.
 
         Raises:
-            EnfyraError: SCRIPT_SYNTAX_ERROR.
+            EnfyraError: SCRIPT_SYNTAX_ERROR; INVALID_BODY when its executor is not there.
         """
+        check_executor(step.get("config") or {}, self._dask)
         kind = KINDS[step["type"]]
         if kind.source and step["type"] != "python":
             language = Language(step.get("scriptLanguage") or DEFAULT_LANGUAGE)
@@ -301,6 +305,8 @@ def _config_problems(name: str, kind: Kind, step: Mapping[str, Any]) -> list[str
     ]
     if kind.one_of and not any(config.get(one) is not None for one in kind.one_of):
         problems.append(f"config needs one of {', '.join(kind.one_of)}")
+    if name in {"python", "foreach"}:
+        problems += executor_problems(config)
     if kind.source and not isinstance(step.get("sourceCode"), str):
         problems.append(f"sourceCode is required for a {name} step")
     return problems

@@ -19,11 +19,14 @@ from .engine import Engine
 from .runs import Run, Runs
 from .schedule import Schedule
 from .steps import Scene, StepKind
+from .steps.dask.processes import DaskProcesses
+from .steps.executors import DASK, LOCAL
 from .steps.kinds import kinds_of
+from .steps.local import LocalProcesses
 from .steps.notebook import Artifacts, NotebookStep
-from .steps.processes import Logins, StepProcesses
 from .steps.python import PythonStep
 from .steps.scripts import Callers, Scripting
+from .steps.talk import Logins
 from .triggers import Triggers
 from .workers import POLL, Workers
 
@@ -41,6 +44,7 @@ class FlowService:
         at_once: How many runs go on here at the same time; 0 for none.
         lease: Seconds after which another one may take over from a holder who is silent.
         address: Gives where the API is served, for steps that call it; None where nobody knows.
+        dask: The address of Dask's scheduler, for steps that run there.
         notebooks: The folder of notebooks that steps may run.
         artifacts: The folder that these are kept in with their outputs.
 
@@ -51,6 +55,7 @@ class FlowService:
         schedule: When flows are due.
         effects: What scripts may set off.
         artifacts: Notebooks that were run.
+        dask: Runs steps on a cluster.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class FlowService:
         at_once: int,
         lease: float,
         address: Callable[[], str | None],
+        dask: str | None,
         notebooks: Path,
         artifacts: Path,
     ) -> None:
@@ -79,7 +85,8 @@ class FlowService:
         self._scripting = Scripting(
             runner, callers, lambda: registry.current, encode_json(dict(env))
         )
-        self._processes = StepProcesses(address, env)
+        self._processes = LocalProcesses(address, env)
+        self.dask = DaskProcesses(dask, address, env)
         self._notebooks = notebooks
         self.artifacts = Artifacts(artifacts)
         self.engine = Engine(self._kinds(), self._scripting, clock)
@@ -106,7 +113,7 @@ class FlowService:
         return {
             **kinds_of(self._scripting),
             "trigger_flow": self._trigger,
-            "python": PythonStep(self._processes),
+            "python": PythonStep({LOCAL: self._processes, DASK: self.dask}),
             "notebook": NotebookStep(self._processes, self._notebooks, self.artifacts),
         }
 
@@ -120,7 +127,7 @@ class FlowService:
 
     def use_logins(self, logins: Logins) -> None:
         """Let steps in that call the API from processes of their own."""
-        self._processes.logins = logins
+        self._processes.logins = self.dask.logins = logins
 
     # -- starting and stopping ------------------------------------------------------------------
 
@@ -140,6 +147,7 @@ class FlowService:
         """Begin nothing more; what is at work goes back, unless it ends in time."""
         await self.schedule.stop()
         await self.workers.stop(grace)
+        await self.dask.close()
 
     # -- what others do -------------------------------------------------------------------------
 

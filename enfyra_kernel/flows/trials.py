@@ -98,7 +98,7 @@ class StepTrials:
             problems.append(f"a {row['type']} step is tried by the steps within it")
         timeout: Any = row.get("timeout") or _TIMEOUT
         refuse_problems_of(problems)
-        await self._rows.check_scripts(row)
+        await self._rows.check(row)
         step = StepDefinition(
             id=0,
             key=row["key"],

@@ -372,6 +372,12 @@ class Settings(BaseModel):
         le=3600,
         description="Seconds after which another process goes on with a run whose own is silent.",
     )
+    dask_scheduler: Annotated[str | None, BeforeValidator(read.scheduler_address)] = Field(
+        default=None,
+        alias="ENFYRA_DASK_SCHEDULER",
+        description="Dask's scheduler, such as `tcp://host:8786` or `tls://host:8786`, for steps "
+        "of flows whose executor is `dask`. It takes the extra `dask`.",
+    )
     notebooks: Path = Field(
         default=Path("notebooks"),
         alias="ENFYRA_NOTEBOOKS",

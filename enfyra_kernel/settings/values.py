@@ -11,6 +11,7 @@ from ..uri import DatabaseUri, split_address
 
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_SCHEDULER = re.compile(r"(tcp|tls|ws|wss|ucx|ucxx)://([\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}/?")
 
 
 def database_uri(value: Any) -> Any:
@@ -69,6 +70,13 @@ def http_url(value: Any) -> Any:
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be an http:// or https:// address")
         return value.rstrip("/")
+    return value
+
+
+def scheduler_address(value: Any) -> Any:
+    """Check the address of a scheduler of Dask."""
+    if value is not None and not (isinstance(value, str) and _SCHEDULER.fullmatch(value)):
+        raise ValueError("must be an address such as tcp://host:8786 or tls://host:8786")
     return value
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from ...errors import EnfyraError, did_you_mean
+from .executors import EXECUTOR, LOCAL
 from .scene import Scene
 
 
@@ -17,14 +19,29 @@ class Processes(Protocol):
 
 
 class PythonStep:
-    """Runs a step's source in a process of its own."""
+    """Runs a step's source in a process of its own.
 
-    def __init__(self, processes: Processes) -> None:
-        self._processes = processes
+    Args:
+        executors: Those who run processes, by the names that steps know them by.
+    """
+
+    def __init__(self, executors: Mapping[str, Processes]) -> None:
+        self._executors = executors
 
     async def __call__(self, scene: Scene) -> Any:
-        """Run it; give its `result`, or what its last line gives."""
-        return await self._processes.run(scene, python_task(scene))
+        """Run it; give its `result`, or what its last line gives.
+
+        Raises:
+            EnfyraError: INVALID_ARGUMENT when there is no such executor.
+        """
+        name = str(scene.config.get(EXECUTOR) or LOCAL)
+        processes = self._executors.get(name)
+        if processes is None:
+            raise EnfyraError(
+                "INVALID_ARGUMENT",
+                f"There is no executor '{name[:64]}'.{did_you_mean(name, self._executors)}",
+            )
+        return await processes.run(scene, python_task(scene))
 
 
 def python_task(scene: Scene) -> dict[str, Any]:

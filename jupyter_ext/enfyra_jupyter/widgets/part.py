@@ -33,7 +33,9 @@ class Part(anywidget.AnyWidget):
     Nothing is loaded from another host: the face is part of the package.
 
     Attributes:
-        face: The name of its JavaScript, without the ending.
+        face: The name of its JavaScript, without the ending; CSS of its own is named
+            the same.
+        faces: The names of files that its JavaScript is made of beside that one, in their order.
         keeps: The names of traits that live on when its cell runs again.
 
     Example:
@@ -48,13 +50,14 @@ class Part(anywidget.AnyWidget):
     """
 
     face: ClassVar[str]
+    faces: ClassVar[tuple[str, ...]] = ()
     keeps: ClassVar[tuple[str, ...]] = ()
     _actions: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **options: Any) -> None:
         if "face" in cls.__dict__:
-            cls._esm = _script(cls.face)
-            cls._css = _read("common.css")
+            cls._esm = "\n".join(_read(f"{one}.js") for one in ("common", *cls.faces, cls.face))
+            cls._css = "".join(_read(f"{one}.css") for one in dict.fromkeys(("common", cls.face)))
         super().__init_subclass__(**options)
         marked = frozenset(name for name, value in vars(cls).items() if hasattr(value, _MARK))
         cls._actions = cls._actions | marked
@@ -105,9 +108,5 @@ class Part(anywidget.AnyWidget):
 
 @cache
 def _read(name: str) -> str:
-    return files(__package__).joinpath("faces", name).read_text("utf-8")
-
-
-def _script(face: str) -> str:
-    """Give the one module that a browser loads: what all faces share, and this one."""
-    return f"{_read('common.js')}\n{_read(f'{face}.js')}"
+    file = files(__package__).joinpath("faces", name)
+    return file.read_text("utf-8") if name.endswith(".js") or file.is_file() else ""

@@ -73,15 +73,26 @@ def test_a_cell_that_runs_again_leaves_no_widget_behind() -> None:
     shelf = Shelf()
     parts = []
     for number in range(50):
-        part = shelf.put(Counter(), "post", cell="a")
+        part = shelf.put(Counter(), "post", cell="a", run=number)
         assert part.count == number
         part.count += 1
         parts.append(part)
     assert shelf.count == 1
     assert [one.comm is None for one in parts] == [True] * 49 + [False]
-    shelf.put(Counter(), "post", cell="b")
-    shelf.put(Counter(), "author", cell="a")
-    assert shelf.count == 3
+    shelf.put(Counter(), "post", cell="b", run=50)
+    shelf.put(Counter(), "author", cell="a", run=51)
+    # What the cell showed before is gone, whatever it was about.
+    assert shelf.count == 2
     shelf.clear()
     assert shelf.count == 0
     assert parts[-1].comm is None
+
+
+def test_one_run_may_show_several_widgets() -> None:
+    shelf = Shelf()
+    for run in range(2):
+        both = [shelf.put(Counter(), "post", cell="a", run=run) for _ in range(2)]
+        assert shelf.count == 2
+        assert [one.count for one in both] == [0, 10 * run]
+        both[1].count = 10
+    shelf.clear()

@@ -1,7 +1,8 @@
 // What all faces share. A face ends with `export default widget((ui) => { ... })`.
 //
 // ui.model   the traits; ui.el the element; ui.say(text, "good" | "bad" | "") says something below.
-// ui.ask(action, given)  asks Python; gives a promise. An error is said, and the promise rejects.
+// ui.ask(action, given)  asks Python; gives a promise. An error is said, and the promise rejects;
+//                        with a third argument {quiet: true}, the caller says it.
 // ui.watch(name, then)   runs `then(value)` now and whenever a trait changes, until it is removed.
 // ui.done(then)          runs `then()` when it is removed.
 // h(tag, facts, ...children) makes an element. Text is always text, never HTML.
@@ -29,7 +30,8 @@ function widget(build) {
       const cleaners = [];
       let last = 0;
       const said = h("div", { class: "enfyra-said", role: "status", "aria-live": "polite" });
-      const root = h("div", { class: "enfyra-part" });
+      // Lab's shortcuts are for cells: what is typed here is not for them.
+      const root = h("div", { class: "enfyra-part", "data-lm-suppress-shortcuts": "true" });
       el.replaceChildren(root, said);
 
       const heard = (message) => {
@@ -38,7 +40,7 @@ function widget(build) {
         waiting.delete(message.answer);
         if (message.error) {
           const { code, message: text, hint } = message.error;
-          say([code ? `${code}: ` : "", text, hint ? `. ${hint}` : ""].join(""), "bad");
+          if (!asked.quiet) say([code ? `${code}: ` : "", text, hint ? `. ${hint}` : ""].join(""), "bad");
           asked.reject(Object.assign(new Error(text), message.error));
         } else asked.resolve(message.value);
       };
@@ -46,10 +48,10 @@ function widget(build) {
         said.textContent = text;
         said.className = `enfyra-said ${kind}`;
       }
-      function ask(action, given = {}) {
+      function ask(action, given = {}, { quiet = false } = {}) {
         return new Promise((resolve, reject) => {
           const id = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}-${++last}`;
-          waiting.set(id, { resolve, reject });
+          waiting.set(id, { resolve, reject, quiet });
           model.send({ id, action, given });
         });
       }

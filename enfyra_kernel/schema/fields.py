@@ -27,7 +27,10 @@ def check_rules(table: TableDefinition, problems: Problems) -> None:
 def _check_rules(
     place: str, field: ColumnDefinition | RelationDefinition, problems: Problems
 ) -> None:
-    found = problems_of_rules(field)
+    try:
+        found = problems_of_rules(field)
+    except (TypeError, ValueError):
+        return  # Options that are none; they are named with the type's problems.
     for kind, problem in found:
         problems.add(f"{place}: the rule {kind}", problem)
     if found or isinstance(field, RelationDefinition) or field.default_value in {None, NOW}:
@@ -35,7 +38,7 @@ def _check_rules(
     checks = checks_of(field)
     try:
         default = reader(field.type, field.options)(field.default_value)
-    except ValueError:
+    except (TypeError, ValueError):
         return  # The default's own problem is named with the type's.
     for violation in checks(default) if checks is not None else ():
         problems.add(place, f"defaultValue breaks a rule: {violation.text}")

@@ -188,6 +188,10 @@ class Shell:
     def _run(self, cell: str) -> ExecutionResult:
         return self.shell.run_cell(cell)
 
+    @property
+    def session(self) -> Any:
+        return self.shell.magics_manager.registry["EnfyraMagics"].session
+
     def __getitem__(self, name: str) -> Any:
         return self.shell.user_ns[name]
 

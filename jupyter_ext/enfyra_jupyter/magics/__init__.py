@@ -17,6 +17,7 @@ from ..client import ApiError
 from . import (
     accessing,
     adopting,
+    clicking,
     defining,
     exploring,
     flow_history,
@@ -61,6 +62,7 @@ _SHOWING = {
     "grant": accessing.grant,
     "revoke": accessing.revoke,
     "access": accessing.show_matrix,
+    "design": clicking.design,
 }
 
 

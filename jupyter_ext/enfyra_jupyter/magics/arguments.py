@@ -23,6 +23,7 @@ from .command import (
     renames_of,
 )
 from .flow_commands import FLOW_COMMANDS
+from .widget_commands import WIDGET_COMMANDS
 from .words import UnclosedError, words
 
 # -- the commands ---------------------------------------------------------------------------------
@@ -301,6 +302,7 @@ _COMMANDS = (
     ),
     *FLOW_COMMANDS,
     *ACCESS_COMMANDS,
+    *WIDGET_COMMANDS,
     Command(
         name="help",
         summary="Show this, or all about one sub-command.",

@@ -76,6 +76,15 @@ def test_all_that_is_wrong_is_said_at_once_with_its_place() -> None:
     assert "post.x: the rule format does not fit the type int" in text
 
 
+@pytest.mark.parametrize(("type_", "options"), [("varchar", "x"), ("decimal", ["x"])])
+def test_options_that_are_none_are_refused_beside_rules(type_: str, options: Any) -> None:
+    kind, value = ("minLength", 3) if type_ == "varchar" else ("min", 3)
+    named = {"length": options} if type_ == "varchar" else {"precision": options}
+    column = {"name": "x", "type": type_, "options": named, "defaultValue": "5",
+              "rules": [{"ruleType": kind, "value": value}]}  # fmt: skip
+    assert "must be a whole number" in refused(body("post", column))
+
+
 def test_a_second_rule_of_a_kind_is_refused() -> None:
     two = [{"ruleType": "min", "value": 1}, {"ruleType": "min", "value": 2}]
     assert "one of each kind" in refused(one_column("int", *two))

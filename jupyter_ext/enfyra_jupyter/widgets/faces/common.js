@@ -14,11 +14,12 @@ function h(tag, facts = {}, ...children) {
   for (const [name, value] of Object.entries(facts ?? {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "value") element.value = value;
-    else if (name === "checked") element.checked = value;
-    else element.setAttribute(name, value === true ? "" : value);
+    else if (name !== "value" && name !== "checked") element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false));
+  // A select takes its value from the options that it has by then.
+  if (facts?.value !== null && facts?.value !== undefined) element.value = facts.value;
+  if (facts?.checked !== undefined) element.checked = facts.checked;
   return element;
 }
 h.drawn = new Set(["g", "path", "rect", "line", "circle", "text", "tspan", "defs", "marker", "polygon", "title"]);

@@ -1,0 +1,19 @@
+"""The sub-commands that show a widget."""
+
+from __future__ import annotations
+
+from .command import Command, argument
+
+WIDGET_COMMANDS = (
+    Command(
+        name="design",
+        summary="Design a table in a form: what the change would do is shown while you type, and "
+        "made by a button.\nWithout widgets: show the cell that defines it.",
+        arguments=(
+            argument(
+                "table", nargs="?", default="", metavar="TABLE", help="its name; a new one without"
+            ),
+        ),
+        example="%enfyra design post",
+    ),
+)

@@ -1,0 +1,400 @@
+"""A table as a form holds it, where all is text: made of a definition, and made one again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from enfyra_kernel.metadata.types import ColumnType, RelationKind
+
+from ..definitions import DefinitionError, read_definition
+from ..schema import TableInfo
+from ..yamls import NotYamlError, read_yaml
+
+LISTS = frozenset({ColumnType.ENUM, ColumnType.ARRAY_SELECT})
+TEXTS = frozenset(
+    {ColumnType.VARCHAR, ColumnType.TEXT, ColumnType.CODE, ColumnType.RICHTEXT, ColumnType.ENUM,
+     ColumnType.UUID, ColumnType.DATE, ColumnType.DATETIME, ColumnType.TIMESTAMP}
+)  # fmt: skip
+_SIZES = {ColumnType.VARCHAR: ("length",), ColumnType.DECIMAL: ("precision", "scale")}
+_PLACE = re.compile(r"(columns|relations)\[(\d+)\](?: \([^)]*\))?\s*(.*)", re.DOTALL)
+# How the server names a field that it knows by its name.
+_ABOUT = (
+    (re.compile(r"^(?:column|relation) '(?P<name>[^']*)' (?P<said>)"), "name"),
+    (re.compile(r"^\w+ has the (?:field|column) '(?P<name>[^']*)'(?P<said>)"), "name"),
+    (re.compile(r"^\w+\.(?P<name>[^:]*): the rule (?P<said>)"), "rules"),
+    (re.compile(r"^\w+\.(?P<name>.*?):? (?P<said>\w.*)"), "name"),
+)
+_BETWEEN = re.compile(
+    r"; (?=(?:columns|relations|column|uniques|indexes|[\w.]+(?::| has| must))\b)"
+)
+_KEYS = {
+    "type": "type", "name": "name", "propertyName": "name", "options": "options",
+    "length": "options", "precision": "options", "scale": "options", "defaultValue": "default",
+    "targetTable": "target", "inversePropertyName": "inverse", "onDelete": "onDelete",
+    "rules": "rules", "isNullable": "required",
+}  # fmt: skip
+
+
+# -- from a definition ----------------------------------------------------------------------------
+
+
+def draft_of(table: TableInfo | None, name: str = "") -> dict[str, Any]:
+    """Give a table as a form shows it; a new one if there is none.
+
+    Example:
+        >>> draft_of(None, "post")["columns"][0]["name"]
+        'title'
+    """
+    if table is None:
+        return {
+            "id": None, "was": None, "name": name, "description": "", "relations": [],
+            "uniques": "", "indexes": "", "had": [],
+            "columns": [{**EMPTY_COLUMN, "name": "title", "required": True}],
+        }  # fmt: skip
+    facts = table.facts
+    alone = {group[0] for group in facts["uniques"] if len(group) == 1}
+    relations = [_relation(one) for one in table.relations.values() if not one["mappedBy"]]
+    had = {"relations": relations, "indexes": facts["indexes"]}
+    return {
+        "id": facts["id"],
+        "was": table.name,
+        "name": table.name,
+        "description": facts["description"] or "",
+        "columns": [
+            _column(one, one["name"] in alone)
+            for one in table.columns.values()
+            if not one["isSystem"] and not one["isPrimary"]
+        ],
+        # What another table has begun is changed there.
+        "relations": relations,
+        "uniques": _lines(group for group in facts["uniques"] if len(group) > 1),
+        "indexes": _lines(facts["indexes"]),
+        # A cell that leaves a section out leaves it as it is.
+        "had": [name for name, found in had.items() if found],
+    }
+
+
+EMPTY_COLUMN: Mapping[str, Any] = {
+    "id": None, "was": None, "name": "", "type": "varchar", "options": "", "required": False,
+    "default": "", "unique": False, "shown": True, "description": "", "rules": [],
+}  # fmt: skip
+
+
+def _column(facts: Mapping[str, Any], unique: bool) -> dict[str, Any]:
+    return {
+        "id": facts["id"],
+        "was": facts["name"],
+        "name": facts["name"],
+        "type": facts["type"],
+        "options": _options_text(facts["options"]),
+        "required": not facts["isNullable"],
+        "default": _text(facts["defaultValue"]),
+        "unique": unique,
+        "shown": facts["isPublished"],
+        "description": facts["description"] or "",
+        "rules": [_rule(one) for one in facts["rules"]],
+    }
+
+
+def _rule(facts: Mapping[str, Any]) -> dict[str, Any]:
+    value = facts["value"]
+    plain = set(value) == {"v"}
+    return {
+        "id": facts["id"],
+        "kind": facts["ruleType"],
+        "value": _text(value["v"]) if plain else json.dumps(value, ensure_ascii=False),
+        "message": facts["message"] or "",
+    }
+
+
+def _relation(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": facts["id"],
+        "was": facts["propertyName"],
+        "name": facts["propertyName"],
+        "type": facts["type"],
+        "target": facts["targetTable"],
+        "required": not facts["isNullable"],
+        "inverse": facts["inverse"] or "",
+        "onDelete": facts["onDelete"] or "",
+    }
+
+
+def _options_text(options: Any) -> str:
+    if isinstance(options, Mapping):
+        options = options.get("values", list(options.values()))
+    if not options:
+        return ""
+    return ", ".join(_quoted(str(one)) for one in options)
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"' if re.search(r'^\s|\s$|[",]', text) else text
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _lines(groups: Iterable[Sequence[str]]) -> str:
+    return "\n".join(", ".join(group) for group in groups)
+
+
+# -- to a definition ------------------------------------------------------------------------------
+
+
+def payload_of(draft: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the API's payload for a form."""
+    alone = [[one["name"].strip()] for one in draft["columns"] if one["unique"]]
+    return {
+        "name": draft["name"].strip(),
+        "description": draft["description"].strip() or None,
+        "columns": [_column_payload(one) for one in draft["columns"]],
+        "relations": [_relation_payload(one) for one in draft["relations"]],
+        "uniques": [*alone, *_groups(draft["uniques"])],
+        "indexes": _groups(draft["indexes"]),
+    }
+
+
+def _column_payload(column: Mapping[str, Any]) -> dict[str, Any]:
+    kind = column["type"]
+    payload = {
+        "name": column["name"].strip(),
+        "type": kind,
+        "isNullable": not column["required"],
+        "options": _options(kind, column["options"]),
+        "defaultValue": _value(kind, column["default"]),
+        "isPublished": column["shown"],
+        "description": column["description"].strip() or None,
+        "rules": [_rule_payload(kind, one) for one in column["rules"]],
+    }
+    return _with_id(payload, column)
+
+
+def _with_id(payload: dict[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
+    return payload if source.get("id") is None else {"id": source["id"], **payload}
+
+
+def _options(kind: str, text: str) -> Any:
+    parts = next(csv.reader([text], skipinitialspace=True), [])
+    parts = [one.strip() for one in parts if one.strip()]
+    if kind in LISTS:
+        return parts or None
+    names = _SIZES.get(ColumnType(kind)) if kind in set(ColumnType) else None
+    if names is None or not parts:
+        return None
+    numbers = [int(one) if one.isascii() and one.isdigit() else one for one in parts]
+    if len(names) == 2 and len(numbers) == 1:
+        numbers.append(0)
+    return dict(zip(names, numbers, strict=False))
+
+
+def _value(kind: str, text: str) -> Any:
+    text = text.strip()
+    if not text:
+        return None
+    if kind in TEXTS:
+        return text
+    try:
+        return read_yaml(text)
+    except NotYamlError:
+        # The server says what is wrong with it.
+        return text
+
+
+def _rule_payload(kind: str, rule: Mapping[str, Any]) -> dict[str, Any]:
+    text = rule["value"].strip()
+    value: Any = text
+    if rule["kind"] in {"min", "max"}:
+        value = _value(kind, text)
+    elif rule["kind"] not in {"pattern", "format"}:
+        value = _value(ColumnType.INT, text)
+    elif text.startswith("{") and rule["kind"] == "pattern":
+        value = _value(ColumnType.SIMPLE_JSON, text)
+    payload = {
+        "ruleType": rule["kind"],
+        "value": value,
+        "message": rule["message"].strip() or None,
+    }
+    return _with_id(payload, rule)
+
+
+def _relation_payload(relation: Mapping[str, Any]) -> dict[str, Any]:
+    payload = {
+        "propertyName": relation["name"].strip(),
+        "type": relation["type"],
+        "targetTable": relation["target"],
+        "isNullable": not relation["required"],
+        "inversePropertyName": relation["inverse"].strip() or None,
+    }
+    if relation["onDelete"] and relation["type"] != RelationKind.MANY_TO_MANY:
+        payload["onDelete"] = relation["onDelete"]
+    return _with_id(payload, relation)
+
+
+def _groups(text: str) -> list[list[str]]:
+    lines = ([one.strip() for one in line.split(",") if one.strip()] for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+# -- the cell that says the same ------------------------------------------------------------------
+
+
+def cell_of(draft: Mapping[str, Any]) -> str:
+    """Give the cell that does what a form does.
+
+    Example:
+        >>> print(cell_of(draft_of(None, "post")))
+        %%enfyra table post
+        columns:
+          title: varchar!
+    """
+    payload = payload_of(draft)
+    lines = [f"%%enfyra table {payload['name']}"]
+    if draft["was"] is not None and draft["was"] != payload["name"]:
+        lines.append(f"was: {draft['was']}")
+    if payload["description"]:
+        lines.append(f"description: {_flow(payload['description'])}")
+    uniques = list(payload["uniques"])
+    if payload["columns"]:
+        lines.append("columns:")
+    for form, column in zip(draft["columns"], payload["columns"], strict=True):
+        words = _short_words(form, column)
+        if words is not None and form["unique"]:
+            uniques.remove([column["name"]])
+        lines.append(f"  {column['name']}: {words or _flow(_full(form, column))}")
+    if payload["relations"]:
+        lines.append("relations:")
+    elif "relations" in draft["had"]:
+        lines.append("relations: {}")
+    for form, relation in zip(draft["relations"], payload["relations"], strict=True):
+        lines.append(f"  {relation['propertyName']}: {_relation_words(form, relation)}")
+    for name, groups in (("uniques", uniques), ("indexes", payload["indexes"])):
+        if groups:
+            lines.append(f"{name}:")
+            lines += [f"  - [{', '.join(group)}]" for group in groups]
+        elif name in draft["had"]:
+            lines.append(f"{name}: []")
+    return "\n".join(lines)
+
+
+_UNSAID: Mapping[str, Any] = {"isPublished": True, "description": None, "rules": []}
+
+
+def _said(column: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is so without being said."""
+    return {
+        key: value
+        for key, value in column.items()
+        if key != "id" and not (key in _UNSAID and _UNSAID[key] == value)
+    }
+
+
+def _short_words(form: Mapping[str, Any], column: Mapping[str, Any]) -> str | None:
+    """Give a column in short words; None if they cannot say all of it."""
+    words = str(column["type"])
+    if column["options"]:
+        words += f"({form['options'].strip()})"
+    if form["required"]:
+        words += "!"
+    if form["unique"]:
+        words += " unique"
+    if not form["shown"]:
+        words += " hidden"
+    if _renamed(form, column["name"]):
+        words += f" was {form['was']}"
+    if column["defaultValue"] is not None:
+        words += f" = {form['default'].strip()}"
+    return words if _read(column["name"], words) == _said(column) else None
+
+
+def _full(form: Mapping[str, Any], column: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a column by the API's names."""
+    full = {key: value for key, value in _said(column).items() if key != "name"}
+    if _renamed(form, column["name"]):
+        full["was"] = form["was"]
+    if column["rules"]:
+        full["rules"] = [
+            {key: value for key, value in one.items() if key != "id" and value is not None}
+            for one in column["rules"]
+        ]
+    return full
+
+
+def _renamed(form: Mapping[str, Any], name: str) -> bool:
+    return form["was"] is not None and form["was"] != name
+
+
+def _read(name: str, words: str) -> dict[str, Any] | None:
+    try:
+        (column,) = read_definition(f"columns:\n  {name}: {words}")["columns"]
+    except (DefinitionError, ValueError):
+        return None
+    return {key: value for key, value in column.items() if key != "was"}
+
+
+def _relation_words(form: Mapping[str, Any], relation: Mapping[str, Any]) -> str:
+    kind = relation["type"]
+    words = "" if kind == RelationKind.MANY_TO_ONE else f"{kind} "
+    words += str(relation["targetTable"])
+    if form["required"]:
+        words += "!"
+    if relation["inversePropertyName"]:
+        words += f" inverse {relation['inversePropertyName']}"
+    if "onDelete" in relation:
+        words += f" on-delete {relation['onDelete'].lower().replace(' ', '-')}"
+    if _renamed(form, relation["propertyName"]):
+        words += f" was {form['was']}"
+    return words
+
+
+def _flow(value: Any) -> str:
+    """Give a value as JSON, which is YAML, too."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+# -- what the server says of it -------------------------------------------------------------------
+
+
+def problems_of(message: str, draft: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Say which field of a form each problem is about.
+
+    Example:
+        >>> problems_of("columns[0] (title) type must be one of int", draft_of(None))
+        [{'place': 'columns.0.type', 'message': 'type must be one of int'}]
+    """
+    return [_problem(one, draft) for one in _BETWEEN.split(message)]
+
+
+def _problem(text: str, draft: Mapping[str, Any]) -> dict[str, str]:
+    found = _PLACE.match(text)
+    if found is not None:
+        section, number, said = found.groups()
+        key = _KEYS.get(re.split(r"\W", said, maxsplit=1)[0], "name")
+        return {"place": f"{section}.{number}.{key}", "message": said}
+    for group in ("uniques", "indexes"):
+        if text.startswith(group):
+            return {"place": group, "message": text}
+    for pattern, key in _ABOUT:
+        about = pattern.search(text)
+        if about is not None:
+            place = _place(about["name"], draft)
+            said = _KEYS.get(re.split(r"\W", about["said"], maxsplit=1)[0], key)
+            return {"place": f"{place}.{said}" if place else "name", "message": text}
+    return {"place": "name", "message": text}
+
+
+def _place(name: str, draft: Mapping[str, Any]) -> str | None:
+    """Give where a field stands; of two of a name, the one that came later."""
+    for section in ("relations", "columns"):
+        for number, one in reversed(list(enumerate(draft[section]))):
+            if one["name"].strip() == name:
+                return f"{section}.{number}"
+    return None

@@ -1,0 +1,79 @@
+"""The widgets in a real browser: driven by keyboard and mouse, in one page.
+
+    ENFYRA_PICTURES=docs/images pytest tests/e2e/test_studio.py
+
+takes the pictures in the documentation.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import run_all, write_notebook
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+pytestmark = [pytest.mark.browser, pytest.mark.may_block]
+
+PICTURES = os.environ.get("ENFYRA_PICTURES")
+expect = playwright.expect
+
+CELLS = (
+    "%load_ext enfyra_jupyter",
+    "%%enfyra table pen_name\ncolumns:\n  name: varchar(60)! unique",
+    "%%enfyra table essay\ncolumns:\n  title: varchar(60)!\n"
+    "  state: enum(draft, published) = draft\n"
+    "relations:\n  author: pen_name inverse essays",
+    "%enfyra design essay",
+)
+
+
+def test_widgets(watched: Any, lab: Any) -> None:
+    write_notebook(lab.root / "studio.ipynb", *CELLS)
+    page = watched.page
+    page.set_viewport_size({"width": 1180, "height": 1400})
+    run_all(page, lab, "studio.ipynb")
+    design_a_table(page)
+    assert watched.errors == []
+    assert watched.elsewhere == []
+
+
+def part(page: Any, cell: str) -> Any:
+    """Give the widget below the cell with a text."""
+    return page.locator(".jp-CodeCell").filter(has_text=cell).locator(".enfyra-part")
+
+
+def take_picture(one: Any, name: str) -> None:
+    if PICTURES:
+        path = Path(PICTURES) / f"widget-{name}.png"
+        one.page.mouse.move(5, 5)
+        one.screenshot(path=str(path))
+        assert path.stat().st_size < 150_000
+
+
+def design_a_table(page: Any) -> None:
+    form = part(page, "%enfyra design essay")
+    changes = form.locator(".enfyra-changes")
+    expect(changes).to_have_text("none")
+    form.get_by_label("Name of column 1").fill("headline")
+    expect(changes).to_contain_text("~ title becomes headline")
+    form.get_by_role("button", name="Add a column").press("Enter")
+    # The new column's name has the focus.
+    page.keyboard.type("views")
+    form.get_by_label("Type of column 3").select_option("int")
+    form.get_by_label("Default of column 3").fill("many")
+    expect(changes).to_contain_text("must be an integer")
+    expect(form.get_by_label("Default of column 3")).to_have_attribute("aria-invalid", "true")
+    expect(form.get_by_role("button", name="Apply")).to_be_disabled()
+    form.get_by_label("Default of column 3").fill("0")
+    expect(changes).to_contain_text("+ views int")
+    form.get_by_text("As a cell").click()
+    expect(form.locator("pre")).to_contain_text("headline: varchar(60)! was title")
+    take_picture(form, "design")
+    form.get_by_role("button", name="Apply").click()
+    expect(form.locator("xpath=..").get_by_text("essay is live at")).to_be_visible()
+    expect(changes).to_have_text("none")

@@ -25,6 +25,7 @@ from enfyra_kernel.settings import variables
 
 from enfyra_server.cli import app
 
+from .databases import install
 from .docs import reference
 from .docs.blocks import ROOT, RUN, SHOWN, blocks_of, pages
 from .docs.server import LiveServer, serving
@@ -71,11 +72,19 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 # -- examples -------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that has the system's tables."""
+    file = tmp_path_factory.mktemp("installed") / "docs.db"
+    install(f"sqlite:///{file}")
+    return file
+
+
 @pytest.mark.may_block
 @pytest.mark.parametrize("page", pages_that_run(), ids=name_of)
-def test_examples_run(page: Path, tmp_path: Path) -> None:
+def test_examples_run(page: Path, tmp_path: Path, installed: Path) -> None:
     """Every block runs, in order, and gives what the page says that it gives."""
-    with serving(tmp_path) as server:
+    with serving(tmp_path, installed) as server:
         session = Session(server, tmp_path)
         try:
             for block in blocks_of(page):

@@ -46,15 +46,19 @@ def services() -> ModuleType:
 # -- what it depends on ---------------------------------------------------------------------------
 
 
-def names_of_imports(path: Path) -> set[str]:
+def names_of_imports(text: str) -> set[str]:
     """Give the first part of every module that a file imports, wherever in it."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names.add(node.module.partition(".")[0])
     return names
+
+
+# Finds prose, too, that begins with these words: then it is read as Python is.
+_LIKE_AN_IMPORT = re.compile(r"^\s*(?:from|import) +(\w+)", re.MULTILINE)
 
 
 def test_every_library_that_is_imported_is_declared() -> None:
@@ -73,13 +77,20 @@ def test_every_library_that_is_imported_is_declared() -> None:
         "tests",
     }
     providers = packages_distributions()
+
+    def undeclared(names: set[str]) -> set[str]:
+        return {
+            name
+            for name in names - ours - sys.stdlib_module_names
+            if not declared & {one.lower().replace("_", "-") for one in providers.get(name, [name])}
+        }
+
     missing: dict[str, str] = {}
     for room in ("enfyra_kernel", "server", "jupyter_ext", "tests", "scripts"):
         for path in (ROOT / room).rglob("*.py"):
-            for name in names_of_imports(path) - ours - sys.stdlib_module_names:
-                given_by = {one.lower().replace("_", "-") for one in providers.get(name, [name])}
-                if not given_by & declared:
-                    missing[name] = str(path)
+            text = path.read_text()
+            if undeclared(set(_LIKE_AN_IMPORT.findall(text))):
+                missing |= dict.fromkeys(undeclared(names_of_imports(text)), str(path))
     assert missing == {}
 
 

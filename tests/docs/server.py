@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -67,8 +68,14 @@ class LiveServer:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[LiveServer]:
-    """Run `enfyra serve` in a folder."""
+def serving(folder: Path, installed: Path | None = None) -> Iterator[LiveServer]:
+    """Run `enfyra serve` in a folder.
+
+    Args:
+        installed: A database of SQLite to begin with, which saves making the system's tables.
+    """
+    if installed is not None:
+        shutil.copy(installed, folder / "docs.db")
     log = folder / "server.log"
     command = [sys.executable, "-m", "enfyra_server.cli", "serve", "--port", "0"]
     environment = {

@@ -153,7 +153,7 @@ def test_in_pieces_the_result_is_the_same(value: Any) -> None:
     assert decode_json_in_pieces(data) == decode_json(data)
 
 
-@given(st.lists(JSON))
+@given(st.lists(JSON, max_size=4))
 @property_test
 def test_a_list_in_pieces_with_space_between_is_the_same(values: list[Any]) -> None:
     data = b" [ " + b" , ".join(encode_json(value) for value in values) + b" ] "

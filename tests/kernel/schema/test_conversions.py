@@ -51,28 +51,38 @@ CONVERSIONS: list[tuple[str, Any, list[Any], Any, list[Any]]] = [
 ]  # fmt: skip
 
 
+def _column(name: str, wanted: Any) -> dict[str, Any]:
+    type_, options = wanted if isinstance(wanted, tuple) else (wanted, None)
+    return {"name": name, "type": type_, **({"options": options} if options else {})}
+
+
 async def test_types_change_and_values_follow(api: Api) -> None:
-    for number, (old, options, values, wanted, converted) in enumerate(CONVERSIONS):
-        name = f"t{number}"
-        type_, new_options = wanted if isinstance(wanted, tuple) else (wanted, None)
-        column = {"name": "v", "type": old, **({"options": options} if options else {})}
-        table = await api.define(name, column, "other varchar", indexes=[["v", "other"]]
-                                 if old not in {"text", "simple-json", "array-select"}
-                                 and type_ not in {"text", "simple-json"} else [])  # fmt: skip
-        await api.create(f"/{name}", [{"v": value, "other": "x"} for value in values])
-        new = {"name": "v", "type": type_, **({"options": new_options} if new_options else {})}
-        body = {"columns": [new, {"name": "other", "type": "varchar"}]}
-        answer = await change(api, table, body)
-        if answer.status == 409:
-            answer = await change(api, table, body, confirm=True)
-        assert answer.status == 200, (old, wanted, answer.body)
-        rows = await api.rows(f"/{name}", sort="id")
+    """All of them in one table and one change, which takes a tenth of the time of one by one."""
+    unindexed = {"text", "simple-json", "array-select"}
+    before, after, indexes = [], [], []
+    rows: list[dict[str, Any]] = [{"other": "x"}, {"other": "x"}, {"other": "x"}]
+    for number, (old, options, values, wanted, _) in enumerate(CONVERSIONS):
+        name = f"v{number}"
+        before.append(_column(name, (old, options)))
+        after.append(_column(name, wanted))
+        if not {old, after[-1]["type"]} & unindexed:
+            indexes.append([name, "other"])
+        for row, value in zip(rows, values, strict=False):
+            row[name] = value
+    other = {"name": "other", "type": "varchar"}
+    table = await api.define("post", *before, other, indexes=indexes)
+    await api.create("/post", rows)
+    answer = await change(api, table, {"columns": [*after, other]}, confirm=True)
+    assert answer.status == 200, answer.body
+    found = await api.rows("/post", sort="id")
+    for number, (old, _, values, wanted, converted) in enumerate(CONVERSIONS):
+        now = [row[f"v{number}"] for row in found[: len(values)]]
         if converted is not None:
-            assert [row["v"] for row in rows] == converted, (old, wanted)
+            assert now == converted, (old, wanted)
         else:
-            assert all(isinstance(row["v"], str | None) for row in rows), (old, wanted)
-        assert [row["other"] for row in rows] == ["x"] * len(values)
-        assert (await api.rows(f"/{name}", filter={"v": {"_is_null": False}})) is not None
+            assert all(isinstance(value, str | None) for value in now), (old, wanted)
+        assert await api.rows("/post", filter={f"v{number}": {"_is_null": False}})
+    assert [row["other"] for row in found] == ["x"] * 3
 
 
 IMPOSSIBLE: list[tuple[str, Any, Any, str]] = [

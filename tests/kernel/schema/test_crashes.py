@@ -95,8 +95,14 @@ async def test_a_transactional_database_forgets_a_change_that_was_killed(
     assert _values(await _state(database_uri)) == OLD
 
 
-@pytest.mark.parametrize("engine", ["mysql", "mongodb"], indirect=True)
-@pytest.mark.parametrize("moment", ["0", "1", "2", "made 3", "5", "made 6", "8", "made 9"])
+@pytest.mark.parametrize(
+    ("engine", "moment"),
+    [
+        *(("mysql", moment) for moment in ("0", "2", "made 3", "8", "made 9")),
+        *(("mongodb", moment) for moment in ("1", "made 3", "5", "made 6")),
+    ],
+    indirect=["engine"],
+)
 async def test_the_journal_takes_back_what_was_made_before_the_kill(
     database_uri: str, moment: str
 ) -> None:

@@ -48,6 +48,13 @@ _KINDS = (
     ErrorKind("UNKNOWN_OPERATOR", 400, "An operator of that name does not exist"),
     ErrorKind("INVALID_VALUE", 400, "A value does not fit the field's type"),
     ErrorKind("INVALID_BODY", 400, "The body does not fit the table's definition"),
+    ErrorKind("SQL_SYNTAX_ERROR", 400, "The statement is not valid SQL"),
+    ErrorKind(
+        "SQL_REFUSED",
+        400,
+        "The statement is not one that is let through",
+        "SQL reads the tables that are defined, in one statement; see docs/sql.md",
+    ),
     ErrorKind("AUTHENTICATION_ERROR", 401, "Log in first", "POST /auth/login gives a bearer token"),
     ErrorKind("INVALID_CREDENTIALS", 401, "Invalid email or password"),
     ErrorKind("INVALID_TOKEN", 401, "The token is not valid", "Log in again"),

@@ -49,6 +49,7 @@ from .lifecycle.script_rows import ScriptRows
 from .lifecycle.script_tools import ScriptTools
 from .lifecycle.scripted.services import ScriptServices
 from .lifecycle.scripted.system_rows import SystemRows
+from .lifecycle.sql import Sql
 from .lifecycle.system import SystemCrud
 from .logs import get_logger
 from .metadata.definitions import has_encrypted
@@ -281,6 +282,7 @@ class Kernel:
                 ("POST", "/admin/adopt"): Adopting(self.adoption).adopt,
                 ("POST", "/admin/bootstrap/run"): lambda one: self.bootstrap_scripts.run(one),
                 ("POST", "/admin/script/validate"): tools.validate,
+                ("POST", "/admin/sql"): self._sql().run,
                 ("POST", "/admin/test/run"): trials.test,
             },
             Crud(self.records, self.idempotency),
@@ -297,6 +299,15 @@ class Kernel:
                 self._after_writes(),
             ),
             DefinitionCrud(self.records, self.definitions),
+        )
+
+    def _sql(self) -> Sql:
+        primary = self.replicated.primary if self.replicated is not None else self.database
+        return Sql(
+            primary,
+            enabled=self.settings.sql,
+            seconds=self.settings.db_timeout,
+            most=self.settings.max_limit,
         )
 
     def _after_writes(self) -> dict[str, Callable[[], Awaitable[None]]]:

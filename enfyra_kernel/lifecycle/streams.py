@@ -22,6 +22,7 @@ _MODULES = (
     "enfyra_kernel.records.loading",
     "enfyra_kernel.records.streams.opening",
     "enfyra_kernel.storage.sql.arrow",
+    "enfyra_kernel.storage.sql.selecting.arrow",
 )
 _LOAD_OPTIONS = ("mode", "key", "missing", "dryRun", "format")
 
@@ -71,7 +72,7 @@ async def download(context: Context, repository: Repository, format: Format) -> 
     safe = format is CSV and context.flag("safe")
     query = context.query(ignoring=ignoring)
     pieces = repository.stream(query, context.access, format, safe=safe)
-    stream = Stream(pieces) if context.request.method == "HEAD" else await _begun(pieces)
+    stream = Stream(pieces) if context.request.method == "HEAD" else await begun(pieces)
     name = quote(f"{repository.table.name}.{format.extension}")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
     if name.isascii() and "%" not in name:
@@ -79,7 +80,7 @@ async def download(context: Context, repository: Repository, format: Format) -> 
     return Response(200, content_type=format.content_type, headers=headers, stream=stream)
 
 
-async def _begun(rest: AsyncGenerator[bytes, None]) -> Stream:
+async def begun(rest: AsyncGenerator[bytes, None]) -> Stream:
     """Make the first rows at once: most errors show by then, while a status can still be sent."""
     first = await anext(rest, b"")
 

@@ -383,6 +383,11 @@ class Settings(BaseModel):
         alias="ENFYRA_NOTEBOOKS",
         description="The folder of the notebooks that flows may run.",
     )
+    sql: bool = Field(
+        default=True,
+        alias="ENFYRA_SQL",
+        description="Whether the administrator may read with SQL of their own.",
+    )
     script_memory_mb: int = Field(
         default=256,
         alias="ENFYRA_SCRIPT_MEMORY_MB",

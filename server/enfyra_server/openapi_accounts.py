@@ -174,6 +174,32 @@ _OPERATIONS: dict[tuple[str, str], Described] = {
             }
         ),
     ),
+    ("POST", "/admin/sql"): Described(
+        "Read with one statement of SQL, as the administrator",
+        {
+            "sql": {**_TEXT, "description": "SELECT, WITH or VALUES; `:name` stands for a value"},
+            "parameters": {"type": "object", "description": "The values by their names"},
+            "limit": {**_NUMBER, "description": "The most rows; 1000 without it"},
+            "timeout": {"type": "number", "description": "The most seconds to compute"},
+        },
+        ("sql",),
+        {
+            **_list_of({}),
+            "meta": {
+                "type": "object",
+                "properties": {
+                    "columns": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "properties": {"name": _TEXT, "type": _MAYBE},
+                        },
+                    },
+                    "more": {**_FLAG, "description": "Whether there are more rows"},
+                },
+            },
+        },
+    ),
     ("GET", "/admin/job"): Described(
         "Count jobs by name and state", more=_list_of(_COUNTS), tag="jobs"
     ),

@@ -39,6 +39,7 @@ from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, rounded_size, sizes_o
 from .render.renderer import Renderer, comes_back, is_new, joined
 from .render.scope import Sizes
 from .savepoints import Savepoints
+from .selecting.found import Found, MayRead
 from .statement import Statement
 from .streams import Streams
 from .survey import survey_tables
@@ -364,6 +365,12 @@ class SqlDatabase:
     def _sizes(self, plan: Plan, values: Values) -> Sizes:
         sized = self._sized(plan.slots)
         return sizes_of(sized, values, len(plan.slots)) if sized else NO_SIZES
+
+    def selecting(
+        self, text: str, arguments: Values, seconds: float, may_read: MayRead
+    ) -> AbstractAsyncContextManager[Found]:
+        """Open a statement that somebody has written, so that it can only read."""
+        return self.driver.selecting(text, arguments, seconds, may_read)
 
     # -- schema ---------------------------------------------------------------------------------
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from .selecting.found import Found, MayRead
 
 T = TypeVar("T")
 
@@ -71,6 +74,17 @@ class Driver(Runner, Protocol):
         self, text: str, arguments: Arguments, size: int
     ) -> AsyncGenerator[Sequence[Row], None]:
         """Give the rows of a read, some at a time."""
+        ...
+
+    def selecting(
+        self, text: str, arguments: Arguments, seconds: float, may_read: MayRead
+    ) -> AbstractAsyncContextManager[Found]:
+        """Open a statement that somebody has written, so that it can only read.
+
+        Args:
+            seconds: How long it may compute.
+            may_read: Says whether a column may be read, where the database asks.
+        """
         ...
 
     async def examine(self, function: Callable[[sa.Connection], T]) -> T:

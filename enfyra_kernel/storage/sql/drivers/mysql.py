@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -20,6 +20,8 @@ from ....uri import DatabaseUri
 from ..driver import Arguments, Outcome, Row
 from ..faults import explain_mysql, explained, unreachable
 from ..pool import Pool
+from ..selecting.found import Found, MayRead
+from ..selecting.mysql import opened
 
 T = TypeVar("T")
 
@@ -76,6 +78,7 @@ class MysqlDriver:
     def __init__(self, uri: DatabaseUri, *, size: int, timeout: float) -> None:
         self._uri = uri
         self._timeout = timeout
+        self._is_mariadb = True
         self._pool: Pool[Connection] = Pool(
             self._connect, _close, lambda connection: connection.connected, size
         )
@@ -83,7 +86,9 @@ class MysqlDriver:
     async def start(self) -> Mapping[str, str]:
         """Connect once, to find out whether that works and what the server is."""
         row = await self.fetch_row("SELECT VERSION()", ())
-        return {"version": str(row[0])} if row is not None else {}
+        version = str(row[0]) if row is not None else ""
+        self._is_mariadb = "mariadb" in version.lower()
+        return {"version": version} if version else {}
 
     async def stop(self) -> None:
         """Close all connections."""
@@ -177,6 +182,35 @@ class MysqlDriver:
                 # The rest of the rows is still on the wire.
                 connection.close()
             self._pool.release(connection)
+
+    @asynccontextmanager
+    async def selecting(
+        self, text: str, arguments: Arguments, seconds: float, may_read: MayRead
+    ) -> AsyncGenerator[Found, None]:
+        """Open a statement that somebody has written, so that it can only read."""
+        connection = await self._acquire()
+        thread = connection.thread_id()
+        try:
+            async with opened(
+                connection, text, arguments, seconds, mariadb=self._is_mariadb
+            ) as found:
+                yield found
+        except asyncio.CancelledError:
+            await asyncio.shield(self._kill(thread))
+            raise
+        finally:
+            connection.close()
+            self._pool.release(connection)
+
+    async def _kill(self, thread: int) -> None:
+        """End what a connection is doing: the server does not see by itself that nobody waits."""
+        with suppress(Exception):
+            connection = await self._connect()
+            try:
+                async with connection.cursor() as cursor:
+                    await cursor.execute(f"KILL {thread}")
+            finally:
+                await _close(connection)
 
     @cached_property
     def _engine(self) -> AsyncEngine:

@@ -20,6 +20,8 @@ from ....uri import DatabaseUri
 from ..driver import Arguments, Outcome, Row
 from ..faults import explain_postgresql, explained
 from ..pool import Pool
+from ..selecting.found import Found, MayRead
+from ..selecting.postgresql import opened
 
 T = TypeVar("T")
 
@@ -240,6 +242,21 @@ class PostgresqlDriver:
                     cursor = await connection.cursor(text, *arguments)
                     while rows := await cursor.fetch(size):
                         yield rows
+        except asyncio.CancelledError:
+            connection.terminate()
+            raise
+        finally:
+            self._pool.release(connection)
+
+    @asynccontextmanager
+    async def selecting(
+        self, text: str, arguments: Arguments, seconds: float, may_read: MayRead
+    ) -> AsyncGenerator[Found, None]:
+        """Open a statement that somebody has written, so that it can only read."""
+        connection = await self._acquire()
+        try:
+            async with opened(connection, text, arguments, seconds) as found:
+                yield found
         except asyncio.CancelledError:
             connection.terminate()
             raise

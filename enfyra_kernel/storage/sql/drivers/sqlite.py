@@ -26,6 +26,8 @@ from ....errors import EnfyraError
 from ....query.folding import fold
 from ..driver import Arguments, Outcome, Row
 from ..faults import explain_sqlite, explained, explanation
+from ..selecting.found import Found, MayRead
+from ..selecting.sqlite import opened
 from .deadlines import Deadline, ShortDeadline
 
 T = TypeVar("T")
@@ -231,6 +233,22 @@ class SqliteDriver:
             finally:
                 self._opened.remove(connection)
                 await asyncio.to_thread(connection.close)
+
+    @asynccontextmanager
+    async def selecting(
+        self, text: str, arguments: Arguments, seconds: float, may_read: MayRead
+    ) -> AsyncGenerator[Found, None]:
+        """Open a statement that somebody has written, so that it can only read."""
+        deadline = Deadline()
+        with explained(explain_sqlite):
+            connection = await asyncio.to_thread(self._open_reader, deadline, mapped=0)
+        deadline.at = time.perf_counter() + seconds
+        try:
+            async with opened(connection, text, arguments, may_read) as found:
+                yield found
+        finally:
+            self._opened.remove(connection)
+            await asyncio.to_thread(connection.close)
 
     # -- writing --------------------------------------------------------------------------------
 

@@ -140,6 +140,10 @@ class RunProgress:
         self._lines.clear()
         return found
 
+    def unsaid(self, lines: list[dict[str, Any]]) -> None:
+        """Take lines back that could not be stored."""
+        self._lines.extendleft(reversed(lines))
+
     # -- the row --------------------------------------------------------------------------------
 
     def row(self) -> dict[str, Any]:

@@ -223,6 +223,10 @@ class Runs:
         }
         return await self._change(run, row)
 
+    async def has_ended(self, run: Run, status: str) -> bool:
+        """Say whether the end of a run is that which its holder has written."""
+        return bool(await self._found({"id": run.id, "fence": run.fence, "status": status}, 1))
+
     async def give_back(self, run: Run, **changed: Any) -> bool:
         """Let somebody else go on with a run, from where it has come to."""
         row = {**changed, "status": PENDING, "leaseOwner": None, "leaseUntil": None}

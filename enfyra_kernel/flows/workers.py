@@ -17,6 +17,7 @@ from ..errors import EnfyraError
 from ..logs import get_logger
 from ..metadata.flows import FlowDefinition, Flows
 from .engine import Engine, StepFailed
+from .patience import patiently
 from .progress import RunProgress
 from .runs import CANCELLED, COMPLETED, FAILED, PENDING, Run, Runs
 
@@ -234,7 +235,9 @@ class Workers:
         limit = asyncio.timeout(None if flow.timeout is None else flow.timeout / 1000)
         try:
             async with limit:
-                await self._engine.run(held.run, flow, progress, lambda: self._save(held))
+                await self._engine.run(
+                    held.run, flow, progress, lambda: patiently(lambda: self._save(held))
+                )
         except StepFailed as failed:
             return FAILED, _error(failed.error, failed.step.key)
         except TimeoutError:
@@ -252,13 +255,26 @@ class Workers:
         run, progress = held.run, held.progress
         changed = progress.row() if progress is not None else {}
         if progress is not None:
-            await self._say(run, progress)
-        if not await self._runs.finish(run, status, **changed, error=error):
+            await patiently(lambda: self._say(run, progress))
+        if not await self._finished(run, status, {**changed, "error": error}):
             held.lost = True
             return
         _log.info("run ended", extra={"run": run.id, "flow": flow.name, "status": status})
         await self._ended(run, flow, status, error)
         await self._prune(flow)
+
+    async def _finished(self, run: Run, status: str, row: dict[str, Any]) -> bool:
+        """Write the end of a run; say whether it was still one's own."""
+        tried = False
+
+        async def finish() -> bool:
+            nonlocal tried
+            again, tried = tried, True
+            mine = await self._runs.finish(run, status, **row)
+            # The database may have done it before it was gone, and said nothing any more.
+            return mine or (again and await self._runs.has_ended(run, status))
+
+        return await patiently(finish)
 
     async def _prune(self, flow: FlowDefinition) -> None:
         """Forget the oldest runs now and then; of several that end together, one does it."""
@@ -313,8 +329,13 @@ class Workers:
 
     async def _say(self, run: Run, progress: RunProgress) -> None:
         lines = progress.lines()
-        if lines:
+        if not lines:
+            return
+        try:
             await self._runs.log(run.id, lines)
+        except BaseException:
+            progress.unsaid(lines)
+            raise
 
 
 def _without_step(progress: RunProgress) -> dict[str, Any]:

@@ -43,6 +43,13 @@ class PostgreSQL(Service):
         data = str(self.folder / "data")
         return as_nobody([binary("postgres"), "-D", data, *settings])
 
+    def crash(self) -> None:
+        """End in the middle of everything; the next start recovers.
+
+        Of one that is killed, children would go on for a moment, and keep the next one from it.
+        """
+        self._end(signal.SIGQUIT)
+
     def is_ready(self) -> bool:
         check = [binary("pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(check, capture_output=True, check=False).returncode == 0

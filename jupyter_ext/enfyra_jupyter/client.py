@@ -147,20 +147,24 @@ class Client:
     # -- Arrow ----------------------------------------------------------------------------------
 
     @contextmanager
-    def stream(self, path: str, params: Mapping[str, Any]) -> Generator[httpx.Response, None, None]:
-        """Give the open answer to GET as an Arrow stream.
+    def stream(
+        self, path: str, params: Mapping[str, Any], *, body: Any = None
+    ) -> Generator[httpx.Response, None, None]:
+        """Give the open answer as an Arrow stream: to GET, or to POST if there is a body.
 
         Raises:
             ApiError: Also when the stream breaks off, while the caller reads it.
         """
+        given = {} if body is None else {"json": body}
         with (
             self._explained(),
             self._http.stream(
-                "GET",
+                "GET" if body is None else "POST",
                 self.url + path,
                 params=encoded(params),
                 headers={"accept": ARROW},
                 timeout=_PATIENT,
+                **given,
             ) as answer,
         ):
             if answer.is_error:

@@ -62,7 +62,7 @@ class Block:
     @property
     def is_cell(self) -> bool:
         """Whether it is a cell of a notebook, with a magic in front."""
-        return self.language in {"python", "yaml"} and self.text.lstrip().startswith("%")
+        return self.language in {"python", "yaml", "sql"} and self.text.lstrip().startswith("%")
 
     @property
     def expected_status(self) -> int | None:

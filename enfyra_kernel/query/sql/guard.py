@@ -142,11 +142,13 @@ class _Guard:
             word = tokens[0].text.split(maxsplit=1)[0][:40].upper() if tokens[0].text else "that"
             raise _refused(f"A statement begins with SELECT, WITH or VALUES, not {word}")
         try:
-            found = [one for one in self._dialect.parse(text) if one is not None]
+            parts = self._dialect.parse(text)
         except ParseError as error:
             raise _not_understood(error) from None
         except TokenError:
             raise EnfyraError("SQL_SYNTAX_ERROR") from None
+        # A comment behind the last semicolon is no statement.
+        found = [one for one in parts if one is not None and not isinstance(one, exp.Semicolon)]
         if len(found) != 1:
             raise _refused("There must be exactly one statement")
         if not isinstance(found[0], exp.Query | exp.Values):

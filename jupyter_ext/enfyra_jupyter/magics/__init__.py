@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 NAME = "enfyra"
 
+_FINDING = {"query": querying.query, "sql": querying.sql}
 _WRITTEN = {"hook": scripting.hook, "handler": scripting.handler, "flow": flowing.flow}
 _SHOWING = {
     "connect": exploring.connect_to,
@@ -97,10 +98,11 @@ class EnfyraMagics(Magics):
         if name == "table":
             return defining.define(self.session, given, cell or "")
         user: dict[str, Any] = self.shell.user_ns
-        if name == "query":
-            return querying.query(self.session, given, cell, user)
+        variables = {**user, **local}
+        if name in _FINDING:
+            return _FINDING[name](self.session, given, cell, user, variables)
         if name == "push":
-            return pushing.push(self.session, given, {**user, **local})
+            return pushing.push(self.session, given, variables)
         if name in _WRITTEN:
             return _WRITTEN[name](self.session, given, cell)
         return _SHOWING[name](self.session, given)

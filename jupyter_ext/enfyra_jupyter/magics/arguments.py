@@ -16,13 +16,13 @@ from .command import (
     count_of,
     indented,
     keys_of,
-    measures_of,
     names_of,
     number_of,
     object_of,
     renames_of,
 )
 from .flow_commands import FLOW_COMMANDS
+from .query_commands import QUERY_COMMANDS
 from .widget_commands import WIDGET_COMMANDS
 from .words import UnclosedError, words
 
@@ -166,52 +166,7 @@ _COMMANDS = (
         ),
         example="%enfyra adopt --dry-run\n%enfyra adopt film* --exclude film_text",
     ),
-    Command(
-        name="query",
-        summary="Find rows. The result shows its first page; .DataFrame(), .arrow() and "
-        ".to_parquet(path) get\nall rows.",
-        arguments=(
-            argument("table", nargs="?", metavar="TABLE", help="where from"),
-            argument(
-                "--filter", type=object_of, metavar="OBJECT", help="which rows, in JSON or YAML"
-            ),
-            argument(
-                "--sort", type=names_of, metavar="FIELDS", help="by what, as in -createdAt,title"
-            ),
-            argument(
-                "--fields",
-                type=names_of,
-                metavar="FIELDS",
-                help="which fields, as in title,author.name",
-            ),
-            argument("--deep", type=object_of, metavar="OBJECT", help="related records to expand"),
-            argument(
-                "--aggregate",
-                type=object_of,
-                metavar="OBJECT",
-                help="figures over all of the rows, as in {views: {sum: true}}",
-            ),
-            argument(
-                "--dimensions",
-                type=names_of,
-                metavar="FIELDS",
-                help="a row for each group of rows that have these in common",
-            ),
-            argument(
-                "--measures",
-                type=measures_of,
-                metavar="FIGURES",
-                help="figures of each group, as in count,sum(views) or {reads: {sum: views}}",
-            ),
-            argument("--limit", type=count_of, metavar="N", help="so many rows at most"),
-            argument("--out", metavar="VARIABLE", help="put the result into a variable, too"),
-        ),
-        body="table, filter, sort, fields, deep, aggregate, dimensions, measures and limit, in "
-        "YAML or JSON",
-        example="posts = %enfyra query post --filter {author: {name: Ann}} --sort -createdAt "
-        "--limit 10\n"
-        "%enfyra query post --dimensions author.name --measures count --sort -count",
-    ),
+    *QUERY_COMMANDS,
     Command(
         name="push",
         summary="Send a DataFrame or Arrow table into a table: all of it or nothing. Where there "
@@ -331,6 +286,7 @@ def parse(line: str, *, has_body: bool) -> tuple[Command, argparse.Namespace]:
         given = words(line)
     except UnclosedError as error:
         raise UsageError(str(error)) from None
+    given, out = _target(given)
     name = given[0] if given else "help"
     if name in {"-h", "--help"}:
         name = "help"
@@ -343,7 +299,26 @@ def parse(line: str, *, has_body: bool) -> tuple[Command, argparse.Namespace]:
         return COMMANDS["help"], argparse.Namespace(command=name)
     _check_body(command, has_body=has_body)
     _check_flags(command, rest)
-    return command, command.parser().parse_args(_joined(command, rest))
+    found = command.parser().parse_args(_joined(command, rest))
+    if out is not None:
+        _take_out(command, found, out)
+    return command, found
+
+
+def _target(given: Sequence[str]) -> tuple[Sequence[str], str | None]:
+    """Split `name << query post` into the command, and the variable that its result goes to."""
+    if len(given) > 1 and given[1] == "<<":
+        return given[2:], given[0]
+    return given, None
+
+
+def _take_out(command: Command, found: argparse.Namespace, out: str) -> None:
+    if "--out" not in command.flags:
+        able = ", ".join(name for name, one in COMMANDS.items() if "--out" in one.flags)
+        raise UsageError(f"'<<' stands in front of {able}, not of {command.name}")
+    if found.out is not None:
+        raise UsageError("The result goes to one variable: by '<<' or by --out")
+    found.out = out
 
 
 def _check_body(command: Command, *, has_body: bool) -> None:

@@ -117,6 +117,14 @@ def count_of(text: str) -> int:
     return int(text)
 
 
+def parameter_of(text: str) -> tuple[str, Any]:
+    """Read a name and its value, which is JSON or YAML."""
+    name, sign, value = text.partition("=")
+    if not sign or not name.strip().isidentifier():
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not '{text}'")
+    return name.strip(), value_of(value)
+
+
 def names_of(text: str) -> list[str]:
     """Read names that are separated by commas."""
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -6,9 +6,9 @@ It looks at what is known of the definitions and never waits for the server.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from string import ascii_letters
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
 from enfyra_kernel.metadata.system.flows import STEP_KINDS
@@ -36,6 +36,7 @@ from .logging_in import VERBS as TOKEN_VERBS
 from .outline import Place, place_in_flow, place_in_yaml
 from .scripting import ALL, METHODS, VERBS
 from .session import QUERY_KEYS, Session
+from .sql_completion import complete_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,9 @@ FIGURES = ("count", "sum", "avg", "min", "max", "countRecords")
 
 _LINE = re.compile(r"(?:^|=\s*|^\s+)%enfyra(?:\s+(?P<rest>.*))?$")
 _HEAD = re.compile(r"^\s*%%enfyra(?:\s+(?P<rest>.*))?$")
+_IN_SQL = re.compile(r"\s--lang[\s=]+sql\b")
+# In front of what gives a result: the variable that it goes to.
+_INTO = re.compile(r"^\w+\s+<<\s+")
 _FRAGMENT = re.compile(r"[^\s,{}\[\]()'\":=]*$")
 
 
@@ -99,7 +103,8 @@ class Completer:
         line = head or _LINE.search(before[-1])
         if line is None:
             return "", []
-        return self._in_line(line["rest"] or "", cell=head is not None)
+        rest = _INTO.sub("", line["rest"] or "")
+        return self._in_line(rest, cell=head is not None)
 
     # -- the line -------------------------------------------------------------------------------
 
@@ -141,11 +146,15 @@ class Completer:
         if name == "push":
             return [
                 one
-                for one, value in list(self._shell.user_ns.items())
-                if one.startswith(word or tuple(ascii_letters))
-                and hasattr(value, "__arrow_c_stream__")
+                for one, value in self._variables()
+                if one.startswith(word) and hasattr(value, "__arrow_c_stream__")
             ]
         return []
+
+    def _variables(self) -> list[tuple[str, Any]]:
+        """Give the notebook's variables that have a name of their own."""
+        names = list(self._shell.user_ns.items())
+        return [(name, value) for name, value in names if name.startswith(tuple(ascii_letters))]
 
     def _value(
         self, flag: str, value: str, arguments: str, schema: Schema
@@ -158,6 +167,11 @@ class Completer:
             return fragment, _starting(steps, fragment)
         if flag == "--timezone":
             return fragment, _starting(sorted(available_timezones()), value) if value else []
+        if flag == "--params":
+            names = [one for one, value in self._variables() if isinstance(value, Mapping)]
+            return fragment, _starting(names, fragment)
+        if flag == "--lang":
+            return fragment, _starting(("filter", "sql"), fragment)
         if flag == "--mode":
             return fragment, _starting(MODES, fragment)
         if flag == "--missing":
@@ -174,8 +188,12 @@ class Completer:
     # -- the cell -------------------------------------------------------------------------------
 
     def _in_cell(self, rest: str, body: list[str]) -> tuple[str, list[str]]:
-        words = rest.split()
+        words = _INTO.sub("", rest).split()
         schema = self._session.glance()
+        if words[:1] == ["sql"] or (
+            words[:1] == ["query"] and re.search(r"--lang[\s=]+sql\b", rest)
+        ):
+            return complete_sql(body, schema)
         place = place_in_yaml(body)
         if words[:1] == ["table"]:
             return _in_definition(place, schema, _own_fields(body))

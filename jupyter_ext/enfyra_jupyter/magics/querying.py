@@ -10,6 +10,8 @@ from enfyra_kernel.errors import did_you_mean
 from IPython.core.error import UsageError
 
 from ..frames import ResultFrame
+from ..parameters import ParameterError, placed, plain, refuse_unused
+from ..sqlframes import SqlFrame
 from ..yamls import NotYamlError, read_yaml
 from .session import QUERY_KEYS, Session
 
@@ -18,20 +20,97 @@ _NAMES = ("sort", "fields", "dimensions")
 
 
 def query(
-    session: Session, given: Namespace, body: str | None, namespace: MutableMapping[str, Any]
+    session: Session,
+    given: Namespace,
+    body: str | None,
+    user: MutableMapping[str, Any],
+    variables: Mapping[str, Any],
 ) -> ResultFrame:
-    """Do `%enfyra query`: the words of the line win over the cell."""
-    if given.out is not None and not given.out.isidentifier():
-        raise UsageError(f"--out must be a variable's name, not '{given.out}'")
+    """Do `%enfyra query`: the words of the line win over the cell.
+
+    Args:
+        user: Where variables of the notebook are made.
+        variables: What can be referred to, variables of a function around it included.
+    """
+    if given.lang == "sql":
+        return sql(session, given, body, user, variables)
+    values = values_of(given, variables)
     asked = read_query(body) if body is not None else {}
     asked |= {key: value for key in QUERY_KEYS if (value := getattr(given, key)) not in (None, [])}
+    try:
+        used: set[str] = set()
+        asked |= {key: placed(asked[key], values, used) for key in _OBJECTS if key in asked}
+        refuse_unused(values, used)
+    except ParameterError as error:
+        raise UsageError(str(error)) from None
     table = asked.pop("table", None)
     if not table:
         raise UsageError("Which table? Write %enfyra query TABLE")
-    frame = session.query(str(table), asked)
+    return kept(session.query(str(table), asked), given, user)
+
+
+def sql(
+    session: Session,
+    given: Namespace,
+    body: str | None,
+    user: MutableMapping[str, Any],
+    variables: Mapping[str, Any],
+) -> ResultFrame:
+    """Do `%%enfyra sql`."""
+    statement = (body or "").strip()
+    if not statement:
+        raise UsageError("Where is the statement? Write it below %%enfyra sql")
+    for key in QUERY_KEYS:
+        if key != "limit" and getattr(given, key, None) not in (None, []):
+            name = f"--{key}" if key != "table" else f"'{given.table}'"
+            raise UsageError(f"SQL says by itself what {name} would say")
+    values = values_of(given, variables)
+    frame = SqlFrame(session.client, statement, values, limit=given.limit or 0)
+    return kept(frame, given, user)
+
+
+def kept(frame: ResultFrame, given: Namespace, user: MutableMapping[str, Any]) -> ResultFrame:
+    """Put a result into the variable that is asked for, if one is."""
     if given.out is not None:
-        namespace[given.out] = frame
+        user[given.out] = frame
     return frame
+
+
+def values_of(given: Namespace, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the values that a query is run with, by their names.
+
+    Raises:
+        UsageError: Naming what is no value, or is given twice.
+    """
+    if given.out is not None and not given.out.isidentifier():
+        raise UsageError(f"--out must be a variable's name, not '{given.out}'")
+    values: dict[str, Any] = {}
+    if given.params is not None:
+        values = dict(_dictionary(given.params, variables))
+    seen: set[str] = set()
+    for name, value in given.param:
+        if name in seen:
+            raise UsageError(f"--param {name} is given twice")
+        seen.add(name)
+        values[name] = value
+    for name, value in values.items():
+        try:
+            values[name] = plain(value)
+        except ParameterError as error:
+            raise UsageError(f"{name}: {error}") from None
+    return values
+
+
+def _dictionary(name: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    if name not in variables:
+        known = [one for one, value in variables.items() if isinstance(value, Mapping)]
+        raise UsageError(f"There is no variable '{name}'.{did_you_mean(name, known)}")
+    found = variables[name]
+    if not isinstance(found, Mapping) or not all(
+        isinstance(one, str) and one.isidentifier() for one in found
+    ):
+        raise UsageError(f"--params takes a dictionary with names, which '{name}' is not")
+    return found
 
 
 def read_query(body: str) -> dict[str, Any]:

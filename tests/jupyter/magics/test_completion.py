@@ -45,7 +45,7 @@ def complete(shell):
 @pytest.mark.parametrize(
     "text",
     [
-        "%enfyra des|cribe",
+        "%enfyra desc|ribe",
         "df = %enfyra qu|ery",
         "x = 1\n%enfyra sta|tus",
         "    %enfyra sta|tus",
@@ -58,6 +58,11 @@ def complete(shell):
         "%enfyra query post --fields ti|tle",
         "%enfyra query post --fields title,author.nat|ion",
         "%enfyra query post --sort -vi|ews",
+        "%enfyra found << query po|st",
+        "%enfyra query --lang s|ql",
+        "%%enfyra sql\nSELECT * FROM po|st",
+        "%%enfyra x << sql --limit 5\nSELECT 1 FROM post AS p WHERE p.ti|tle",
+        "%%enfyra query --lang sql\nSELECT title FROM post ORDER BY vi|ews",
         "%enfyra query post --dimensions author.nat|ion",
         "%enfyra query post --aggregate {vi|ews",
         "%enfyra query post --aggregate {views: {su|m",
@@ -123,7 +128,7 @@ def test_never_waits_for_the_server(shell, server, complete):
         time.sleep(LIFETIME)
         # It begins to ask, on a thread, and offers what it knows.
         assert complete("%enfyra query pos") == ["%enfyra query post"]
-        assert complete("%enfyra des") == ["%enfyra describe"]
+        assert complete("%enfyra desc") == ["%enfyra describe"]
     finally:
         os.kill(server.pid, signal.SIGCONT)
 

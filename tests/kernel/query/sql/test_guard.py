@@ -98,6 +98,7 @@ def test_refused(engine: str) -> None:
 def test_let_through(engine: str) -> None:
     for statement in [
         "SELECT * FROM post;",
+        "SELECT * FROM post; -- and nothing else",
         "(SELECT id FROM post) UNION ALL SELECT 1 ORDER BY 1 DESC LIMIT 5 OFFSET 1",
         "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) "
         "SELECT n FROM t",

@@ -1,0 +1,158 @@
+"""Answers to SQL: the first rows to look at, and all of them when they are asked for."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+from enfyra_kernel.pieces import PieceFile
+
+from .client import ApiError, Client
+from .frames import PAGE, ResultFrame
+
+PATH = "/admin/sql"
+_READ = 1 << 16
+
+
+class SqlFrame(ResultFrame):
+    """The rows that a statement of SQL finds; used like the result of a query.
+
+    How many rows there are is known only when somebody asks, by `len(frame)` or `frame.total`: the
+    server counts them then.
+
+    Args:
+        client: The connection.
+        sql: One statement that reads, with `:name` for values.
+        parameters: The values.
+        limit: The most rows; 0 for all.
+        page: Which page is shown, from 1.
+
+    Raises:
+        ApiError: What the server says is wrong with the statement.
+
+    Example:
+        >>> frame = SqlFrame(client, "SELECT * FROM post WHERE views > :n", {"n": 5})
+        ... # doctest: +SKIP
+        >>> frame.DataFrame().head()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        limit: int = 0,
+        page: int = 1,
+    ) -> None:
+        self.sql = sql
+        self.parameters = dict(parameters or {})
+        self.page = page
+        self.limit = limit
+        self.path = PATH
+        self.query = {}
+        self.aggregate = {}
+        self.progress = None
+        self.client = client
+        self._names: list[str] = []
+        self._total: int | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        begin = time.perf_counter()
+        wanted = self.page * PAGE
+        answer = self._asked(min(wanted, self.limit) if self.limit else wanted)
+        self.milliseconds = (time.perf_counter() - begin) * 1000
+        self._names = [one["name"] for one in answer["meta"]["columns"]]
+        found = len(answer["data"])
+        self._more = answer["meta"]["more"] and not 0 < self.limit <= found
+        self._total = None if self._more else found
+        self.rows = answer["data"][(self.page - 1) * PAGE :]
+
+    def _asked(self, limit: int, sql: str | None = None) -> Any:
+        body = {"sql": sql or self.sql, "parameters": self.parameters, "limit": limit}
+        return self.client.post(PATH, body)
+
+    @property
+    def total(self) -> int:
+        """How many rows there are; counted by the server if there are more than are shown."""
+        if self._total is None:
+            self._total = self._counted()
+        return self._total
+
+    def _counted(self) -> int:
+        # A comment at its end must not hide the bracket.
+        inner = f"(\n{self.sql.strip().rstrip(';')}\n)"
+        try:
+            answer = self._asked(1, f"SELECT count(*) AS n FROM {inner} AS counted")  # noqa: S608
+        except ApiError as error:
+            if error.code not in {"SQL_SYNTAX_ERROR", "SQL_REFUSED", "DATABASE_QUERY_ERROR"}:
+                raise
+            # Two columns of one name, for example, cannot be in brackets everywhere.
+            return self.arrow().num_rows
+        found = int(answer["data"][0]["n"])
+        return min(found, self.limit) if self.limit else found
+
+    # -- looking at it --------------------------------------------------------------------------
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return list(self._names)
+
+    def _cells(self) -> list[list[Any]]:
+        return [[row.get(name) for name in self._names] for row in self.rows]
+
+    def _summary(self) -> str:
+        first = (self.page - 1) * PAGE
+        known = self._total
+        rows = f"more than {first + len(self.rows):,} rows" if known is None else _rows(known)
+        if known is None or len(self.rows) < known:
+            rows += f", {first + 1:,} to {first + len(self.rows):,} shown"
+        return " · ".join([rows, f"{self.milliseconds:.0f} ms", "SQL"])
+
+    @property
+    def url(self) -> str:
+        """Where the statement is sent to by POST."""
+        return f"{self.client.url}{PATH}"
+
+    def next(self) -> SqlFrame:
+        """Give the same result with the next page shown.
+
+        Raises:
+            StopIteration: After the last page.
+        """
+        if not self._more:
+            raise StopIteration("This is the last page")
+        return SqlFrame(
+            self.client, self.sql, self.parameters, limit=self.limit, page=self.page + 1
+        )
+
+    def grid(self, **_: Any) -> Any:
+        """Refuse: rows of SQL are no records that could be sorted and edited one by one."""
+        raise TypeError("A result of SQL has no grid; that of %enfyra query has one")
+
+    # -- getting it -----------------------------------------------------------------------------
+
+    @contextmanager
+    def reader(self) -> Generator[pa.RecordBatchReader, None, None]:
+        """Give all rows batch by batch, for results larger than memory."""
+        body: dict[str, Any] = {"sql": self.sql, "parameters": self.parameters}
+        if self.limit:
+            body["limit"] = self.limit
+        with self.client.stream(PATH, {}, body=body) as answer:
+            pieces = answer.iter_raw(_READ)
+            source = io.BufferedReader(PieceFile(lambda: next(pieces, None)), _READ)
+            try:
+                with pa.ipc.open_stream(source) as reader:
+                    yield reader
+            except pa.ArrowInvalid as error:
+                raise ApiError("INVALID_STREAM", str(error).partition("\n")[0]) from None
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row{'' if number == 1 else 's'}"

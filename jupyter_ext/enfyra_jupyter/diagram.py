@@ -19,7 +19,7 @@ _LINES = {
     ("many-to-many", False): "}o--o{",
 }
 _HIDDEN = frozenset({"createdAt", "updatedAt"})
-_ARROWS = {"many-to-one": "n:1", "one-to-one": "1:1", "many-to-many": "n:n"}
+ARROWS = {"many-to-one": "n:1", "one-to-one": "1:1", "many-to-many": "n:n"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,11 @@ class Diagram:
         lines = ["erDiagram"]
         for table in self.tables:
             lines.append(f'  "{table.name}" {{')
-            lines += [f"    {_attribute(name, column, table)}" for name, column in _shown(table)]
+            lines += [
+                f"    {_attribute(name, column, table)}" for name, column in shown_columns(table)
+            ]
             lines.append("  }")
-        for table, name, relation in self._relations():
+        for table, name, relation in self.relations():
             line = _LINES[relation["type"], bool(relation["isNullable"])]
             lines.append(f'  "{table.name}" {line} "{relation["targetTable"]}" : "{name}"')
         return "\n".join(lines)
@@ -56,16 +58,17 @@ class Diagram:
             return "There are no tables yet"
         lines: list[str] = []
         for table in self.tables:
-            fields = ", ".join(f"{name} {column['type']}" for name, column in _shown(table))
+            fields = ", ".join(f"{name} {column['type']}" for name, column in shown_columns(table))
             lines.append(f"{table.name} ({fields})")
             lines += [
-                f"  {name} --{_ARROWS[relation['type']]}--> {relation['targetTable']}"
-                for source, name, relation in self._relations()
+                f"  {name} --{ARROWS[relation['type']]}--> {relation['targetTable']}"
+                for source, name, relation in self.relations()
                 if source is table
             ]
         return "\n".join(lines)
 
-    def _relations(self) -> list[tuple[TableInfo, str, Any]]:
+    def relations(self) -> list[tuple[TableInfo, str, Any]]:
+        """Give the relations that are drawn: whose each is, its name, and all of it."""
         drawn = {table.name for table in self.tables}
         return [
             (table, name, relation)
@@ -84,7 +87,8 @@ class Diagram:
         return {"text/vnd.mermaid": self.mermaid, "text/plain": self.text}
 
 
-def _shown(table: TableInfo) -> list[tuple[str, Any]]:
+def shown_columns(table: TableInfo) -> list[tuple[str, Any]]:
+    """Give the columns that say something of a table."""
     return [(name, column) for name, column in table.columns.items() if name not in _HIDDEN]
 
 

@@ -29,14 +29,16 @@ CELLS = (
     "  state: enum(draft, published) = draft\n"
     "relations:\n  author: pen_name inverse essays",
     "%enfyra design essay",
+    "%enfyra erd pen_name essay --click",
 )
 
 
 def test_widgets(watched: Any, lab: Any) -> None:
     write_notebook(lab.root / "studio.ipynb", *CELLS)
     page = watched.page
-    page.set_viewport_size({"width": 1180, "height": 1400})
+    page.set_viewport_size({"width": 1400, "height": 1400})
     run_all(page, lab, "studio.ipynb")
+    walk_along_relations(page)
     design_a_table(page)
     assert watched.errors == []
     assert watched.elsewhere == []
@@ -44,7 +46,8 @@ def test_widgets(watched: Any, lab: Any) -> None:
 
 def part(page: Any, cell: str) -> Any:
     """Give the widget below the cell with a text."""
-    return page.locator(".jp-CodeCell").filter(has_text=cell).locator(".enfyra-part")
+    written = page.locator(".jp-InputArea").filter(has_text=cell)
+    return page.locator(".jp-CodeCell").filter(has=written).locator(".enfyra-part")
 
 
 def take_picture(one: Any, name: str) -> None:
@@ -77,3 +80,19 @@ def design_a_table(page: Any) -> None:
     form.get_by_role("button", name="Apply").click()
     expect(form.locator("xpath=..").get_by_text("essay is live at")).to_be_visible()
     expect(changes).to_have_text("none")
+
+
+def walk_along_relations(page: Any) -> None:
+    erd = part(page, "%enfyra erd pen_name")
+    essay = erd.get_by_role("button", name="essay, 3 columns; author to pen_name")
+    essay.focus()
+    page.keyboard.press("ArrowRight")
+    pen_name = erd.get_by_role("button", name="pen_name, 2 columns; 1 refer to it")
+    expect(pen_name).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(pen_name).to_have_attribute("aria-pressed", "true")
+    erd.get_by_role("button", name="First records").click()
+    expect(erd.get_by_text("0 of 0")).to_be_visible()
+    erd.get_by_role("button", name="essay", exact=True).click()
+    expect(essay).to_be_focused()
+    take_picture(erd, "erd")

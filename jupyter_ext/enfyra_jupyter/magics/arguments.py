@@ -109,6 +109,7 @@ _COMMANDS = (
             argument(
                 "tables", nargs="*", metavar="TABLE", help="only these; all of yours without any"
             ),
+            argument("--click", action="store_true", help="as a diagram to click"),
         ),
         example="%enfyra erd post author",
     ),

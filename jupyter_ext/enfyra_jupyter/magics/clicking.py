@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .session import Session
 
 if TYPE_CHECKING:
+    from ..schema import TableInfo
     from ..widgets.designer import Designer
+    from ..widgets.erd import Erd
 
 
 def design(session: Session, given: Namespace) -> Designer:
@@ -16,3 +19,10 @@ def design(session: Session, given: Namespace) -> Designer:
     from ..widgets.designer import Designer
 
     return session.shelf.put(Designer(session, given.table), given.table)
+
+
+def diagram(session: Session, tables: Sequence[TableInfo]) -> Erd:
+    """Do `%enfyra erd --click`."""
+    from ..widgets.erd import Erd
+
+    return session.shelf.put(Erd(session, tables), " ".join(one.name for one in tables))

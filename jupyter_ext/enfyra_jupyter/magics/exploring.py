@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from getpass import getpass
 from os import environ
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import StdinNotImplementedError, UsageError
 
@@ -16,7 +16,11 @@ from ..connection import connect
 from ..diagram import Diagram
 from ..display import Links, Listing
 from ..schema import TableInfo
+from . import clicking
 from .session import Session, found, matching
+
+if TYPE_CHECKING:
+    from ..widgets.erd import Erd
 
 
 def connect_to(session: Session, given: Namespace) -> Listing:
@@ -179,12 +183,15 @@ def list_routes(session: Session, given: Namespace) -> Listing:
     return Listing("Routes", ["path", "methods", "public", "table"], rows, session.client.url)
 
 
-def draw(session: Session, given: Namespace) -> Diagram:
+def draw(session: Session, given: Namespace) -> Diagram | Erd:
     """Do `%enfyra erd`."""
     schema = session.schema()
-    if not given.tables:
-        return Diagram(schema.own)
-    return Diagram([found(schema, name) for name in dict.fromkeys(given.tables)])
+    tables = schema.own
+    if given.tables:
+        tables = [found(schema, name) for name in dict.fromkeys(given.tables)]
+    if given.click and tables:
+        return clicking.diagram(session, tables)
+    return Diagram(tables)
 
 
 def show_links(session: Session, _: Namespace) -> Links:

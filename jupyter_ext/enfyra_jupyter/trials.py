@@ -57,7 +57,9 @@ class Trial:
                 lines += [f"@{name.upper()}", *_diff(before[name], after[name])]
         return lines
 
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """What was tried, and how it ended."""
         report = self.report
         return f"{self.title}: {report['status']} in {report['milliseconds']:.1f} ms"
 
@@ -84,14 +86,14 @@ class Trial:
         return [(title, text) for title, text in texts if text]
 
     def __repr__(self) -> str:
-        parts = [self._headline()]
+        parts = [self.headline]
         parts += [f"{title}\n{_indented(text)}" for title, text in self._texts()]
         parts += [f"{title}\n{text_table(names, rows)}" for title, names, rows in self._tables()]
         return "\n\n".join([*parts, self.note] if self.note else parts)
 
     def _repr_html_(self) -> str:
         kind = "bad" if self.failed else "good"
-        parts = [f'<div class="title {kind}">{escape(self._headline())}</div>']
+        parts = [f'<div class="title {kind}">{escape(self.headline)}</div>']
         for title, text in self._texts():
             parts.append(f'<div class="title">{escape(title)}</div><pre>{_html_lines(text)}</pre>')
         for title, names, rows in self._tables():

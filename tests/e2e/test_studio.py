@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import run_all, write_notebook
+from .conftest import PATIENCE, run_all, write_notebook
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.may_block]
 
 PICTURES = os.environ.get("ENFYRA_PICTURES")
 expect = playwright.expect
+# A machine that does much else takes its time; who waits for what is there waits for nothing.
+expect.set_options(timeout=PATIENCE)
 
 CELLS = (
     "%load_ext enfyra_jupyter",
@@ -30,6 +32,7 @@ CELLS = (
     "relations:\n  author: pen_name inverse essays",
     "%enfyra design essay",
     "%enfyra erd pen_name essay --click",
+    "%enfyra studio pen_name",
 )
 
 
@@ -39,6 +42,7 @@ def test_widgets(watched: Any, lab: Any) -> None:
     page.set_viewport_size({"width": 1400, "height": 1400})
     run_all(page, lab, "studio.ipynb")
     walk_along_relations(page)
+    write_a_hook(page)
     design_a_table(page)
     assert watched.errors == []
     assert watched.elsewhere == []
@@ -96,3 +100,34 @@ def walk_along_relations(page: Any) -> None:
     erd.get_by_role("button", name="essay", exact=True).click()
     expect(essay).to_be_focused()
     take_picture(erd, "erd")
+
+
+def write_a_hook(page: Any) -> None:
+    studio = part(page, "%enfyra studio pen_name")
+    lint = studio.locator(".enfyra-lint")
+    source = studio.locator(".cm-content")
+    source.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("@BODDY.name = 1")
+    expect(lint).to_contain_text("line 1: There is no macro @BODDY. Did you mean @BODY?")
+    expect(studio.locator(".cm-lint-marker-error")).to_have_count(1)
+    page.keyboard.press("Control+A")
+    page.keyboard.type("@BODY.name = @BODY.name.title()")
+    expect(lint).to_have_text("The script can run")
+    studio.get_by_label("body").fill("{name: ann}")
+    source.click()
+    page.keyboard.press("Control+Enter")
+    report = studio.get_by_label("What the trial did")
+    expect(report).to_contain_text("201 in")
+    expect(report).to_contain_text('"name": "Ann"')
+    studio.get_by_label("Name", exact=True).fill("capital letters")
+    studio.get_by_role("button", name="Save", exact=True).click()
+    expect(studio.locator("xpath=..").get_by_text("capital letters is saved")).to_be_visible()
+    studio.get_by_text("Versions").click()
+    expect(studio.get_by_text("1 · ")).to_be_visible()
+    take_picture(studio, "studio")
+    # Escape and Tab leave the editor, where Tab alone indents.
+    source.click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    expect(studio.get_by_label("body")).to_be_focused()

@@ -64,6 +64,7 @@ _SHOWING = {
     "revoke": accessing.revoke,
     "access": accessing.show_matrix,
     "design": clicking.design,
+    "studio": clicking.studio,
 }
 
 

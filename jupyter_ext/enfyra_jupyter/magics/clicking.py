@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..schema import TableInfo
     from ..widgets.designer import Designer
     from ..widgets.erd import Erd
+    from ..widgets.studio import Studio
 
 
 def design(session: Session, given: Namespace) -> Designer:
@@ -26,3 +27,10 @@ def diagram(session: Session, tables: Sequence[TableInfo]) -> Erd:
     from ..widgets.erd import Erd
 
     return session.shelf.put(Erd(session, tables), " ".join(one.name for one in tables))
+
+
+def studio(session: Session, given: Namespace) -> Studio:
+    """Do `%enfyra studio`."""
+    from ..widgets.studio import Studio
+
+    return session.shelf.put(Studio(session, given.route), given.route)

@@ -19,9 +19,9 @@ from .session import Session
 METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
 ALL = "ALL"
 VERBS = ("list", "history", "rollback")
-_HOOKS = {"pre": "/pre_hook_definition", "post": "/post_hook_definition"}
-_HANDLERS = "/route_handler_definition"
-_VERSIONS = "/script_version_definition"
+HOOKS = {"pre": "/pre_hook_definition", "post": "/post_hook_definition"}
+HANDLERS = "/route_handler_definition"
+VERSIONS = "/script_version_definition"
 
 
 def hook(session: Session, given: Namespace, body: str | None) -> Trial | Listing:
@@ -36,7 +36,7 @@ def hook(session: Session, given: Namespace, body: str | None) -> Trial | Listin
         "method": methods[0] if methods else "GET",
         "priority": given.priority,
     }
-    saved = _found(session, _HOOKS[stage], {"name": name, "route": {"path": route}})
+    saved = _found(session, HOOKS[stage], {"name": name, "route": {"path": route}})
     if saved is not None:
         trial["id"] = saved["id"]
     tried = _tried(session, given, route, body, trial, f"{stage}-hook '{name}'")
@@ -48,7 +48,7 @@ def hook(session: Session, given: Namespace, body: str | None) -> Trial | Listin
         "sourceCode": body,
         "scriptLanguage": given.language,
     }
-    return _saved(session, given, tried, _HOOKS[stage], saved, row)
+    return _saved(session, given, tried, HOOKS[stage], saved, row)
 
 
 def handler(session: Session, given: Namespace, body: str | None) -> Trial | Listing:
@@ -59,7 +59,7 @@ def handler(session: Session, given: Namespace, body: str | None) -> Trial | Lis
     trial = {"kind": "handler", "method": method}
     tried = _tried(session, given, route, body, trial, f"handler {method} {route}")
     condition = {"method": {"name": method}, "route": {"path": route}}
-    saved = _found(session, _HANDLERS, condition)
+    saved = _found(session, HANDLERS, condition)
     row = {
         "route": route,
         "method": method,
@@ -67,8 +67,8 @@ def handler(session: Session, given: Namespace, body: str | None) -> Trial | Lis
         "scriptLanguage": given.language,
     }
     if given.save and (given.force or not tried.failed):
-        _make_route(session, route, method)
-    return _saved(session, given, tried, _HANDLERS, saved, row)
+        make_route(session, route, method)
+    return _saved(session, given, tried, HANDLERS, saved, row)
 
 
 # -- where ----------------------------------------------------------------------------------------
@@ -91,8 +91,8 @@ def _place(words: list[str], *, several: bool) -> tuple[list[str], str]:
     return methods, words[1]
 
 
-def _make_route(session: Session, path: str, method: str) -> None:
-    """Make the route, or have it answer the method, if it does not."""
+def make_route(session: Session, path: str, method: str) -> None:
+    """Make a route, or have it answer a method, if it does not."""
     found = _found(session, "/route_definition", {"path": path}, fields="*,availableMethods.name")
     if found is None:
         session.client.post("/route_definition", {"path": path, "availableMethods": [method]})
@@ -184,7 +184,7 @@ Saved = dict[str, tuple[str, dict[str, Any]]]
 
 def _saved_hooks(session: Session) -> Saved:
     found: Saved = {}
-    for stage, path in _HOOKS.items():
+    for stage, path in HOOKS.items():
         fields = "*,route.path,methods.name"
         for row in session.client.get(path, fields=fields, limit=0)["data"]:
             found[row["name"]] = (path, row | {"stage": stage})
@@ -193,9 +193,9 @@ def _saved_hooks(session: Session) -> Saved:
 
 def _saved_handlers(session: Session) -> Saved:
     fields = "*,route.path,method.name"
-    rows = session.client.get(_HANDLERS, fields=fields, limit=0)["data"]
+    rows = session.client.get(HANDLERS, fields=fields, limit=0)["data"]
     return {
-        f"{row['method']['name']} {row['route']['path']}": (_HANDLERS, row | {"stage": "handler"})
+        f"{row['method']['name']} {row['route']['path']}": (HANDLERS, row | {"stage": "handler"})
         for row in rows
     }
 
@@ -214,7 +214,7 @@ def _look(session: Session, given: Namespace, saved: Saved, kind: str) -> Listin
         hint = did_you_mean(name, saved) or f" There are: {', '.join(saved) or 'none'}"
         raise UsageError(f"There is no {kind} '{name}'.{hint}")
     path, row = saved[name]
-    versions = _versions(session, path, row)
+    versions = versions_of(session, path, row)
     if verb == "history":
         return _history(name, versions)
     return _rolled_back(session, path, row, versions, given.to, name)
@@ -234,11 +234,12 @@ def _listed(saved: Saved, kind: str) -> Listing:
     return Listing(f"{kind}s", ("stage", "name", "route", "methods", "on"), rows)
 
 
-def _versions(session: Session, path: str, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+def versions_of(session: Session, path: str, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give all versions of a script, the newest first."""
     condition = {"scriptTable": path.strip("/"), "scriptId": row["id"]}
     return list(
         session.client.get(
-            _VERSIONS, filter=condition, sort="-version", fields="*,savedBy.email", limit=0
+            VERSIONS, filter=condition, sort="-version", fields="*,savedBy.email", limit=0
         )["data"]
     )
 

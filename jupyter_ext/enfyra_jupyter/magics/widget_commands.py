@@ -16,4 +16,13 @@ WIDGET_COMMANDS = (
         ),
         example="%enfyra design post",
     ),
+    Command(
+        name="studio",
+        summary="Write the hooks and handlers of a route in an editor: try them with a request, "
+        "save them, and bring\nversions back. Without widgets: show the cell that tries one.",
+        arguments=(
+            argument("route", metavar="ROUTE", help="a table's name, or a path as in /dashboard"),
+        ),
+        example="%enfyra studio post\n%enfyra studio /dashboard",
+    ),
 )

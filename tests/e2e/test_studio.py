@@ -33,6 +33,11 @@ CELLS = (
     "%enfyra design essay",
     "%enfyra erd pen_name essay --click",
     "%enfyra studio pen_name",
+    "%%enfyra flow digest --cron '0 6 * * 1' --timezone Europe/Berlin\n"
+    "- {key: essays, type: script, source: 'return await #essay.count()'}\n"
+    "- {key: pause, type: sleep, config: {ms: 60000}}\n"
+    "- {key: tell, type: log, config: {message: '{{ @FLOW.essays }} essays'}}",
+    "%enfyra board digest",
 )
 
 
@@ -43,6 +48,7 @@ def test_widgets(watched: Any, lab: Any) -> None:
     run_all(page, lab, "studio.ipynb")
     walk_along_relations(page)
     write_a_hook(page)
+    run_a_flow(page)
     design_a_table(page)
     assert watched.errors == []
     assert watched.elsewhere == []
@@ -131,3 +137,19 @@ def write_a_hook(page: Any) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("Tab")
     expect(studio.get_by_label("body")).to_be_focused()
+
+
+def run_a_flow(page: Any) -> None:
+    board = part(page, "%enfyra board digest")
+    expect(board.get_by_text("at 06:00 on Monday (Europe/Berlin)").first).to_be_visible()
+    expect(board.get_by_text("It has not run yet")).to_be_visible()
+    board.get_by_role("button", name="Run", exact=True).click()
+    timeline = board.get_by_role("table", name="When each step was at work")
+    expect(timeline.get_by_role("row", name="pause running")).to_be_visible()
+    expect(timeline.get_by_role("row", name="essays completed")).to_be_visible()
+    take_picture(board, "board")
+    board.get_by_role("button", name="Cancel the run").press("Enter")
+    expect(board.get_by_text("of digest is cancelled")).to_be_visible()
+    runs = board.get_by_role("table", name="Runs")
+    expect(runs.get_by_role("row", name="cancelled")).to_be_visible()
+    expect(board.get_by_role("button", name="Go on from")).to_be_visible()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..display import shortened
 from .steps import (
@@ -42,12 +42,37 @@ _GROUND = "var(--jp-layout-color1,#fff)"
 _BRANCHES = (("true", "true"), ("false", "false"))
 
 
+class Shape(NamedTuple):
+    """An element of SVG, with what is in it."""
+
+    tag: str
+    facts: Mapping[str, Any]
+    inside: Sequence[Shape | str] = ()
+
+    def markup(self) -> str:
+        """Give it as text, with everything escaped."""
+        facts = "".join(f' {name}="{escape(_number(fact))}"' for name, fact in self.facts.items())
+        inside = "".join(
+            escape(one) if isinstance(one, str) else one.markup() for one in self.inside
+        )
+        return f"<{self.tag}{facts}>{inside}</{self.tag}>" if inside else f"<{self.tag}{facts}/>"
+
+    def plain(self) -> list[Any]:
+        """Give it as JSON, for a page that makes elements of it."""
+        inside = [one if isinstance(one, str) else one.plain() for one in self.inside]
+        return [self.tag, {name: _number(fact) for name, fact in self.facts.items()}, inside]
+
+
+def _number(fact: Any) -> str:
+    return f"{fact:g}" if isinstance(fact, float) else str(fact)
+
+
 class _Block(NamedTuple):
     """A part of the picture; it is entered at the middle of its top, and left at the bottom."""
 
     width: float
     height: float
-    draw: Callable[[float, float], list[str]]
+    draw: Callable[[float, float], list[Shape]]
 
 
 def svg_of(name: str, steps: Sequence[Step], states: Mapping[str, State]) -> str:
@@ -61,15 +86,25 @@ def svg_of(name: str, steps: Sequence[Step], states: Mapping[str, State]) -> str
         >>> "&lt;b&gt;" in picture, "<b>" in picture, "failed" in picture
         (True, False, True)
     """
+    return drawing_of(name, steps, states).markup()
+
+
+def drawing_of(name: str, steps: Sequence[Step], states: Mapping[str, State]) -> Shape:
+    """Draw a flow, as shapes."""
     block = _sequence(steps, states)
     width, height = block.width + 2 * MARGIN, block.height + 2 * MARGIN
-    parts = block.draw(MARGIN, MARGIN)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width:g}" '
-        f'height="{height:g}" viewBox="0 0 {width:g} {height:g}" style="max-width:100%;'
-        'height:auto" font-family="var(--jp-ui-font-family,sans-serif)" font-size="12">'
-        f"<title>The flow {escape(name)}</title>{''.join(parts)}</svg>"
-    )
+    facts = {
+        "xmlns": "http://www.w3.org/2000/svg",
+        "role": "img",
+        "width": width,
+        "height": height,
+        "viewBox": f"0 0 {width:g} {height:g}",
+        "style": "max-width:100%;height:auto",
+        "font-family": "var(--jp-ui-font-family,sans-serif)",
+        "font-size": "12",
+    }
+    title = Shape("title", {}, (f"The flow {name}",))
+    return Shape("svg", facts, (title, *block.draw(MARGIN, MARGIN)))
 
 
 # -- layout ---------------------------------------------------------------------------------------
@@ -82,12 +117,12 @@ def _sequence(steps: Sequence[Step], states: Mapping[str, State]) -> _Block:
     width = max(one.width for one in blocks)
     height = sum(one.height for one in blocks) + GAP * (len(blocks) - 1)
 
-    def draw(x: float, y: float) -> list[str]:
-        parts: list[str] = []
+    def draw(x: float, y: float) -> list[Shape]:
+        parts: list[Shape] = []
         middle = x + width / 2
         for number, one in enumerate(blocks):
             if number:
-                parts.append(_arrow(middle, y, y + GAP))
+                parts += _arrow(middle, y, y + GAP)
                 y += GAP
             parts += one.draw(middle - one.width / 2, y)
             y += one.height
@@ -117,7 +152,7 @@ def _fan(step: Step, columns: Sequence[tuple[str, _Block]], states: Mapping[str,
     tallest = max(one.height for _, one in columns)
     height = HEIGHT + 2 * GAP + tallest
 
-    def draw(x: float, y: float) -> list[str]:
+    def draw(x: float, y: float) -> list[Shape]:
         middle = x + width / 2
         parts = _box(step, states, middle - WIDTH / 2, y)
         top, bottom = y + HEIGHT + GAP, y + height
@@ -146,13 +181,16 @@ def _frame(step: Step, states: Mapping[str, State]) -> _Block:
     width = max(WIDTH, inner.width) + 2 * MARGIN
     height = HEIGHT + GAP + inner.height + 2 * MARGIN
 
-    def draw(x: float, y: float) -> list[str]:
+    def draw(x: float, y: float) -> list[Shape]:
         middle = x + width / 2
+        frame = {
+            "x": x, "y": y, "width": width, "height": height, "rx": 8.0, "fill": "none",
+            "stroke": _QUIET, "stroke-dasharray": "4 3",
+        }  # fmt: skip
         return [
-            f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="8" fill="none" '
-            f'stroke="{_QUIET}" stroke-dasharray="4 3"/>',
+            Shape("rect", frame),
             *_box(step, states, middle - WIDTH / 2, y + MARGIN),
-            _arrow(middle, y + MARGIN + HEIGHT, y + MARGIN + HEIGHT + GAP),
+            *_arrow(middle, y + MARGIN + HEIGHT, y + MARGIN + HEIGHT + GAP),
             *inner.draw(middle - inner.width / 2, y + MARGIN + HEIGHT + GAP),
         ]
 
@@ -162,7 +200,7 @@ def _frame(step: Step, states: Mapping[str, State]) -> _Block:
 # -- shapes ---------------------------------------------------------------------------------------
 
 
-def _box(step: Step, states: Mapping[str, State], x: float, y: float) -> list[str]:
+def _box(step: Step, states: Mapping[str, State], x: float, y: float) -> list[Shape]:
     state = states.get(step.key, State(""))
     colour = _COLOURS.get(state.word, _QUIET)
     about = f"{step.kind} {step.about}".strip()
@@ -171,15 +209,18 @@ def _box(step: Step, states: Mapping[str, State], x: float, y: float) -> list[st
     hover = " · ".join(dict.fromkeys([step.key, about, said]))
     rounded = HEIGHT / 2 if step.kind == CONDITION else 6
     kind = "" if said == about else step.kind
-    return [
-        f'<g><title>{escape(hover)}</title><rect x="{x:g}" y="{y:g}" width="{WIDTH:g}" '
-        f'height="{HEIGHT:g}" rx="{rounded:g}" fill="{_GROUND}" stroke="{colour}" '
-        f'stroke-width="{thick}"/>',
+    box = {
+        "x": x, "y": y, "width": WIDTH, "height": HEIGHT, "rx": rounded, "fill": _GROUND,
+        "stroke": colour, "stroke-width": str(thick),
+    }  # fmt: skip
+    inside = (
+        Shape("title", {}, (hover,)),
+        Shape("rect", box),
         _text(x + 16, y + 20, shortened(step.key, _LETTERS - len(kind)), _FRONT, weight=600),
         _text(x + WIDTH - 16, y + 20, kind, _QUIET, anchor="end", size=11),
         _text(x + 16, y + 37, shortened(said, _LETTERS + 4), colour, size=11),
-        "</g>",
-    ]
+    )
+    return [Shape("g", {"data-step": step.key}, inside)]
 
 
 def _text(
@@ -191,19 +232,18 @@ def _text(
     anchor: str = "start",
     size: int = 12,
     weight: int = 400,
-) -> str:
-    return (
-        f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-size="{size}" '
-        f'font-weight="{weight}" fill="{colour}">{escape(text)}</text>'
-    )
+) -> Shape:
+    facts = {
+        "x": x, "y": y, "text-anchor": anchor, "font-size": str(size),
+        "font-weight": str(weight), "fill": colour,
+    }  # fmt: skip
+    return Shape("text", facts, (text,))
 
 
-def _line(path: str) -> str:
-    return f'<path d="{path}" fill="none" stroke="{_QUIET}"/>'
+def _line(path: str) -> Shape:
+    return Shape("path", {"d": path, "fill": "none", "stroke": _QUIET})
 
 
-def _arrow(x: float, top: float, bottom: float) -> str:
-    return (
-        f'{_line(f"M{x:g} {top:g}V{bottom:g}")}<path d="M{x - 4:g} {bottom - 6:g}L{x:g} {bottom:g}'
-        f'L{x + 4:g} {bottom - 6:g}" fill="none" stroke="{_QUIET}"/>'
-    )
+def _arrow(x: float, top: float, bottom: float) -> list[Shape]:
+    point = f"M{x - 4:g} {bottom - 6:g}L{x:g} {bottom:g}L{x + 4:g} {bottom - 6:g}"
+    return [_line(f"M{x:g} {top:g}V{bottom:g}"), _line(point)]

@@ -65,6 +65,7 @@ _SHOWING = {
     "access": accessing.show_matrix,
     "design": clicking.design,
     "studio": clicking.studio,
+    "board": clicking.board,
 }
 
 

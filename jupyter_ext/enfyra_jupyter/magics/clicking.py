@@ -10,6 +10,7 @@ from .session import Session
 
 if TYPE_CHECKING:
     from ..schema import TableInfo
+    from ..widgets.board import Board
     from ..widgets.designer import Designer
     from ..widgets.erd import Erd
     from ..widgets.studio import Studio
@@ -34,3 +35,10 @@ def studio(session: Session, given: Namespace) -> Studio:
     from ..widgets.studio import Studio
 
     return session.shelf.put(Studio(session, given.route), given.route)
+
+
+def board(session: Session, given: Namespace) -> Board:
+    """Do `%enfyra board`."""
+    from ..widgets.board import Board
+
+    return session.shelf.put(Board(session, given.flow), given.flow or "")

@@ -53,7 +53,7 @@ _ACCESS_WORDS = {
     "grant": (EVERYBODY, LOGGED_IN, *METHODS, ALL),
     "revoke": (EVERYBODY, LOGGED_IN, *METHODS, ALL),
 }
-_FLOW_COMMANDS = frozenset({"flow", "run", "runs", "logs", "cancel"})
+_FLOW_COMMANDS = frozenset({"flow", "run", "runs", "logs", "cancel", "board"})
 _ON_ERROR = ("stop", "skip", "retry")
 LOGIC = ("_and", "_or", "_not")
 DEEP_KEYS = ("fields", "filter", "sort", "limit", "page", "deep")

@@ -17,10 +17,10 @@ from .flowing import find_flow, run_of
 from .session import Session
 
 _LOGS = "/flow_log_definition"
-_LISTED = "id,flow.name,status,trigger,startedAt,duration,error"
+LISTED = "id,flow.name,status,trigger,startedAt,duration,error"
 # Lines that are asked for at once.
 _LINES = 1_000
-_KINDS = {"error": "bad", "warning": "bad", "debug": "note"}
+KINDS = {"error": "bad", "warning": "bad", "debug": "note"}
 
 
 def runs(session: Session, given: Namespace) -> Listing:
@@ -29,7 +29,7 @@ def runs(session: Session, given: Namespace) -> Listing:
     if given.flow is not None:
         condition = {"flow": {"id": {"_eq": find_flow(session, given.flow)["id"]}}}
     found = session.client.get(
-        RUNS, filter=condition, sort="-id", fields=_LISTED, limit=given.limit
+        RUNS, filter=condition, sort="-id", fields=LISTED, limit=given.limit
     )["data"]
     rows = [
         [
@@ -55,7 +55,7 @@ def logs(session: Session, given: Namespace) -> Lines | None:
     if given.follow:
         _follow(session, number)
         return None
-    lines = [(_KINDS.get(one["level"], ""), _line(one)) for one in _said(session, number, 0)]
+    lines = [(KINDS.get(one["level"], ""), line_text(one)) for one in lines_of(session, number, 0)]
     if not lines:
         more = "; --follow waits for them" if run["status"] in UNDER_WAY else ""
         lines = [("note", f"Run {number} has logged nothing{more}")]
@@ -67,8 +67,8 @@ def _follow(session: Session, number: int) -> None:
     last = 0
     try:
         for run in looks(session.client, number):
-            for one in _said(session, number, last):
-                sys.stdout.write(f"{_line(one)}\n")
+            for one in lines_of(session, number, last):
+                sys.stdout.write(f"{line_text(one)}\n")
                 last = one["id"]
             sys.stdout.flush()
             status = run["status"]
@@ -79,8 +79,8 @@ def _follow(session: Session, number: int) -> None:
     sys.stdout.write(f"Run {number} is {status}\n")
 
 
-def _said(session: Session, number: int, after: int) -> list[Mapping[str, Any]]:
-    """Give the lines behind one, page by page."""
+def lines_of(session: Session, number: int, after: int) -> list[Mapping[str, Any]]:
+    """Give the lines of a run behind one of them, page by page."""
     found: list[Mapping[str, Any]] = []
     while True:
         condition = {"execution": {"id": {"_eq": number}}, "id": {"_gt": after}}
@@ -91,7 +91,8 @@ def _said(session: Session, number: int, after: int) -> list[Mapping[str, Any]]:
         after = page[-1]["id"]
 
 
-def _line(row: Mapping[str, Any]) -> str:
+def line_text(row: Mapping[str, Any]) -> str:
+    """Give a line of a log as a person reads it."""
     return (
         f"{clock_of(row.get('at'))[11:]}  {row.get('step') or ''}  {row['level']}: {row['message']}"
     )

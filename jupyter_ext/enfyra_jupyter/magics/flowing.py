@@ -46,11 +46,11 @@ def flow(session: Session, given: Namespace, body: str | None) -> FlowView | Out
     answer = session.client.send("PUT", f"/admin/flow/{_escaped(given.flow)}", body=written)
     row = answer["data"][0]
     session.flows.forget()
-    view = _view(session, given, row, "is changed" if before else "is created")
+    view = view_of(session, row, "is changed" if before else "is created", given.timezone)
     if not given.run:
         return view
     display(view)
-    return _watched(session, row, _triggered(session, row["name"], given.payload))
+    return _watched(session, row, triggered(session, row["name"], given.payload))
 
 
 def run(session: Session, given: Namespace) -> Outcome:
@@ -59,7 +59,7 @@ def run(session: Session, given: Namespace) -> Outcome:
         raise UsageError("--of names the run that --from goes on with; write both")
     row = find_flow(session, given.flow)
     if given.start is None:
-        return _watched(session, row, _triggered(session, row["name"], given.payload))
+        return _watched(session, row, triggered(session, row["name"], given.payload))
     of = given.of if given.of is not None else run_of(session, given.flow)
     asked = {"from": given.start}
     if given.payload is not None:
@@ -123,7 +123,7 @@ def _last_run(session: Session, row: Mapping[str, Any]) -> dict[str, Any] | None
 def _look(session: Session, given: Namespace) -> FlowView:
     row = find_flow(session, given.flow)
     last = _last_run(session, row)
-    view = _view(session, given, row, "")
+    view = view_of(session, row, zone=given.timezone)
     if last is None:
         return view
     said = said_of(last, row["name"])
@@ -134,8 +134,15 @@ def _look(session: Session, given: Namespace) -> FlowView:
     return FlowView(view.name, view.title, view.steps, last, notes)
 
 
-def _view(session: Session, given: Namespace, row: Mapping[str, Any], what: str) -> FlowView:
-    """Show a flow, with what sets it off."""
+def view_of(
+    session: Session, row: Mapping[str, Any], what: str = "", zone: str | None = None
+) -> FlowView:
+    """Show a flow, with what sets it off.
+
+    Args:
+        what: What has become of it.
+        zone: The time zone of its next times; its own without one.
+    """
     name, kind = row["name"], row.get("triggerType") or "manual"
     config = row.get("triggerConfig") or {}
     notes: list[str] = []
@@ -149,7 +156,7 @@ def _view(session: Session, given: Namespace, row: Mapping[str, Any], what: str)
         if not config.get("secret"):
             notes.append("Whoever knows the address can set it off: --secret VARIABLE closes it")
     if kind == "schedule":
-        zone = given.timezone or config.get("timezone") or "UTC"
+        zone = zone or config.get("timezone") or "UTC"
         said, times = _times(session, name, zone)
         notes += [f"next: {instant_in(at)}" for at in times]
     off = "" if row.get("isEnabled", True) else ", turned off"
@@ -226,7 +233,8 @@ def _escaped(name: str) -> str:
 # -- runs -----------------------------------------------------------------------------------------
 
 
-def _triggered(session: Session, name: str, payload: Any) -> dict[str, Any]:
+def triggered(session: Session, name: str, payload: Any) -> dict[str, Any]:
+    """Set a flow off; give the run that it began."""
     asked = {} if payload is None else {"payload": payload}
     answer = session.client.post(f"/admin/flow/trigger/{_escaped(name)}", asked)
     return dict(answer["data"][0])

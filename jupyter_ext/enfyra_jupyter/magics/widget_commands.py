@@ -25,4 +25,13 @@ WIDGET_COMMANDS = (
         ),
         example="%enfyra studio post\n%enfyra studio /dashboard",
     ),
+    Command(
+        name="board",
+        summary="Show a flow as a board: its steps, when it runs next, its runs and their logs. "
+        "Run it there, watch it,\ncancel it, and go on from a step.",
+        arguments=(
+            argument("flow", nargs="?", metavar="NAME", help="the flow's name; the first without"),
+        ),
+        example="%enfyra board cleanup",
+    ),
 )

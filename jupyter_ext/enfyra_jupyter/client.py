@@ -196,6 +196,12 @@ class Client:
 
     @contextmanager
     def _explained(self) -> Generator[None, None, None]:
+        if self._http.is_closed:
+            raise ApiError(
+                "SERVER_UNREACHABLE",
+                f"The connection to {self.url} has been closed",
+                hint="Run the cell again",
+            )
         try:
             yield
         except httpx.TimeoutException:

@@ -21,6 +21,9 @@ from .display import html_table, text_table, wrapped
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .widgets.grid import Grid
+    from .widgets.shelf import Shelf
+
 PAGE = 20
 # From so many rows on, a bar tells how far a download is.
 MANY = 50_000
@@ -42,8 +45,10 @@ class ResultFrame:
             `limit` for all of the result.
         page: Which page is shown, from 1.
         related: Says whether a path of names is a related record, rather than a JSON column.
+        shelf: Gives where its widgets stand.
 
     Attributes:
+        limit: How many rows it has at most; 0 if it has all there are.
         aggregate: The figures that were asked for beside the rows: by field, and by what it is.
         progress: Whether a bar tells how far a download is; None for one of many rows.
 
@@ -63,41 +68,44 @@ class ResultFrame:
         *,
         page: int = 1,
         related: Callable[[tuple[str, ...]], bool] = lambda _: True,
+        shelf: Callable[[], Shelf] | None = None,
     ) -> None:
         self.progress: bool | None = None
         self.path = path
         self.query = dict(query)
         self.page = page
-        self._client = client
+        self.client = client
         self._related = related
+        self._shelf = shelf
         self.total = 0
-        self._limit = int(self.query.get("limit") or 0)
+        self.limit = int(self.query.get("limit") or 0)
         self._begin()
 
     def _begin(self) -> None:
         begin = time.perf_counter()
         asked = {
             **self.query,
-            "limit": min(self._limit or PAGE, PAGE),
+            "limit": min(self.limit or PAGE, PAGE),
             "page": self.page,
         }
-        if not self._grouped:
+        if not self.grouped:
             asked["meta"] = "filterCount"
-        answer = self._client.get(self.path, **asked)
+        answer = self.client.get(self.path, **asked)
         found = self._number(answer)
         self.aggregate: dict[str, dict[str, Any]] = answer.get("meta", {}).get("aggregate", {})
         self.milliseconds = (time.perf_counter() - begin) * 1000
-        self.total = min(found, self._limit) if self._limit else found
+        self.total = min(found, self.limit) if self.limit else found
         left = max(self.total - (self.page - 1) * PAGE, 0)
         self.rows: list[dict[str, Any]] = answer["data"][:left]
 
     @property
-    def _grouped(self) -> bool:
+    def grouped(self) -> bool:
+        """Whether its rows are groups, rather than records."""
         return "dimensions" in self.query or "measures" in self.query
 
     def _number(self, answer: Mapping[str, Any]) -> int:
         """Give how many rows there are."""
-        if not self._grouped:
+        if not self.grouped:
             return int(answer["meta"]["filterCount"])
         # Nothing but the groups says how many there are.
         shown = len(answer["data"])
@@ -146,18 +154,22 @@ class ResultFrame:
     def url(self) -> str:
         """The same query as an address, for curl or a browser."""
         query = urlencode(encoded(self.query))
-        return f"{self._client.url}{self.path}" + (f"?{query}" if query else "")
+        return f"{self.client.url}{self.path}" + (f"?{query}" if query else "")
 
     def __repr__(self) -> str:
         if not self.rows:
             return self._summary()
         return f"{text_table(self.columns, self._cells())}\n{self._summary()}"
 
-    def _repr_html_(self) -> str:
+    def html(self) -> str:
+        """Give what is shown as HTML, without the frame."""
         from html import escape
 
         table = html_table(self.columns, self._cells()) if self.rows else ""
-        return wrapped(f'{table}<div class="note">{escape(self._summary())}</div>')
+        return f'{table}<div class="note">{escape(self._summary())}</div>'
+
+    def _repr_html_(self) -> str:
+        return wrapped(self.html())
 
     def __len__(self) -> int:
         return self.total
@@ -171,10 +183,28 @@ class ResultFrame:
         if self.page * PAGE >= self.total:
             raise StopIteration("This is the last page")
         following = ResultFrame(
-            self._client, self.path, self.query, page=self.page + 1, related=self._related
+            self.client,
+            self.path,
+            self.query,
+            page=self.page + 1,
+            related=self._related,
+            shelf=self._shelf,
         )
         following.progress = self.progress
         return following
+
+    def grid(self) -> Grid:
+        """Give all rows as a table to scroll, sort, filter and change.
+
+        A cell that runs again keeps its place, its order, its filters and its widths.
+
+        Raises:
+            ApiError: What the server says, as when the table is gone.
+        """
+        from .widgets.grid import Grid
+
+        grid = Grid(self)
+        return self._shelf().put(grid, self.path) if self._shelf is not None else grid
 
     # -- getting it -----------------------------------------------------------------------------
 
@@ -188,7 +218,7 @@ class ResultFrame:
             ...         print(batch.num_rows)
         """
         query = {name: value for name, value in self.query.items() if name != "aggregate"}
-        with self._client.stream(self.path, {**query, "limit": self._limit}) as answer:
+        with self.client.stream(self.path, {**query, "limit": self.limit}) as answer:
             pieces = answer.iter_raw(_READ)
             source = io.BufferedReader(PieceFile(lambda: next(pieces, None)), _READ)
             try:
@@ -196,6 +226,16 @@ class ResultFrame:
                     yield reader if bar is None else _counted(reader, bar)
             except pa.ArrowInvalid as error:
                 raise ApiError("INVALID_STREAM", str(error).partition("\n")[0]) from None
+
+    def shape(self) -> pa.Schema:
+        """Give the names and types of all columns, also of a result without rows.
+
+        Raises:
+            ApiError: What the server says is wrong with the query.
+        """
+        query = {name: value for name, value in self.query.items() if name != "aggregate"}
+        with self.client.stream(self.path, {**query, "limit": 1}) as answer:
+            return pa.ipc.open_stream(answer.read()).schema
 
     @contextmanager
     def _bar(self) -> Generator[Any, None, None]:

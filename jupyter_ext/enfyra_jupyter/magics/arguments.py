@@ -23,6 +23,7 @@ from .command import (
 )
 from .flow_commands import FLOW_COMMANDS
 from .query_commands import QUERY_COMMANDS
+from .result_commands import RESULT_COMMANDS
 from .widget_commands import WIDGET_COMMANDS
 from .words import UnclosedError, words
 
@@ -168,6 +169,7 @@ _COMMANDS = (
         example="%enfyra adopt --dry-run\n%enfyra adopt film* --exclude film_text",
     ),
     *QUERY_COMMANDS,
+    *RESULT_COMMANDS,
     Command(
         name="push",
         summary="Send a DataFrame or Arrow table into a table: all of it or nothing. Where there "

@@ -126,7 +126,7 @@ class Completer:
         return word, self._positional(name, word, schema)
 
     def _positional(self, name: str, word: str, schema: Schema) -> list[str]:
-        if name in {"query", "describe", "erd", "table", "tables", "design"}:
+        if name in {"query", "grid", "describe", "erd", "table", "tables", "design"}:
             return _table_names(schema, word)
         if name == "help":
             return _starting(COMMANDS, word)

@@ -116,7 +116,7 @@ class Session:
         """Find rows of a table."""
         table = self._find_for_query(name)
         if table is None:
-            return ResultFrame(self.client, f"/{name}", query)
+            return ResultFrame(self.client, f"/{name}", query, shelf=self._its_shelf)
         schema = self.glance()
 
         def related(path: tuple[str, ...]) -> bool:
@@ -124,13 +124,18 @@ class Session:
             return owner is None or path[-1] in owner.relations
 
         try:
-            return ResultFrame(self.client, table.path, query, related=related)
+            return ResultFrame(
+                self.client, table.path, query, related=related, shelf=self._its_shelf
+            )
         except ApiError as error:
             if error.code != "ROUTE_NOT_FOUND":
                 raise
             # It has been renamed or dropped since we looked.
             found(self.schema(), name)
             raise
+
+    def _its_shelf(self) -> Shelf:
+        return self.shelf
 
     def _find_for_query(self, name: str) -> TableInfo | None:
         try:

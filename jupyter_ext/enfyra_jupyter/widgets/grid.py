@@ -1,0 +1,153 @@
+"""A result to scroll, sort, filter and change, page by page from the server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import traitlets
+
+from ..client import ApiError
+from ..schema import EMPTY, Schema, TableInfo
+from . import cells
+from .columns import columns_of
+from .filtering import condition
+from .part import Part, action
+
+if TYPE_CHECKING:
+    from ..frames import ResultFrame
+
+# So many cells travel at once, in rows of at least MIN and at most MAX.
+_CELLS = 4_000
+_MIN, _MAX = 20, 100
+_TRIES = 3
+
+
+class Grid(Part):
+    """The rows of a result as a table; what is seen of it is fetched when it comes into sight.
+
+    Attributes:
+        columns: What each column holds.
+        size: How many rows a page has.
+        sort: By what it is sorted, as in `["-views", "title"]`.
+        filters: What is typed above the columns, by their names.
+        top: The first row that is seen.
+        left: How far it is scrolled to the side, in pixels.
+        widths: Of columns that have been given another one, in pixels.
+
+    Example:
+        >>> frame.grid()  # doctest: +SKIP
+    """
+
+    face: ClassVar[str] = "grid"
+    faces: ClassVar[tuple[str, ...]] = ("grid_pages", "grid_view")
+    keeps: ClassVar[tuple[str, ...]] = ("sort", "filters", "top", "left", "widths")
+
+    columns = traitlets.List().tag(sync=True)
+    size = traitlets.Int(_MAX).tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
+    sort = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    filters = traitlets.Dict().tag(sync=True)
+    filterable = traitlets.Bool(True).tag(sync=True)
+    top = traitlets.Int().tag(sync=True)
+    left = traitlets.Int().tag(sync=True)
+    widths = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, frame: ResultFrame) -> None:
+        table, schema = _table_of(frame)
+        self._frame = frame
+        self._primary = "" if table is None else str(table.facts["primary"])
+        methods = _methods(table, frame.path)
+        writable = "PATCH" in methods and table is not None and not table.facts["readOnly"]
+        found = columns_of(frame.shape(), table, schema, writable=writable)
+        self._columns = {column.name: column for column in found}
+        super().__init__(
+            name=frame.path.strip("/"),
+            columns=[column.facts() for column in found],
+            size=max(_MIN, min(_MAX, _CELLS // max(len(found), 1))),
+            sort=_names(frame.query.get("sort")),
+            # A filter is for records; groups have none.
+            filterable=not frame.grouped,
+        )
+
+    # -- looking --------------------------------------------------------------------------------
+
+    @action
+    def page(
+        self, number: int, sort: Sequence[str], filters: Mapping[str, str], count: bool
+    ) -> dict[str, Any]:
+        """Give the rows of a page, from 0, and how many rows there are if that is asked for."""
+        query = self._query(sort, filters)
+        if count and self.filterable:
+            query["meta"] = "filterCount"
+        most = self._frame.limit
+        left = max(most - number * self.size, 0) if most else self.size
+        answer = self._frame.client.get(self._frame.path, **query, limit=self.size, page=number + 1)
+        total = None
+        if count:
+            found = int(answer["meta"]["filterCount"]) if self.filterable else len(self._frame)
+            total = min(found, most) if most else found
+        return {"rows": [self._row(row) for row in answer["data"][:left]], "total": total}
+
+    def _query(self, sort: Sequence[str], filters: Mapping[str, str]) -> dict[str, Any]:
+        query = {
+            name: value
+            for name, value in self._frame.query.items()
+            if name not in {"aggregate", "limit"}
+        }
+        wanted = [name for name in sort if name.removeprefix("-") in self._columns]
+        if wanted:
+            query["sort"] = wanted
+        conditions = [
+            asked
+            for name, text in filters.items()
+            if name in self._columns and (asked := condition(self._columns[name], text))
+        ]
+        if conditions:
+            own = query.get("filter")
+            query["filter"] = {"_and": [*([own] if own else []), *conditions]}
+        return query
+
+    def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        key = row.get(self._primary) if self._primary else None
+        return {
+            "key": None if key is None else str(key),
+            "cells": [cells.shown(one.value_in(row)) for one in self._columns.values()],
+        }
+
+    # -- as text --------------------------------------------------------------------------------
+
+    def text(self) -> str:
+        """Give the first page as plain text."""
+        return repr(self._frame)
+
+    def html(self) -> str:
+        """Give the first page as a table."""
+        return self._frame.html()
+
+
+def _table_of(frame: ResultFrame) -> tuple[TableInfo | None, Schema]:
+    """Give the table that the rows are from; None for groups, and where it is not to be known."""
+    if frame.grouped:
+        return None, EMPTY
+    try:
+        schema = Schema.of(frame.client.get("/metadata")["data"])
+    except ApiError as error:
+        if error.status not in {401, 403}:
+            raise
+        return None, EMPTY
+    for table in schema.tables.values():
+        if any(route["path"] == frame.path for route in table.facts.get("routes", ())):
+            return table, schema
+    return None, schema
+
+
+def _methods(table: TableInfo | None, path: str) -> Sequence[str]:
+    routes = table.facts.get("routes", ()) if table is not None else ()
+    return next((route["methods"] for route in routes if route["path"] == path), ())
+
+
+def _names(sort: Any) -> list[str]:
+    if isinstance(sort, str):
+        return [name.strip() for name in sort.split(",") if name.strip()]
+    return list(sort or ())

@@ -1,0 +1,188 @@
+"""The grid without a browser: what it asks the server, and what it hands to its face."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from enfyra_jupyter.client import ApiError, Client
+from enfyra_jupyter.credentials import Token
+from enfyra_jupyter.frames import ResultFrame
+from enfyra_jupyter.widgets.columns import Column
+from enfyra_jupyter.widgets.filtering import condition
+from enfyra_jupyter.widgets.grid import Grid
+from tests.jupyter.conftest import Server, drop_tables
+
+HOSTILE = "<img src=x onerror=alert(1)>\x1b[31mred\u202eevil"
+COUNT = 130
+
+
+@pytest.fixture(scope="module")
+def notes(server: Server) -> Iterator[Client]:
+    """A table `note` with a column of each kind; nobody's tests change its rows."""
+    with Client(server.api, Token(server.token, "token")) as client:
+        client.post("/table_definition", {"name": "writer", "columns": [
+            {"name": "name", "type": "varchar"}]})  # fmt: skip
+        client.post("/table_definition", {
+            "name": "note",
+            "columns": [
+                {"name": "title", "type": "varchar"},
+                {"name": "status", "type": "enum", "options": ["draft", "done"]},
+                {"name": "views", "type": "bigint"},
+                {"name": "price", "type": "decimal", "options": {"precision": 10, "scale": 2}},
+                {"name": "open", "type": "boolean"},
+                {"name": "day", "type": "date"},
+                {"name": "at", "type": "datetime"},
+                {"name": "facts", "type": "simple-json"},
+                {"name": "tags", "type": "array-select"},
+                {"name": "origin", "type": "varchar", "isUpdatable": False},
+            ],
+            "relations": [
+                {"propertyName": "writer", "type": "many-to-one", "targetTable": "writer"},
+                {"propertyName": "readers", "type": "many-to-many", "targetTable": "writer"},
+            ],
+        })  # fmt: skip
+        client.post("/writer", [{"name": "Ann"}, {"name": "Bob"}])
+        client.post("/note", [
+            {"title": "" if number == 1 else HOSTILE if number == 2 else f"note {number:03}",
+             "status": "done" if number % 2 else None, "views": 2**60 + number,
+             "price": f"{number}.50", "open": number % 3 == 0,
+             "day": f"2024-01-{1 + number % 28:02}",
+             "at": f"2024-{1 + number % 12:02}-01T12:00:00Z", "facts": {"n": number},
+             "tags": ["a", "b"] if number % 5 == 0 else None,
+             "writer": 1 + number % 2 if number % 10 else None}
+            for number in range(COUNT)
+        ])  # fmt: skip
+        yield client
+        drop_tables(client)
+
+
+def ask(grid: Grid, action: str, **given: Any) -> Any:
+    """Ask as the face does."""
+    answer = grid.answered({"id": 1, "action": action, "given": given})
+    json.dumps(answer)
+    if "error" in answer:
+        raise ApiError(**{name: answer["error"][name] for name in ("code", "message", "hint")})
+    return answer["value"]
+
+
+def page(grid: Grid, number: int = 0, *, count: bool = True, **asked: Any) -> Any:
+    return ask(grid, "page", number=number, count=count, **{"sort": [], "filters": {}, **asked})
+
+
+def column(grid: Grid, name: str) -> dict[str, Any]:
+    return next(one for one in grid.columns if one["name"] == name)
+
+
+def texts(answer: dict[str, Any], grid: Grid, name: str) -> list[Any]:
+    place = [one["name"] for one in grid.columns].index(name)
+    return [row["cells"][place] for row in answer["rows"]]
+
+
+def test_it_knows_its_columns(notes):
+    grid = ResultFrame(notes, "/note", {}).grid()
+    kinds = {one["name"]: one["kind"] for one in grid.columns}
+    assert kinds == {
+        "id": "integer", "title": "text", "status": "choice", "views": "integer",
+        "price": "decimal", "open": "boolean", "day": "date", "at": "instant", "facts": "json",
+        "tags": "list", "origin": "text", "createdAt": "instant", "updatedAt": "instant",
+        "writer.id": "integer", "readers": "related",
+    }  # fmt: skip
+    assert column(grid, "status")["choices"] == ["draft", "done"]
+    fixed = {one["name"] for one in grid.columns if not one["editable"]}
+    assert fixed == {"id", "origin", "createdAt", "updatedAt", "readers"}
+
+
+def test_it_gives_pages(notes):
+    grid = ResultFrame(notes, "/note", {"sort": "id"}).grid()
+    assert grid.sort == ["id"]
+    first = page(grid, sort=["-id"])
+    assert first["total"] == COUNT
+    assert len(first["rows"]) == grid.size == 100
+    assert first["rows"][0]["key"] == str(COUNT)
+    second = page(grid, 1, count=False)
+    assert second["total"] is None
+    assert len(second["rows"]) == COUNT - 100
+
+
+def test_a_page_keeps_to_the_limit_of_the_query(notes):
+    grid = ResultFrame(notes, "/note", {"limit": 105}).grid()
+    assert page(grid)["total"] == 105
+    assert len(page(grid, 1)["rows"]) == 5
+    assert page(grid, 2)["rows"] == []
+
+
+def test_values_are_texts_that_lose_nothing(notes):
+    grid = ResultFrame(notes, "/note", {"sort": "id"}).grid()
+    answer = page(grid)
+    # JavaScript's numbers hold no 2**60 + 1.
+    assert texts(answer, grid, "views")[1] == str(2**60 + 1)
+    assert texts(answer, grid, "price")[1] == "1.50"
+    assert texts(answer, grid, "title")[1:3] == ["", HOSTILE]
+    assert texts(answer, grid, "status")[:2] == [None, "done"]
+    assert texts(answer, grid, "facts")[3] == '{"n": 3}'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("title", "NOTE 01", 10), ("title", "=note 010", 1), ("title", "!null", COUNT),
+        ("status", "null", 65), ("status", "=done", 65),
+        ("views", f">{2**60 + 119}", 10), ("views", f"{2**60}..{2**60 + 4}", 5),
+        ("price", "1.5", 1), ("price", "..2.50", 3),
+        ("open", "true", 44),
+        ("day", "2024-01-02", 5), ("day", "2024", COUNT), ("at", "2024-12", 10), ("at", "2023", 0),
+        ("tags", "a", 26), ("facts", "null", 0),
+        ("writer.id", "1", 52), ("writer.id", "null", 13),
+    ],
+)  # fmt: skip
+def test_it_filters_by_what_is_typed(notes, name, text, found):
+    grid = ResultFrame(notes, "/note", {}).grid()
+    assert page(grid, filters={name: text})["total"] == found
+
+
+def test_filters_go_with_that_of_the_query(notes):
+    grid = ResultFrame(notes, "/note", {"filter": {"open": True}}).grid()
+    assert page(grid, filters={"title": "note 0", "status": "null"})["total"] == 17
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "hint"),
+    [("integer", "many", "whole number"), ("decimal", "x", "a number"), ("boolean", "2", "true"),
+     ("json", "x", "null"), ("integer", "..", "1..9")],
+)  # fmt: skip
+def test_a_filter_that_cannot_be_names_its_column(kind, text, hint):
+    with pytest.raises(ApiError, match="n cannot be filtered by") as raised:
+        condition(Column("n", kind), text)
+    assert raised.value.details == {"field": "n"}
+    assert hint in raised.value.hint
+
+
+def test_what_the_server_refuses_is_said(notes):
+    grid = ResultFrame(notes, "/note", {}).grid()
+    with pytest.raises(ApiError, match="date"):
+        page(grid, filters={"day": "=yesterday"})
+
+
+def test_groups_are_to_be_looked_at_only(notes):
+    grid = ResultFrame(notes, "/note", {"dimensions": "status", "measures": "count"}).grid()
+    assert not grid.filterable
+    assert not any(one["editable"] for one in grid.columns)
+    assert texts(page(grid, sort=["-count", "status"]), grid, "status") == [None, "done"]
+
+
+def test_a_result_without_rows_has_columns(notes):
+    grid = ResultFrame(notes, "/note", {"filter": {"id": 0}}).grid()
+    assert len(grid.columns) == 15
+    assert page(grid) == {"rows": [], "total": 0}
+
+
+def test_a_saved_notebook_holds_the_first_page_as_text(notes):
+    grid = ResultFrame(notes, "/note", {"sort": "id"}).grid()
+    bundle = grid._repr_mimebundle_()
+    assert "<img" not in bundle["text/html"]
+    assert "&lt;img src=x" in bundle["text/html"]
+    assert "130 rows" in bundle["text/plain"]

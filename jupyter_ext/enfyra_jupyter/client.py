@@ -128,21 +128,43 @@ class Client:
         return self.send("PATCH", path, body=body, params=params)
 
     def send(
-        self, method: str, path: str, *, body: Any = None, params: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Send a request and give the decoded answer, envelope and all.
 
         Raises:
             ApiError: What the server said; SERVER_UNREACHABLE if it said nothing.
         """
+        return self._decoded(self._sent(method, path, body, params or {}, headers or {}))
+
+    def record(self, path: str, **params: Any) -> tuple[dict[str, Any] | None, str | None]:
+        """Give the first record that GET answers, if there is one, and its ETag, if it has one."""
+        answer = self._sent("GET", path, None, {**params, "limit": 1}, {})
+        rows = self._decoded(answer)["data"]
+        return (rows[0] if rows else None), answer.headers.get("etag")
+
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str],
+    ) -> httpx.Response:
         given = {} if body is None else {"json": body}
         with self._explained():
             answer = self._http.request(
-                method, self.url + path, params=encoded(params or {}), **given
+                method, self.url + path, params=encoded(params), headers=dict(headers), **given
             )
         if answer.is_error:
             raise self._error(answer)
-        return self._decoded(answer)
+        return answer
 
     # -- Arrow ----------------------------------------------------------------------------------
 

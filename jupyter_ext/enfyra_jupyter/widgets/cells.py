@@ -15,19 +15,29 @@ MOST = 300
 _INTEGERS = 4_300
 
 
-def shown(value: Any) -> Any:
-    """Give a value for a face: its text, null, or the beginning of a text that is long.
+def whole(value: Any) -> str | None:
+    """Give a value as a text, whatever its length.
 
     Numbers travel as texts, since JavaScript's own are not exact.
 
     Example:
-        >>> shown(None), shown(""), shown(2**60), shown("x" * 999)["length"]
-        (None, '', '1152921504606846976', 999)
+        >>> whole(None), whole(""), whole(2**60), whole({"n": [1]})
+        (None, '', '1152921504606846976', '{"n": [1]}')
     """
-    if value is None:
-        return None
-    text = text_of(value)
-    return text if len(text) <= MOST else {"beginning": text[:MOST], "length": len(text)}
+    return None if value is None else text_of(value)
+
+
+def shown(value: Any) -> Any:
+    """Give a value for a face: as a text, null, or the beginning of a text that is long.
+
+    Example:
+        >>> shown(None), shown(True), shown("x" * 999)["length"]
+        (None, 'true', 999)
+    """
+    text = whole(value)
+    if text is None or len(text) <= MOST:
+        return text
+    return {"beginning": text[:MOST], "length": len(text)}
 
 
 def read(column: Column, text: str | None) -> Any:

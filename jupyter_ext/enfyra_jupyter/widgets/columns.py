@@ -11,7 +11,7 @@ import pyarrow as pa
 from ..schema import Schema, TableInfo
 
 # What a column's type means to whoever looks at it: which editor, which filter.
-_KINDS = {
+KINDS = {
     "int": "integer",
     "bigint": "integer",
     "float": "number",
@@ -133,7 +133,7 @@ def _column(
     known = owner.columns.get(path[-1]) if owner is not None else None
     if known is None:
         return Column(name, _kind_in_arrow(field))
-    kind = _KINDS.get(known["type"], "text")
+    kind = KINDS.get(known["type"], "text")
     # Only a choice has a list there.
     options = known["options"] if isinstance(known["options"], list) else []
     choices = tuple(map(str, options)) if kind == "choice" else ()

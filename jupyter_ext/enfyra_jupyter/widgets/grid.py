@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
 import traitlets
 
 from ..client import ApiError
 from ..schema import EMPTY, Schema, TableInfo
 from . import cells
-from .columns import columns_of
+from .columns import KINDS, Column, columns_of
 from .filtering import condition
 from .part import Part, action
 
@@ -40,7 +41,7 @@ class Grid(Part):
     """
 
     face: ClassVar[str] = "grid"
-    faces: ClassVar[tuple[str, ...]] = ("grid_pages", "grid_view")
+    faces: ClassVar[tuple[str, ...]] = ("grid_pages", "grid_view", "grid_editor")
     keeps: ClassVar[tuple[str, ...]] = ("sort", "filters", "top", "left", "widths")
 
     columns = traitlets.List().tag(sync=True)
@@ -56,7 +57,7 @@ class Grid(Part):
     def __init__(self, frame: ResultFrame) -> None:
         table, schema = _table_of(frame)
         self._frame = frame
-        self._primary = "" if table is None else str(table.facts["primary"])
+        self._key = _key_of(table)
         methods = _methods(table, frame.path)
         writable = "PATCH" in methods and table is not None and not table.facts["readOnly"]
         found = columns_of(frame.shape(), table, schema, writable=writable)
@@ -109,11 +110,68 @@ class Grid(Part):
         return query
 
     def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        key = row.get(self._primary) if self._primary else None
+        key = self._key.value_in(row) if self._key is not None else None
         return {
             "key": None if key is None else str(key),
             "cells": [cells.shown(one.value_in(row)) for one in self._columns.values()],
         }
+
+    # -- changing -------------------------------------------------------------------------------
+
+    @action
+    def value(self, key: str, name: str) -> str | None:
+        """Give the whole of a value, of which only the beginning was sent."""
+        row, _ = self._record(key)
+        return cells.whole(self._columns[name].value_in(row))
+
+    @action
+    def change(self, key: str, name: str, text: str | None, base: str | None) -> dict[str, Any]:
+        """Set a field of a record, if its value is still what the change began from.
+
+        Other fields of the record may have been changed meanwhile; this one's change is told as
+        `conflict`, with the value that is `theirs`.
+        """
+        column = self._columns[name]
+        body = {column.sets or name: cells.read(column, text)}
+        for _ in range(_TRIES):
+            record, tag = self._record(key)
+            theirs = cells.whole(column.value_in(record))
+            if theirs != base:
+                return {"conflict": True, "theirs": theirs}
+            try:
+                row = self._patched(key, body, tag)
+            except ApiError as error:
+                if error.code != "PRECONDITION_FAILED":
+                    raise
+                continue
+            return {**self._row(row), "value": cells.whole(column.value_in(row))}
+        raise ApiError(
+            "PRECONDITION_FAILED", "Others change this record all the time", hint="Try again"
+        )
+
+    def _record(self, key: str) -> tuple[dict[str, Any], str | None]:
+        """Give a record as it is now, and the ETag that stands for that."""
+        assert self._key is not None  # noqa: S101 - only rows with keys can be changed
+        wanted = {self._key.name: {"_eq": cells.read(self._key, key)}}
+        record, tag = self._frame.client.record(self._frame.path, filter=wanted)
+        if record is None:
+            raise ApiError("RESOURCE_NOT_FOUND", "The row is not there any more", hint="Refresh")
+        return record, tag
+
+    def _patched(self, key: str, body: Mapping[str, Any], tag: str | None) -> dict[str, Any]:
+        shape = {
+            name: value
+            for name in ("fields", "include", "deep")
+            if (value := self._frame.query.get(name))
+        }
+        answer = self._frame.client.send(
+            "PATCH",
+            f"{self._frame.path}/{quote(key, safe='')}",
+            body=body,
+            params=shape,
+            headers={"if-match": tag} if tag else {},
+        )
+        return answer["data"][0]
 
     # -- as text --------------------------------------------------------------------------------
 
@@ -140,6 +198,13 @@ def _table_of(frame: ResultFrame) -> tuple[TableInfo | None, Schema]:
         if any(route["path"] == frame.path for route in table.facts.get("routes", ())):
             return table, schema
     return None, schema
+
+
+def _key_of(table: TableInfo | None) -> Column | None:
+    primary = table.facts["primary"] if table is not None else None
+    if table is None or primary is None:
+        return None
+    return Column(primary, KINDS.get(table.columns[primary]["type"], "text"))
 
 
 def _methods(table: TableInfo | None, path: str) -> Sequence[str]:

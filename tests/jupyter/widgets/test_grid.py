@@ -186,3 +186,119 @@ def test_a_saved_notebook_holds_the_first_page_as_text(notes):
     assert "<img" not in bundle["text/html"]
     assert "&lt;img src=x" in bundle["text/html"]
     assert "130 rows" in bundle["text/plain"]
+
+
+# -- changing -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def row(notes: Client) -> Iterator[int]:
+    """A row to change."""
+    made = notes.post("/note", {"title": "mine", "views": 1, "facts": {"a": 1}, "writer": 1})
+    key = made["data"][0]["id"]
+    yield key
+    notes.send("DELETE", f"/note/{key}")
+
+
+def change(grid: Grid, row: int, name: str, text: str | None, base: str | None) -> Any:
+    return ask(grid, "change", key=str(row), name=name, text=text, base=base)
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "text", "value"),
+    [
+        ("title", "mine", "", ""), ("title", "mine", None, None),
+        ("title", "mine", HOSTILE, HOSTILE),
+        ("status", None, "done", "done"), ("views", "1", str(2**60 + 1), 2**60 + 1),
+        ("price", None, "19.90", "19.90"), ("open", None, "true", True),
+        ("day", None, "2024-02-29", "2024-02-29"),
+        ("at", None, "2024-02-29T12:00:00.5Z", "2024-02-29T12:00:00.5+00:00"),
+        ("facts", '{"a": 1}', '{"b": [1.5, null]}', {"b": [1.5, None]}),
+        ("tags", None, '["x"]', ["x"]), ("writer.id", "1", "2", {"id": 2}),
+        ("writer.id", "1", None, None),
+    ],
+)  # fmt: skip
+def test_a_cell_is_changed(notes, row, name, base, text, value):
+    grid = ResultFrame(notes, "/note", {"filter": {"id": row}}).grid()
+    change(grid, row, name, text, base)
+    stored = notes.get("/note", filter={"id": row})["data"][0][name.partition(".")[0]]
+    if name == "at":
+        assert stored.startswith("2024-02-29T12:00:00.5")
+    else:
+        assert stored == value
+
+
+def test_the_answer_has_the_row_as_the_query_shows_it(notes, row):
+    grid = ResultFrame(notes, "/note", {"fields": "views,writer.name"}).grid()
+    answer = change(grid, row, "views", "7", "1")
+    assert answer["value"] == "7"
+    assert dict(zip([one["name"] for one in grid.columns], answer["cells"], strict=True)) == {
+        "id": str(row), "views": "7", "writer.id": "1", "writer.name": "Ann",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "text", "said"),
+    [
+        ("views", "1", "many", "views must be an integer"),
+        ("status", None, "gone", "status must be one of: draft, done"),
+        ("facts", '{"a": 1}', "{b", "facts must be JSON"),
+        ("writer.id", "1", "77", "writer"),
+        ("origin", None, "x", "origin"),
+    ],
+)
+def test_what_the_server_refuses_stays_as_it_was(notes, row, name, base, text, said):
+    grid = ResultFrame(notes, "/note", {}).grid()
+    before = notes.get("/note", filter={"id": row})
+    with pytest.raises(ApiError, match=said):
+        change(grid, row, name, text, base)
+    assert notes.get("/note", filter={"id": row}) == before
+
+
+def test_what_somebody_else_has_made_of_it_is_shown(notes, row):
+    grid = ResultFrame(notes, "/note", {}).grid()
+    notes.patch(f"/note/{row}", {"title": "theirs"})
+    assert change(grid, row, "title", "new", "mine") == {"conflict": True, "theirs": "theirs"}
+    assert change(grid, row, "title", "new", "theirs")["value"] == "new"
+
+
+def test_another_field_of_the_row_is_nobodys_conflict(notes, row, monkeypatch):
+    grid = ResultFrame(notes, "/note", {}).grid()
+    whole = notes.record
+
+    def late(path: str, **params: Any) -> Any:
+        answer = whole(path, **params)
+        monkeypatch.undo()
+        notes.patch(f"/note/{row}", {"views": 99})
+        return answer
+
+    # Somebody is quicker than we are, between our reading and our writing.
+    monkeypatch.setattr(notes, "record", late)
+    assert change(grid, row, "title", "new", "mine")["value"] == "new"
+    assert notes.get("/note", filter={"id": row})["data"][0]["views"] == 99
+
+
+def test_a_row_that_is_gone_is_said(notes):
+    grid = ResultFrame(notes, "/note", {}).grid()
+    with pytest.raises(ApiError, match="not there any more"):
+        change(grid, 999_999, "title", "x", "y")
+
+
+def test_long_values_come_when_they_are_asked_for(notes, row):
+    notes.patch(f"/note/{row}", {"facts": {"long": "x" * 5000}})
+    grid = ResultFrame(notes, "/note", {"filter": {"id": row}}).grid()
+    (cell,) = texts(page(grid), grid, "facts")
+    assert len(cell["beginning"]) == 300
+    assert len(ask(grid, "value", key=str(row), name="facts")) == cell["length"] == 5012
+
+
+def test_who_may_not_write_cannot_change(notes, server):
+    with Client(server.api) as nobody:
+        with pytest.raises(ApiError):
+            ResultFrame(nobody, "/note", {}).grid()
+        rule = notes.get("/route_definition", filter={"path": "/note"}, fields="id")["data"][0]
+        notes.patch(f"/route_definition/{rule['id']}", {"publicMethods": ["GET"]})
+        grid = ResultFrame(nobody, "/note", {}).grid()
+        assert page(grid)["total"] == COUNT
+        assert not any(one["editable"] for one in grid.columns)
+        notes.patch(f"/route_definition/{rule['id']}", {"publicMethods": []})

@@ -19,14 +19,21 @@ export default widget(({ model, el, ask, say, done }) => {
     ask, size: model.get("size"), asked: () => ({ sort: state.sort, filters: state.filters }), changed,
   });
   const view = gridView({
-    columns, state, pages, label: model.get("name"), filterable, header, filter, scrolled: keep,
+    columns, state, pages, label: model.get("name"), filterable, header, filter,
+    scrolled() {
+      keep();
+      editor.scrolled();
+    },
   });
+  const editor = gridEditor({ columns, state, pages, view, ask, say, changed });
   const count = h("span", { class: "note" });
   const failure = h("div", { class: "enfyra-grid-failure", role: "alert", hidden: true });
   const refresh = h("button", { onclick: anew, title: "Ask the server again" }, "Refresh");
   const clear = h("button", { onclick: unfilter, hidden: true }, "Clear filters");
+  const undo = h("button", { onclick: () => editor.undo(), title: "Ctrl+Z" }, "Undo");
+  const redo = h("button", { onclick: () => editor.redo(), title: "Ctrl+Y" }, "Redo");
   const jump = h("input", { inputmode: "numeric", size: "9", placeholder: "Go to row", "aria-label": "Go to row", onkeydown: leap });
-  const bar = h("div", { class: "enfyra-grid-bar", role: "group", "aria-label": "Grid" }, refresh, jump, clear, count);
+  const bar = h("div", { class: "enfyra-grid-bar", role: "group", "aria-label": "Grid" }, refresh, undo, redo, jump, clear, count);
   view.pane.append(failure);
   el.append(bar, view.scroller);
 
@@ -54,6 +61,9 @@ export default widget(({ model, el, ask, say, done }) => {
     } else view.render();
     const filtered = Object.keys(state.filters).length > 0;
     clear.hidden = !filtered;
+    undo.hidden = redo.hidden = !columns.some((one) => one.editable);
+    undo.disabled = !editor.past;
+    redo.disabled = !editor.future;
     if (pages.known) count.textContent = `${pages.total.toLocaleString("en")} row${pages.total === 1 ? "" : "s"}${filtered ? " meet the filters" : ""}`;
     showFailure(pages.failure);
   }
@@ -209,6 +219,21 @@ export default widget(({ model, el, ask, say, done }) => {
     return true;
   }
 
+  function inBody(event) {
+    const { row, column } = state;
+    const { key } = event;
+    if (event.ctrlKey || event.metaKey) {
+      if (key === "z" && !event.shiftKey) editor.undo();
+      else if (key === "y" || key.toLowerCase() === "z") editor.redo();
+      else return false;
+    } else if (event.altKey) return false;
+    else if (key === "Enter" || key === "F2") editor.begin(row, column);
+    else if (key === "Delete") editor.clear(row, column);
+    else if (key.length === 1) editor.begin(row, column, key);
+    else return false;
+    return true;
+  }
+
   function moves(event) {
     const { row, column } = state;
     const far = event.ctrlKey || event.metaKey;
@@ -231,9 +256,9 @@ export default widget(({ model, el, ask, say, done }) => {
     if (event.target.matches("input, select")) return inControl(event);
     if (state.row < 0 && inHead(event)) return event.preventDefault();
     const to = event.altKey || event.shiftKey ? null : moves(event);
-    if (!to) return undefined;
+    if (!to && !(state.row >= 0 && inBody(event))) return undefined;
     event.preventDefault();
-    return go(...to);
+    return to && go(...to);
   });
   view.table.addEventListener("mousedown", (event) => {
     const cell = event.target.closest("th:not(.gutter), td");
@@ -243,6 +268,9 @@ export default widget(({ model, el, ask, say, done }) => {
     if (event.target.matches("input, select")) return;
     event.preventDefault();
     view.focus();
+  });
+  view.table.addEventListener("dblclick", (event) => {
+    if (event.target.closest("tbody td")) editor.begin(state.row, state.column);
   });
   view.table.addEventListener("click", (event) => {
     const cell = event.target.closest("thead th:not(.gutter)");

@@ -60,6 +60,9 @@ function gridPages({ ask, size, asked, changed }) {
     put(key, cells) {
       for (const rows of pages.values()) for (const row of rows) if (row.key === key) row.cells = cells;
     },
+    set(key, at, value) {
+      for (const rows of pages.values()) for (const row of rows) if (row.key === key) row.cells[at] = value;
+    },
     see(first, last) {
       sight = [first, last];
       soon();

@@ -28,6 +28,23 @@ _STYLE = (
 )
 
 
+# What moves a terminal's cursor, colours it, or turns the direction of writing: shown, not done.
+_PICTURES = {number: 0x2400 + number for number in range(0x20) if chr(number) not in "\t\n"}
+_NAMED = (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_VISIBLE = _PICTURES | {number: f"⟨{number:04X}⟩" for number in (*_NAMED, 0xFEFF)}
+
+
+def visible(text: str) -> str:
+    r"""Give a text with its control characters as something to be seen.
+
+    Example:
+        >>> visible("\x1b[31mred \u202eevil")
+        '␛[31mred ⟨202E⟩evil'
+    """
+    # Texts of ASCII that can be printed are most.
+    return text if text.isascii() and text.isprintable() else text.translate(_VISIBLE)
+
+
 def text_of(value: Any) -> str:
     """Give a value as a person reads it.
 
@@ -52,7 +69,7 @@ def shortened(text: str, most: int) -> str:
 def _html_cell(value: Any) -> str:
     if value is None:
         return '<td class="null">null</td>'
-    text = text_of(value)
+    text = visible(text_of(value).replace("\r\n", "\n"))
     number = isinstance(value, int | float) and not isinstance(value, bool)
     title = f' title="{escape(text[:2000])}"' if len(text) > MAX_CELL else ""
     kind = ' class="n"' if number else ""
@@ -66,7 +83,7 @@ def html_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         >>> html_table(["a"], [["<script>"]])
         '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;script&gt;</td></tr></tbody></table>'
     """
-    names = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    names = "".join(f"<th>{escape(visible(name))}</th>" for name in columns)
     head = f"<thead><tr>{names}</tr></thead>" if any(columns) else ""
     body = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in rows)
     return f"<table>{head}<tbody>{body}</tbody></table>"
@@ -82,6 +99,7 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         1   Ann
         20  null
     """
+    columns = [_one_line(name, most=len(name)) for name in columns]
     cells = [["null" if value is None else _one_line(value) for value in row] for row in rows]
     widths = [
         max([len(name), *(len(row[number]) for row in cells)])
@@ -96,8 +114,10 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join(map(line, [*head, *cells]))
 
 
-def _one_line(value: Any) -> str:
-    return shortened(" ".join(text_of(value).split()), MAX_TEXT_CELL)
+def _one_line(value: Any, most: int = MAX_TEXT_CELL) -> str:
+    # Cut first: a text can be very long.
+    beginning = shortened(text_of(value), 10 * most)
+    return shortened(visible(" ".join(beginning.split())), most)
 
 
 def wrapped(content: str) -> str:

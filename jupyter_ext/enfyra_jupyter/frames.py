@@ -13,13 +13,16 @@ from urllib.parse import urlencode
 
 import pyarrow as pa
 from enfyra_kernel.pieces import PieceFile
+from IPython.core.error import UsageError
 from tqdm.auto import tqdm
 
 from .client import ApiError, Client, encoded
 from .display import html_table, text_table, wrapped
+from .explanation import Explanation
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
     from .widgets.grid import Grid
     from .widgets.shelf import Shelf
@@ -193,6 +196,15 @@ class ResultFrame:
         following.progress = self.progress
         return following
 
+    def explain(self) -> Explanation:
+        """Say how the server answers: its statements, and the database's plan of each.
+
+        Raises:
+            ApiError: That is for administrators.
+        """
+        told = self.client.get(self.path, **self.query, explain=True)
+        return Explanation.of(told["data"])
+
     def grid(self) -> Grid:
         """Give all rows as a table to scroll, sort, filter and change.
 
@@ -261,7 +273,9 @@ class ResultFrame:
         Args:
             options: As for `pyarrow.Table.to_pandas`.
         """
-        table = _flattened(self.arrow())
+        from .exports import flattened
+
+        table = flattened(self.arrow())
         documents = [
             field.name
             for field in table.schema
@@ -272,29 +286,59 @@ class ResultFrame:
             frame[name] = [None if text is None else json.loads(text) for text in frame[name]]
         return frame
 
+    def polars(self) -> pl.DataFrame:
+        """Give all rows as a Polars DataFrame; a related record is a struct.
+
+        Raises:
+            UsageError: Polars is not installed.
+        """
+        try:
+            import polars
+        except ImportError:
+            raise UsageError(
+                "Polars is not installed: pip install 'enfyra-kernel[polars]'"
+            ) from None
+        return polars.DataFrame(self)
+
+    def to_csv(self, path: str | Path, *, formulas: bool = False, **options: Any) -> Path:
+        """Write all rows as CSV; fields of a related record are columns named `relation.field`.
+
+        Args:
+            formulas: Whether texts may be formulas to a spreadsheet. One that begins with `=`,
+                `+`, `-`, `@`, a tab or a carriage return gets an apostrophe in front otherwise.
+            options: As for `pyarrow.csv.WriteOptions`.
+        """
+        from .exports import whole_file, write_csv
+
+        with whole_file(path) as partial, self.reader() as reader:
+            write_csv(reader, partial, formulas=formulas, **options)
+        return Path(path)
+
+    def to_feather(self, path: str | Path, *, compression: str | None = None) -> Path:
+        """Write all rows as an Arrow file, which pandas and Polars can map into memory.
+
+        Args:
+            compression: None, lz4 or zstd.
+        """
+        from .exports import whole_file, write_feather
+
+        with whole_file(path) as partial, self.reader() as reader:
+            write_feather(reader, partial, compression=compression)
+        return Path(path)
+
     def to_parquet(self, path: str | Path, **options: Any) -> Path:
         """Write all rows into a Parquet file, a few thousand at a time.
 
-        The file is there when it is whole, or not at all.
+        The file is there when it is whole, or not at all, as with `to_csv` and `to_feather`.
 
         Args:
             options: As for `pyarrow.parquet.ParquetWriter`.
         """
-        from pyarrow import parquet
+        from .exports import whole_file, write_parquet
 
-        target = Path(path)
-        partial = target.with_name(f".{target.name}.part")
-        try:
-            with (
-                self.reader() as reader,
-                parquet.ParquetWriter(partial, reader.schema, **options) as writer,
-            ):
-                for batch in reader:
-                    writer.write_batch(batch)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-        return target
+        with whole_file(path) as partial, self.reader() as reader:
+            write_parquet(reader, partial, **options)
+        return Path(path)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Give all rows one by one, as dictionaries."""
@@ -336,9 +380,3 @@ class _Opened:
 
     def __exit__(self, *raised: Any) -> Any:
         return self._manager.__exit__(*raised)
-
-
-def _flattened(table: pa.Table) -> pa.Table:
-    while any(pa.types.is_struct(field.type) for field in table.schema):
-        table = table.flatten()
-    return table

@@ -54,3 +54,13 @@ def test_diagram(client):
     ]  # fmt: skip
     assert "  by --n:1--> author" in bundle["text/plain"]
     assert Diagram([])._repr_mimebundle_() == {"text/plain": "There are no tables yet"}
+
+
+def test_terminals_are_not_spoken_to():
+    hostile = "\x1b[31mred\x1b[0m \u202egnp.exe\x07\x9b2J"
+    for shown in (text_table([hostile], [[hostile]]), html_table([hostile], [[hostile]])):
+        assert not set(shown) & {"\x1b", "\u202e", "\x07", "\x9b"}
+        assert "␛[31mred" in shown
+        assert "⟨202E⟩" in shown
+    # What people write stays.
+    assert "مرحبا 👩‍👩‍👧 é" in text_table(["a"], [["مرحبا 👩‍👩‍👧 é"]])

@@ -13,6 +13,7 @@ from ..schema import EMPTY, Schema, TableInfo
 from . import cells
 from .columns import KINDS, Column, columns_of
 from .filtering import condition
+from .order import DEEP, Order
 from .part import Part, action
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Grid(Part):
         table, schema = _table_of(frame)
         self._frame = frame
         self._key = _key_of(table)
+        self._order: Order | None = None
         methods = _methods(table, frame.path)
         writable = "PATCH" in methods and table is not None and not table.facts["readOnly"]
         found = columns_of(frame.shape(), table, schema, writable=writable)
@@ -83,12 +85,22 @@ class Grid(Part):
             query["meta"] = "filterCount"
         most = self._frame.limit
         left = max(most - number * self.size, 0) if most else self.size
+        if number * self.size >= DEEP and query.get("sort") and not count and self._key:
+            rows = self._sorted(query, self._key.name).rows(number * self.size, self.size)
+            return {"rows": [self._row(row) for row in rows[:left]], "total": None}
         answer = self._frame.client.get(self._frame.path, **query, limit=self.size, page=number + 1)
         total = None
         if count:
+            # The rows are looked at anew.
+            self._order = None
             found = int(answer["meta"]["filterCount"]) if self.filterable else len(self._frame)
             total = min(found, most) if most else found
         return {"rows": [self._row(row) for row in answer["data"][:left]], "total": total}
+
+    def _sorted(self, query: Mapping[str, Any], key: str) -> Order:
+        if self._order is None or self._order.query != query:
+            self._order = Order(self._frame.client, self._frame.path, query, key)
+        return self._order
 
     def _query(self, sort: Sequence[str], filters: Mapping[str, str]) -> dict[str, Any]:
         query = {

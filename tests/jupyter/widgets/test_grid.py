@@ -302,3 +302,17 @@ def test_who_may_not_write_cannot_change(notes, server):
         assert page(grid)["total"] == COUNT
         assert not any(one["editable"] for one in grid.columns)
         notes.patch(f"/route_definition/{rule['id']}", {"publicMethods": []})
+
+
+def test_deep_pages_are_found_by_their_keys(notes, monkeypatch):
+    monkeypatch.setattr("enfyra_jupyter.widgets.grid.DEEP", 100)
+    grid = ResultFrame(
+        notes, "/note", {"fields": "title,open", "filter": {"id": {"_gt": 10}}}
+    ).grid()
+    page(grid, sort=["-open", "-id"])
+    keys = [row["key"] for row in page(grid, 1, count=False, sort=["-open", "-id"])["rows"]]
+    query = {"filter": {"id": {"_gt": 10}}, "sort": "-open,-id", "limit": 0}
+    everything = [str(row["id"]) for row in notes.get("/note", **query)["data"]]
+    assert keys == everything[100:]
+    filters = {"title": "note 1"}
+    assert page(grid, 1, count=False, sort=["views"], filters=filters)["rows"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ with sqlite3.connect("{database}") as database:
 
 
 @pytest.fixture(scope="module")
-def big(lab: Server) -> Server:
+def big(lab: Server) -> Iterator[Server]:
     """A lab with a table `big` of a million rows."""
     fill = FILL.format(database=lab.root / "enfyra.db", rows=ROWS)
     write_notebook(
@@ -40,7 +41,13 @@ def big(lab: Server) -> Server:
         fill,
         "%enfyra grid big --fields title,views",
     )
-    return lab
+    yield lab
+    with Client(lab.api, Token(lab.token, "token")) as client:
+        known = client.get("/table_definition", filter={"name": "big"})["data"]
+        for path in [f"/table_definition/{one['id']}" for one in known]:
+            shown = client.send("DELETE", path, params={"preview": True})["data"][0]
+            confirmed = {"schemaConfirmHash": shown["requiredConfirmHash"]}
+            client.send("DELETE", path, params=confirmed)
 
 
 def cell(page: Any, row: int, column: int) -> Any:

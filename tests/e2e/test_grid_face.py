@@ -1,0 +1,132 @@
+"""The grid's face by itself, in a page without Jupyter: what it shows of values and of failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from enfyra_jupyter.widgets.grid import Grid
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+pytestmark = [pytest.mark.browser, pytest.mark.may_block]
+
+expect = playwright.expect
+COLUMNS = 500
+HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m\u202egnp"
+# Stands for the widget's model in Python: a million rows of 500 columns, and a server that is
+# away at first.
+MODEL = """
+async ({script, css, hostile, count}) => {
+    document.head.append(Object.assign(document.createElement("style"), {textContent: css}));
+    const url = URL.createObjectURL(new Blob([script], {type: "text/javascript"}));
+    const face = (await import(url)).default;
+    const kinds = ["integer", "text", "choice", "boolean", "date", "json"];
+    const columns = Array.from({length: count}, (_, n) => ({
+        name: `c${n}`, kind: kinds[n % 6], choices: n % 6 === 2 ? ["draft", "done"] : [],
+        nullable: true, editable: n > 0, sortable: true, filterable: true,
+    }));
+    const traits = {columns, size: 20, name: "wide", sort: [], filters: {}, filterable: true,
+                    top: 0, left: 0, widths: {}};
+    const value = (row, n) =>
+        [String(row), [hostile, "", null][row % 3], "done", "true", "2024-01-31", "{}"][n % 6];
+    const cells = (row) => columns.map((_, n) => value(row, n));
+    window.asked = [];
+    let hear = null;
+    const answers = {
+        page: ({number, count}) => ({
+            total: count ? 1000000 : null,
+            rows: Array.from({length: 20}, (_, n) => (
+                {key: String(number * 20 + n), cells: cells(number * 20 + n)})),
+        }),
+        change: ({key, name, text}) => ({
+            value: text,
+            cells: cells(Number(key)).map((one, n) => (columns[n].name === name ? text : one)),
+        }),
+    };
+    const model = {
+        get: (name) => traits[name], set: (more) => Object.assign(traits, more),
+        save_changes: () => {}, on: (_, then) => { hear = then; }, off: () => {},
+        send: ({id, action, given}) => setTimeout(() => {
+            window.asked.push({action, given});
+            if (window.asked.length === 1) {
+                const error = {code: "SERVER_UNREACHABLE", message: "It is away", hint: "Wait"};
+                hear({answer: id, error});
+            } else hear({answer: id, value: answers[action](given)});
+        }),
+    };
+    window.traits = traits;
+    window.end = face.render({model, el: document.body});
+}
+"""
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 900, "height": 700})
+    page = context.new_page()
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    facts = {"script": Grid._esm, "css": Grid._css, "hostile": HOSTILE, "count": COLUMNS}
+    page.goto("about:blank")
+    page.evaluate(MODEL, facts)
+    yield page
+    context.close()
+
+
+def cell(page: Any, row: int, column: int) -> Any:
+    return page.locator(f"tr[aria-rowindex='{row + 2}'] > td[aria-colindex='{column + 1}']")
+
+
+def test_a_wide_grid(page: Any) -> None:
+    # The server is away, and comes back.
+    expect(page.get_by_role("alert")).to_contain_text("SERVER_UNREACHABLE: It is away. Wait")
+    page.get_by_role("button", name="Try again").click()
+    expect(cell(page, 1, 1)).to_have_text("0")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+    # Values are text; none is not the same as an empty one.
+    expect(cell(page, 1, 2)).to_have_text("<img src=x onerror=alert(1)>␛[31m⟨202E⟩gnp")
+    assert page.locator("img").count() == 0
+    expect(cell(page, 2, 2)).to_have_text("")
+    expect(cell(page, 3, 2)).to_have_text("null")
+
+    # Of 500 columns, those in sight are there.
+    expect(page.get_by_role("grid")).to_have_attribute("aria-colcount", str(COLUMNS + 1))
+    assert page.locator("td").count() < 400
+    cell(page, 1, 1).click()
+    page.keyboard.press("End")
+    expect(cell(page, 1, COLUMNS)).to_be_focused()
+    page.keyboard.press("Home")
+
+    # Editors by type.
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("F2")
+    choice = page.get_by_label("c2 of row 1")
+    assert choice.locator("option").all_inner_texts() == ["draft", "done", "null"]
+    choice.select_option("draft")
+    page.keyboard.press("Tab")
+    expect(cell(page, 1, 3)).to_have_text("draft")
+    expect(cell(page, 1, 4)).to_be_focused()
+    page.keyboard.press("Delete")
+    expect(cell(page, 1, 4)).to_have_text("null")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("F2")
+    expect(page.get_by_label("c4 of row 1")).to_have_attribute("type", "date")
+    page.keyboard.press("Escape")
+    expect(cell(page, 1, 5)).to_be_focused()
+    # What cannot be changed is not.
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    expect(page.locator(".enfyra-said")).to_have_text("c0 cannot be changed here")
+
+    # A width is kept.
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Shift+ArrowRight")
+    page.wait_for_function("window.traits.widths.c0 > 90")
+    changes = page.evaluate("window.asked.filter((one) => one.action === 'change')")
+    assert [one["given"]["text"] for one in changes] == ["draft", None]
+    page.evaluate("window.end()")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..display import Listing
 from ..grants import Grants, in_order
 from ..matrix import Matrix
+from . import clicking
 from .session import Session, matching
+
+if TYPE_CHECKING:
+    from ..widgets.permissions import Permissions
 
 _SIGNS = {"passes": "yes", "refuses": "no", "depends": "depends"}
 
@@ -90,7 +94,7 @@ def _now(given: Namespace, methods: frozenset[str]) -> Listing:
     return Listing(f"{given.who} may {words} on {given.route}", (), (), "it is live")
 
 
-def show_matrix(session: Session, given: Namespace) -> Matrix | Listing:
+def show_matrix(session: Session, given: Namespace) -> Permissions | Listing:
     """Do `%enfyra access`."""
     grants = Grants(session.client)
     routes = [
@@ -101,4 +105,4 @@ def show_matrix(session: Session, given: Namespace) -> Matrix | Listing:
     if not routes:
         note = "There are no such routes; a table brings one, and --system shows the system's"
         return Listing("Access", (), (), note)
-    return Matrix(grants, routes)
+    return clicking.permissions(session, Matrix(grants, routes), given.pattern or "")

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from .session import Session
 
 if TYPE_CHECKING:
+    from ..matrix import Matrix
     from ..schema import TableInfo
     from ..widgets.board import Board
     from ..widgets.designer import Designer
     from ..widgets.erd import Erd
+    from ..widgets.permissions import Permissions
     from ..widgets.studio import Studio
 
 
@@ -42,3 +44,10 @@ def board(session: Session, given: Namespace) -> Board:
     from ..widgets.board import Board
 
     return session.shelf.put(Board(session, given.flow), given.flow or "")
+
+
+def permissions(session: Session, matrix: Matrix, pattern: str) -> Permissions:
+    """Do `%enfyra access`."""
+    from ..widgets.permissions import Permissions
+
+    return session.shelf.put(Permissions(matrix), pattern)

@@ -38,6 +38,7 @@ CELLS = (
     "- {key: pause, type: sleep, config: {ms: 60000}}\n"
     "- {key: tell, type: log, config: {message: '{{ @FLOW.essays }} essays'}}",
     "%enfyra board digest",
+    "%enfyra build pen_name",
 )
 
 
@@ -49,6 +50,7 @@ def test_widgets(watched: Any, lab: Any) -> None:
     walk_along_relations(page)
     write_a_hook(page)
     run_a_flow(page)
+    build_a_query(page)
     design_a_table(page)
     assert watched.errors == []
     assert watched.elsewhere == []
@@ -153,3 +155,17 @@ def run_a_flow(page: Any) -> None:
     runs = board.get_by_role("table", name="Runs")
     expect(runs.get_by_role("row", name="cancelled")).to_be_visible()
     expect(board.get_by_role("button", name="Go on from")).to_be_visible()
+
+
+def build_a_query(page: Any) -> None:
+    builder = part(page, "%enfyra build pen_name")
+    found = builder.get_by_label("The first page")
+    expect(found).to_contain_text("0 of 0")
+    builder.get_by_role("button", name="Add a condition").press("Enter")
+    # The new condition's field has the focus.
+    expect(builder.get_by_label("Field of condition 1")).to_be_focused()
+    builder.get_by_label("Field of condition 1").select_option("name")
+    builder.get_by_label("Operator of condition 1").select_option("_starts_with")
+    builder.get_by_label("Value of condition 1").fill("An")
+    expect(builder.locator("pre")).to_contain_text('filter: {"name": {"_starts_with": "An"}}')
+    take_picture(builder, "build")

@@ -68,6 +68,7 @@ _SHOWING = {
     "design": clicking.design,
     "studio": clicking.studio,
     "board": clicking.board,
+    "build": clicking.build,
 }
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..matrix import Matrix
     from ..schema import TableInfo
     from ..widgets.board import Board
+    from ..widgets.builder import Builder
     from ..widgets.designer import Designer
     from ..widgets.erd import Erd
     from ..widgets.permissions import Permissions
@@ -51,3 +52,10 @@ def permissions(session: Session, matrix: Matrix, pattern: str) -> Permissions:
     from ..widgets.permissions import Permissions
 
     return session.shelf.put(Permissions(matrix), pattern)
+
+
+def build(session: Session, given: Namespace) -> Builder:
+    """Do `%enfyra build`."""
+    from ..widgets.builder import Builder
+
+    return session.shelf.put(Builder(session, given.table), given.table)

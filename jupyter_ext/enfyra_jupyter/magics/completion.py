@@ -132,7 +132,7 @@ class Completer:
             return _starting(COMMANDS, word)
         if name in _FLOW_COMMANDS:
             return _starting(self._session.glance_at_flows(), word)
-        if name == "studio" and not word.startswith("/"):
+        if name == "build" or (name == "studio" and not word.startswith("/")):
             return _table_names(schema, word)
         if name in {"hook", "handler", "studio"}:
             if word.startswith("/"):

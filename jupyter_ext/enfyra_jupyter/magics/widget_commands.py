@@ -34,4 +34,11 @@ WIDGET_COMMANDS = (
         ),
         example="%enfyra board cleanup",
     ),
+    Command(
+        name="build",
+        summary="Put a query together by choosing fields, conditions and an order. Shows the cell "
+        "that asks the same, and\nthe first page of what it finds.",
+        arguments=(argument("table", metavar="TABLE", help="where from"),),
+        example="%enfyra build post",
+    ),
 )

@@ -170,7 +170,7 @@ def _column_payload(column: Mapping[str, Any]) -> dict[str, Any]:
         "type": kind,
         "isNullable": not column["required"],
         "options": _options(kind, column["options"]),
-        "defaultValue": _value(kind, column["default"]),
+        "defaultValue": field_value(kind, column["default"]),
         "isPublished": column["shown"],
         "description": column["description"].strip() or None,
         "rules": [_rule_payload(kind, one) for one in column["rules"]],
@@ -196,7 +196,8 @@ def _options(kind: str, text: str) -> Any:
     return dict(zip(names, numbers, strict=False))
 
 
-def _value(kind: str, text: str) -> Any:
+def field_value(kind: str, text: str) -> Any:
+    """Read a value of a type; what is none is left to the server, which says what is wrong."""
     text = text.strip()
     if not text:
         return None
@@ -205,7 +206,6 @@ def _value(kind: str, text: str) -> Any:
     try:
         return read_yaml(text)
     except NotYamlError:
-        # The server says what is wrong with it.
         return text
 
 
@@ -213,11 +213,11 @@ def _rule_payload(kind: str, rule: Mapping[str, Any]) -> dict[str, Any]:
     text = rule["value"].strip()
     value: Any = text
     if rule["kind"] in {"min", "max"}:
-        value = _value(kind, text)
+        value = field_value(kind, text)
     elif rule["kind"] not in {"pattern", "format"}:
-        value = _value(ColumnType.INT, text)
+        value = field_value(ColumnType.INT, text)
     elif text.startswith("{") and rule["kind"] == "pattern":
-        value = _value(ColumnType.SIMPLE_JSON, text)
+        value = field_value(ColumnType.SIMPLE_JSON, text)
     payload = {
         "ruleType": rule["kind"],
         "value": value,

@@ -18,7 +18,8 @@ from ..flows.views import said_of, why_failed
 from ..magics.flow_history import KINDS, LISTED, line_text, lines_of
 from ..magics.flowing import FLOWS, find_flow, triggered, view_of
 from ..yamls import NotYamlError, read_yaml
-from .part import Part, action
+from .connected import Connected
+from .part import action
 
 if TYPE_CHECKING:
     from ..magics.session import Session
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _RUNS, _LINES = 20, 500
 
 
-class Board(Part):
+class Board(Connected):
     """A flow and its runs.
 
     Attributes:
@@ -43,8 +44,7 @@ class Board(Part):
     payload = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, session: Session, flow: str | None) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._steps: dict[str, tuple[Step, ...]] = {}
         rows = session.client.get(FLOWS, fields="name", sort="name", limit=0)["data"]
         self.flows = [row["name"] for row in rows]

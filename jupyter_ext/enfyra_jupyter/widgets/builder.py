@@ -13,8 +13,9 @@ from enfyra_kernel.metadata.types import DOCUMENTS, NUMBERS, TEXTS, ColumnType
 
 from ..magics.session import found
 from ..schema import Schema, TableInfo
+from .connected import Connected
 from .drafts import field_value
-from .part import Part, action
+from .part import action
 
 if TYPE_CHECKING:
     from ..magics.session import Session
@@ -28,7 +29,7 @@ _LISTS = frozenset({"_in", "_not_in", "_between"})
 _PARAMETER = re.compile(r"::?[A-Za-z_]\w*")
 
 
-class Builder(Part):
+class Builder(Connected):
     """A query to put together.
 
     Attributes:
@@ -42,8 +43,7 @@ class Builder(Part):
     draft = traitlets.Dict().tag(sync=True)
 
     def __init__(self, session: Session, name: str) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         schema = session.schema()
         table = found(schema, name)
         fields = _fields(schema, table)

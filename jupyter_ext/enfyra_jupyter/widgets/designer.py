@@ -11,8 +11,9 @@ from enfyra_kernel.metadata.types import ColumnType, OnDelete, RelationKind, Rul
 from ..client import ApiError
 from ..magics.defining import PATH, differences, quiet_differences
 from ..schema import Schema
+from .connected import Connected
 from .drafts import EMPTY_COLUMN, cell_of, draft_of, payload_of, problems_of
-from .part import Part, action
+from .part import action
 
 if TYPE_CHECKING:
     from ..magics.session import Session
@@ -30,7 +31,7 @@ _CHOICES: Mapping[str, Any] = {
 }
 
 
-class Designer(Part):
+class Designer(Connected):
     """A table as a form.
 
     Attributes:
@@ -45,8 +46,7 @@ class Designer(Part):
     choices = traitlets.Dict().tag(sync=True)
 
     def __init__(self, session: Session, table: str = "") -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._load(table)
 
     def _load(self, name: str) -> Schema:

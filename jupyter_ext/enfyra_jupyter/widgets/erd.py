@@ -11,8 +11,9 @@ from ..client import ApiError
 from ..diagram import ARROWS, Diagram, shown_columns
 from ..magics.exploring import type_text
 from ..schema import TableInfo
+from .connected import Connected
 from .layout import placed
-from .part import Part, action
+from .part import action
 
 if TYPE_CHECKING:
     from ..magics.session import Session
@@ -23,7 +24,7 @@ WIDTH, HEAD, LINE, END = 210.0, 26.0, 17.0, 6.0
 _FIRST = 5
 
 
-class Erd(Part):
+class Erd(Connected):
     """Tables as boxes, relations as lines between them.
 
     Attributes:
@@ -40,8 +41,7 @@ class Erd(Part):
     view = traitlets.Dict().tag(sync=True)
 
     def __init__(self, session: Session, tables: Sequence[TableInfo]) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._diagram = Diagram(tables)
         relations = self._diagram.relations()
         boxes = {table.name: _box(table) for table in tables}

@@ -20,7 +20,8 @@ from ..magics.scripting import ALL, HANDLERS, HOOKS, METHODS, make_route, versio
 from ..schema import Schema
 from ..trials import Trial
 from ..yamls import NotYamlError, read_yaml
-from .part import Part, action
+from .connected import Connected
+from .part import action
 
 if TYPE_CHECKING:
     from ..magics.session import Session
@@ -36,7 +37,7 @@ _STARTS = {
 }
 
 
-class Studio(Part):
+class Studio(Connected):
     """An editor for the scripts of a route.
 
     Attributes:
@@ -51,8 +52,7 @@ class Studio(Part):
     draft = traitlets.Dict().tag(sync=True)
 
     def __init__(self, session: Session, subject: str) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         schema = session.schema()
         self._route = subject if subject.startswith("/") else _table_path(schema, subject)
         self._load(schema)

@@ -66,9 +66,9 @@ _SHOWING = {
     "revoke": accessing.revoke,
     "access": accessing.show_matrix,
     "design": clicking.design,
+    "build": clicking.build,
     "studio": clicking.studio,
     "board": clicking.board,
-    "build": clicking.build,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..client import ApiError
 from .part import Part
 
 if TYPE_CHECKING:
@@ -25,8 +26,12 @@ class Connected(Part):
 
     def answered(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Do what the face asks for, if the notebook is still connected to the same server."""
-        if self._session.client.url != self._server:
-            said = f"The notebook is connected to {self._session.client.url} now, and this widget "
-            said += f"belongs to {self._server}. Run the cell again, or connect to that"
-            return {"answer": message.get("id"), "error": {"message": said}}
-        return super().answered(message)
+        try:
+            here = self._session.client.url
+        except ApiError as error:
+            return {"answer": message.get("id"), "error": {"message": str(error)}}
+        if here == self._server:
+            return super().answered(message)
+        said = f"The notebook is connected to {here} now, and this widget belongs to {self._server}"
+        hint = "Run the cell again, or connect to that"
+        return {"answer": message.get("id"), "error": {"message": said, "hint": hint}}

@@ -69,8 +69,16 @@ class Part(anywidget.AnyWidget):
     # -- what the face asks for -----------------------------------------------------------------
 
     def _asked(self, _: object, message: Any, __: object) -> None:
-        if isinstance(message, Mapping) and "action" in message:
-            self.send(self.answered(message))
+        if not isinstance(message, Mapping) or "action" not in message:
+            return
+        try:
+            answer = self.answered(message)
+        except Exception as error:
+            # The face would wait for ever; the traceback is in the notebook's log.
+            said = f"The widget has failed: {type(error).__name__}: {error}"
+            self.send({"answer": message.get("id"), "error": {"message": said}})
+            raise
+        self.send(answer)
 
     def answered(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Do what the face asks for; give the answer, which may be an error."""

@@ -56,6 +56,15 @@ def test_what_the_server_says_reaches_the_face() -> None:
     assert ask(Counter(), "add", by=0)["error"] == {"message": "Nothing to add"}
 
 
+def test_a_face_does_not_wait_for_what_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    part, sent = Counter(), list[Any]()
+    monkeypatch.setattr(part, "send", sent.append)
+    with pytest.raises(TypeError):
+        part._asked(part, {"id": "7", "action": "add", "given": {"of": 1}}, [])
+    assert sent[0]["answer"] == "7"
+    assert "The widget has failed: TypeError" in sent[0]["error"]["message"]
+
+
 @pytest.mark.parametrize("name", ["secret", "close", "_repr_mimebundle_", "nothing"])
 def test_only_what_is_marked_can_be_asked_for(name: str) -> None:
     assert "another version" in ask(Counter(), name)["error"]["message"]

@@ -15,6 +15,7 @@ export default widget(({ model, el, ask, say, watch }) => {
   const svg = h("svg", { class: "enfyra-erd", role: "group", "aria-label": `${tables.length} tables; arrow keys go along relations` });
   const told = h("section", { class: "enfyra-told", "aria-live": "polite" });
   const whole = extent();
+  svg.setAttribute("style", `height:${Math.min(480, Math.max(200, whole.height))}px`);
   const view = model.get("view")?.width ? { ...model.get("view") } : { ...whole };
 
   el.append(

@@ -22,6 +22,7 @@ from ..query.ast import Query
 from ..query.parse import parse
 from ..query.plan import INTERNAL
 from ..records.records import Records
+from ..records.refusals import together
 from ..records.repository import Repository
 from ..storage.database import Session
 
@@ -206,8 +207,14 @@ class Runs:
         """Write what has become of a run so far; False when it is not one's own any more."""
         return await self._change(run, changed | {"leaseUntil": self._lease_until()})
 
-    async def finish(self, run: Run, status: str, **changed: Any) -> bool:
-        """Write down the end of a run; False when it is not one's own any more."""
+    async def finish(
+        self, run: Run, status: str, lines: Sequence[Mapping[str, Any]] = (), **changed: Any
+    ) -> bool:
+        """Write down the end of a run; False when it is not one's own any more.
+
+        Args:
+            lines: What its log has to hold yet: both are written, or neither.
+        """
         now = self._clock.now()
         took = None
         if run.started_at is not None:
@@ -221,7 +228,18 @@ class Runs:
             "leaseUntil": None,
             "currentStep": None,
         }
-        return await self._change(run, row)
+        if not lines:
+            return await self._change(run, row)
+        return await _insist(lambda: self._finish(run, row, lines))
+
+    async def _finish(
+        self, run: Run, row: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+    ) -> bool:
+        async with together(self._records.database) as session:
+            done = await self._rows.update_met(dict(row), _mine(run), INTERNAL, session)
+            if done.count:
+                await self._write_lines(run.id, lines, session)
+        return done.count == 1
 
     async def has_ended(self, run: Run, status: str) -> bool:
         """Say whether the end of a run is that which its holder has written."""
@@ -233,8 +251,7 @@ class Runs:
         return await self._change(run, row)
 
     async def _change(self, run: Run, row: Mapping[str, Any], status: str = RUNNING) -> bool:
-        mine = parse({"filter": {"id": run.id, "fence": run.fence, "status": status}})
-        return await self._update(row, mine) == 1
+        return await self._update(row, _mine(run, status)) == 1
 
     async def _update(self, row: Mapping[str, Any], which: Query) -> int:
         done = await _insist(lambda: self._rows.update_met(dict(row), which, INTERNAL))
@@ -316,9 +333,18 @@ class Runs:
 
     async def log(self, run: int, lines: Sequence[Mapping[str, Any]]) -> None:
         """Keep lines of a run's log."""
+        await _insist(lambda: self._write_lines(run, lines))
+
+    async def _write_lines(
+        self, run: int, lines: Sequence[Mapping[str, Any]], session: Session | None = None
+    ) -> None:
         rows = [{**line, "execution": {"id": run}} for line in lines]
         logs = self._records.of(LOG)
-        await _insist(lambda: logs.create_many(rows, _ID, INTERNAL))
+        if len(rows) == 1:
+            # Many are worth a thread.
+            await logs.create(rows[0], _ID, INTERNAL, session)
+        else:
+            await logs.create_many(rows, _ID, INTERNAL, session)
 
     async def _found(self, condition: Mapping[str, Any], limit: int) -> list[Run]:
         asked = parse({"filter": condition, "sort": "id", "fields": list(FIELDS), "limit": limit})
@@ -327,6 +353,11 @@ class Runs:
 
 _ASKED: Query = parse({"fields": list(FIELDS)})
 _ID: Query = parse({"fields": "id"})
+
+
+def _mine(run: Run, status: str = RUNNING) -> Query:
+    """Give the filter that a run meets as long as its fence is the holder's."""
+    return parse({"filter": {"id": run.id, "fence": run.fence, "status": status}})
 
 
 async def _insist(work: Callable[[], Awaitable[T]]) -> T:

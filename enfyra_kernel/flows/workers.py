@@ -89,6 +89,7 @@ class Workers:
         self._idle = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
+        self._more = True
         self._ends: Counter[int] = Counter()
         self._pruning: set[int] = set()
         self.on_lag: Callable[[float], None] | None = None
@@ -153,6 +154,8 @@ class Workers:
     async def take_some(self) -> int:
         """Claim runs that wait or were abandoned, as many as there is room for; give how many."""
         taken = 0
+        # Unless all that wait have been looked at, the next end is a reason to look again.
+        self._more = True
         while (room := self._at_once - self.running) > 0 and not self._stopping:
             found = [*await self._runs.abandoned(room), *await self._runs.waiting(room)]
             claimed = 0
@@ -163,6 +166,7 @@ class Workers:
                         self.take(mine)
                         claimed += 1
             taken += claimed
+            self._more = len(found) > claimed
             if len(found) < room or not claimed:
                 break
         return taken
@@ -201,7 +205,7 @@ class Workers:
             self._held.pop(run.id, None)
             if not self._held:
                 self._idle.set()
-            if not self._stopping:
+            if self._more and not self._stopping:
                 self._wake.set()
 
     async def _run(self, held: _Held, flow: FlowDefinition) -> None:
@@ -254,23 +258,24 @@ class Workers:
     ) -> None:
         run, progress = held.run, held.progress
         changed = progress.row() if progress is not None else {}
-        if progress is not None:
-            await patiently(lambda: self._say(run, progress))
-        if not await self._finished(run, status, {**changed, "error": error}):
+        lines = progress.lines() if progress is not None else []
+        if not await self._finished(run, status, lines, {**changed, "error": error}):
             held.lost = True
             return
         _log.info("run ended", extra={"run": run.id, "flow": flow.name, "status": status})
         await self._ended(run, flow, status, error)
         await self._prune(flow)
 
-    async def _finished(self, run: Run, status: str, row: dict[str, Any]) -> bool:
+    async def _finished(
+        self, run: Run, status: str, lines: list[dict[str, Any]], row: dict[str, Any]
+    ) -> bool:
         """Write the end of a run; say whether it was still one's own."""
         tried = False
 
         async def finish() -> bool:
             nonlocal tried
             again, tried = tried, True
-            mine = await self._runs.finish(run, status, **row)
+            mine = await self._runs.finish(run, status, lines, **row)
             # The database may have done it before it was gone, and said nothing any more.
             return mine or (again and await self._runs.has_ended(run, status))
 

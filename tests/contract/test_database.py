@@ -262,7 +262,9 @@ async def test_a_refused_write_leaves_the_transaction_to_its_owner(shelf: Shelf)
 
 
 async def test_streams_give_every_record_once(shelf: Shelf) -> None:
-    rows = [(str(number), f"Book {number}", number, NOW, NOW) for number in range(20_000)]
+    rows = await asyncio.to_thread(
+        lambda: [(str(number), f"Book {number}", number, NOW, NOW) for number in range(20_000)]
+    )
     for start in range(0, len(rows), 5000):
         counted, _ = await shelf.database.write_many(shelf.new, rows[start : start + 5000])
         assert counted == 5000

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from enum import Enum
+from itertools import count
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -57,6 +58,7 @@ class Client:
         self._timeout = timeout
         self._client: AsyncMongoClient[Document] | None = None
         self._turns = asyncio.Lock()
+        self._numbers = count(random.randrange(1 << 16))  # noqa: S311 - not a secret
 
     async def start(self) -> None:
         """Connect.
@@ -101,6 +103,10 @@ class Client:
         if self._client is None:
             raise EnfyraError("DATABASE_CONNECTION_ERROR")
         return self._client[self._uri.database]
+
+    def turn(self) -> int:
+        """Give a number that is one more each time; where it begins is chance."""
+        return next(self._numbers)
 
     async def ping(self) -> None:
         """Make sure that the server answers."""

@@ -37,13 +37,14 @@ class Inserts:
         client: Client,
         catalog: Catalog,
         session: Any,
+        integrity: Integrity,
         noted: list[Part] | None = None,
     ) -> None:
         self._noted = noted
         self._client = client
         self._catalog = catalog
         self._session = session
-        self._integrity = Integrity(client, catalog, session)
+        self._integrity = integrity
 
     async def run(self, insert: Insert, rows: Sequence[Values]) -> list[Document]:
         """Insert rows; give the documents that are there now, in the order of the rows."""

@@ -27,6 +27,12 @@ class Integrity:
         self._catalog = catalog
         self._session = session
         self._locks = Locks(client, session)
+        # Records that this transaction has written: nobody else can delete them before it ends.
+        self._held: set[tuple[str, Any]] = set()
+
+    def hold(self, table: str, key: Any) -> None:
+        """Note that this transaction has changed a record, which is there, therefore."""
+        self._held.add((table, key))
 
     # -- references to other records ------------------------------------------------------------
 
@@ -41,6 +47,8 @@ class Integrity:
             wanted = {one[here] for one in documents if here in one}
             if reference.target == table.name:
                 wanted -= {one[there] for one in documents if there in one}
+            if there == KEY:
+                wanted = {one for one in wanted if (reference.target, one) not in self._held}
             if not wanted:
                 continue
             await self._locks.share(reference.target, wanted)
@@ -49,6 +57,10 @@ class Integrity:
 
     async def _missing(self, reference: PhysicalReference, field: str, wanted: set[Any]) -> bool:
         target = self._client.database[reference.target]
+        if len(wanted) == 1:
+            which = {field: next(iter(wanted))}
+            with explained():
+                return await target.find_one(which, {KEY: 1}, session=self._session) is None
         for some in chunks(wanted):
             with explained():
                 found = await target.count_documents({field: {"$in": some}}, session=self._session)
@@ -71,6 +83,7 @@ class Integrity:
     ) -> int:
         new = [key for key in keys if key not in going[table]]
         going[table].update(new)
+        self._held.difference_update((table, key) for key in new)
         incoming = self._catalog.incoming(table)
         if incoming and new:
             await self._locks.exclude(table, new)

@@ -16,7 +16,7 @@ from .catalog import Catalog
 from .client import Client, Document
 from .faults import explained
 from .inserts import Inserts
-from .integrity import chunks
+from .integrity import Integrity, chunks
 from .pipeline.aggregates import Beside
 from .pipeline.pages import COUNT, Reading, page, rows_of, total
 from .pipeline.scope import Scope
@@ -50,8 +50,9 @@ class MongoSession:
         self._client = client
         self._catalog = catalog
         self._session = session
-        self._inserts = Inserts(client, catalog, session, noted)
-        self._updates = Updates(client, catalog, session)
+        integrity = Integrity(client, catalog, session)
+        self._inserts = Inserts(client, catalog, session, integrity, noted)
+        self._updates = Updates(client, catalog, session, integrity)
         self._fresh = False
 
     # -- reading --------------------------------------------------------------------------------

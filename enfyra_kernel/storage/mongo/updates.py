@@ -23,7 +23,7 @@ from .client import Client, Document
 from .faults import explained
 from .inserts import batches, operators
 from .integrity import Integrity, chunks
-from .pipeline.conditions import where
+from .pipeline.conditions import is_local, where
 from .pipeline.scope import Scope
 from .values import EXACT, KEY, encode_decimal, encoded, field_of
 from .writer import Changes, Writer
@@ -36,18 +36,23 @@ _INTEGERS = {ColumnType.INT: 31, ColumnType.BIGINT: 63}
 class Updates:
     """Runs the updates and deletes of one transaction."""
 
-    def __init__(self, client: Client, catalog: Catalog, session: Any) -> None:
+    def __init__(
+        self, client: Client, catalog: Catalog, session: Any, integrity: Integrity
+    ) -> None:
         self._client = client
         self._catalog = catalog
         self._session = session
-        self._integrity = Integrity(client, catalog, session)
+        self._integrity = integrity
 
     async def update(self, update: Update, values: Values) -> tuple[int, list[Document]]:
         """Update records: how many there were, and their documents where they are asked for."""
         writer = self._catalog.writer(update.table.definition.physical)
         made, changes = self._made(writer, update, values)
         await self._integrity.check(writer.table, [changes.set])
-        keys = await self._keys(update.table, update.where, Scope(values, len(update.columns)))
+        scope = Scope(values, len(update.columns))
+        if made and not update.added and update.selection is None and is_local(update.where):
+            return await self._at_once(update, made, scope), []
+        keys = await self._keys(update.table, update.where, scope)
         await self._refuse_overflow(writer, update, values, keys)
         collection = self._client.database[writer.table.name]
         matched, documents = 0, list[Document]()
@@ -62,6 +67,18 @@ class Updates:
                 if update.selection is not None and matched:
                     documents += await collection.find(which, session=self._session).to_list()
         return matched, documents
+
+    async def _at_once(self, update: Update, made: Any, scope: Scope) -> int:
+        """Update all records that meet a condition which needs no others; give how many."""
+        name = update.table.definition.physical
+        stages = where(scope, update.where, update.table)
+        which: Document = stages[0]["$match"] if stages else {}
+        with explained():
+            done = await self._client.database[name].update_many(which, made, session=self._session)
+        key = _only_key(update.where, scope)
+        if key is not None and done.modified_count:
+            self._integrity.hold(name, key)
+        return done.matched_count
 
     async def update_many(self, update: Update, rows: Sequence[Values]) -> int:
         """Update records by their keys, each with values of its own."""
@@ -153,6 +170,16 @@ class Updates:
                 pipeline, session=self._session
             )
             return [one[KEY] for one in await found.to_list()]
+
+
+def _only_key(which: Predicate, scope: Scope) -> Any:
+    """Give the key of the one record that may meet a condition; None if it may be others."""
+    for part in which.parts if isinstance(which, All) else (which,):
+        if not isinstance(part, Comparison) or part.column.name != "id":
+            continue
+        if part.operator is Operator.EQ:
+            return encoded(scope.value(part.slot), part.column.type)
+    return None
 
 
 def _each(make: Callable[[Values], T], rows: Sequence[Values]) -> list[T]:

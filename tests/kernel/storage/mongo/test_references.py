@@ -6,6 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from enfyra_kernel.errors import DeadlockError, EnfyraError
+from enfyra_kernel.query.parse import parse
+from enfyra_kernel.query.plan import INTERNAL
+from enfyra_kernel.records.refusals import together
 
 from tests.api import Api
 
@@ -65,3 +69,31 @@ async def test_many_refer_to_one_record_at_once(api: Api) -> None:
     answers = await asyncio.gather(*(api.post("/post", {"author": 1}) for _ in range(40)))
     assert {answer.status for answer in answers} == {201}
     assert len({answer.row["id"] for answer in answers}) == 40
+
+
+async def test_what_a_transaction_has_changed_it_may_refer_to(api: Api) -> None:
+    """Nobody else can delete it before that ends; what it has deleted itself is gone."""
+    await api.define("person", "name varchar")
+    await api.define("post", "title varchar", relations=[_relation("author", "person")])
+    for name in ("Ann", "Bob"):
+        await api.create("/person", {"name": name})
+    database, of = api.kernel.database, api.kernel.records.of
+    ann, bob = (parse({"filter": {"id": key}}) for key in (1, 2))
+    async with together(database) as transaction:
+        await of("person").update_met({"name": "Anna"}, ann, INTERNAL, transaction)
+        with pytest.raises(DeadlockError):
+            async with together(database) as other:
+                await of("person").delete(1, other)
+        await of("post").create({"author": 1}, session=transaction)
+
+    async def refer_to_what_was_deleted() -> None:
+        async with together(database) as transaction:
+            await of("person").update_met({"name": "Rob"}, bob, INTERNAL, transaction)
+            await of("person").delete(2, transaction)
+            await of("post").create({"author": 2}, session=transaction)
+
+    with pytest.raises(EnfyraError) as refused:
+        await refer_to_what_was_deleted()
+    assert refused.value.code == "RELATION_NOT_FOUND"
+    assert [row["author"]["id"] for row in await api.rows("/post")] == [1]
+    assert [row["name"] for row in await api.rows("/person")] == ["Anna", "Bob"]

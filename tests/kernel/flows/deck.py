@@ -45,6 +45,16 @@ async def over(api: Api, run: int) -> dict[str, Any]:
     raise AssertionError(f"run {run} goes on: {row}")
 
 
+async def all_over(api: Api) -> None:
+    """Wait until no run waits or goes on."""
+    for _ in range(1500):
+        going = {"status": {"_nin": list(OVER)}}
+        if not (await api.get("/flow_execution_definition", filter=going)).data:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("runs go on")
+
+
 async def run_of(api: Api, run: int) -> dict[str, Any]:
     [row] = (await api.get("/flow_execution_definition", filter={"id": run})).data
     return row

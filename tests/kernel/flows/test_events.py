@@ -10,7 +10,7 @@ import pytest_asyncio
 from tests.api import Api
 from tests.engines import two_engines  # noqa: F401
 
-from .deck import flow, ran, results, runs_of, step, until
+from .deck import all_over, flow, ran, results, runs_of, step
 
 pytestmark = pytest.mark.asyncio
 
@@ -27,8 +27,7 @@ async def listening(api: Api) -> Api:
 
 async def told(api: Api) -> list[list[object]]:
     """Give what the flow was told, when all of its runs are over."""
-    await api.kernel.flows.workers.take_some()
-    await until(lambda: api.kernel.flows.workers.running == 0)
+    await all_over(api)
     rows = await runs_of(api, "seen")
     assert {row["status"] for row in rows} <= {"completed"}
     return [results(row)["s"] for row in rows]
@@ -95,10 +94,7 @@ async def test_what_a_flow_writes_does_not_set_itself_off(sqlite_api: Api) -> No
             triggerType="event", triggerConfig={"table": "post", "on": [event]},
         )  # fmt: skip
     await api.create("/post", {"title": "a"})
-    await until(lambda: api.kernel.flows.workers.running > 0)
-    for _ in range(4):
-        await api.kernel.flows.workers.take_some()
-        await until(lambda: api.kernel.flows.workers.running == 0)
+    await all_over(api)
     assert len(await runs_of(api, "count")) == 1
     # Both steps of the first one have set it off, and its own have not.
     found = await runs_of(api, "again")

@@ -178,11 +178,18 @@ class RedisBus:
     """
 
     def __init__(self, uri: str, instance: Instance, seal: Seal) -> None:
-        import redis.asyncio
+        from redis.asyncio import Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
 
-        # A subscription is quiet for hours: no time-out on reading, but health checks.
-        self._redis = redis.asyncio.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
-            uri, socket_timeout=None, socket_connect_timeout=5, health_check_interval=15
+        # A subscription is quiet for hours: no time-out on reading, but health checks. Nothing is
+        # tried again in silence: what was sent before that would be lost without a gap.
+        self._redis = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+            uri,
+            socket_timeout=None,
+            socket_connect_timeout=5,
+            health_check_interval=15,
+            retry=Retry(NoBackoff(), 0),
         )
         self._suffix = f":{instance.node_name}" if instance.node_name else ""
         self._instance = instance

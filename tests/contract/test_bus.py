@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 import redis
+import redis.asyncio
 from enfyra_kernel.cluster import bus as bus_module
 from enfyra_kernel.cluster.bus import Bus, LocalBus, LocalHub, RedisBus
 from enfyra_kernel.cluster.instance import Instance
@@ -290,6 +291,19 @@ async def test_after_a_restart_of_redis_there_is_a_gap_and_messages_again(
     async with asyncio.timeout(5):
         await sender.stop()
         await receiver.stop()
+
+
+async def test_a_connection_that_breaks_is_a_gap_though_redis_is_there(own_redis: Redis) -> None:
+    """The library must not mend it in silence: somebody may have sent something meanwhile."""
+    receiver = RedisBus(own_redis.url, Instance.here(), SEAL)
+    gaps = Inbox()
+    receiver.subscribe(CHANNEL, Inbox())
+    receiver.on_gap(gaps)
+    await receiver.start()
+    async with redis.asyncio.Redis.from_url(own_redis.url) as other:
+        await other.client_kill_filter(_type="pubsub")
+    assert await gaps.next() == "gap"
+    await receiver.stop()
 
 
 async def test_without_redis_it_starts_sends_into_the_void_and_stops(own_redis: Redis) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import pytest_asyncio
 from enfyra_kernel.kernel import Kernel
 
 from tests.api import Api
+from tests.conftest import service_url
 from tests.databases import Databases, settings
 from tests.processes import Process
+from tests.services import Redis
 
 # What a peer may take at most, on a machine that has other things to do; the aim is 200 ms.
 PATIENCE = 5.0
@@ -77,6 +79,16 @@ def other_uri(databases: Databases) -> Any:
 # -- two instances on one database, over Redis ----------------------------------------------------
 
 
+@pytest.fixture
+def own_redis() -> Iterator[Redis]:
+    """A Redis that a test may end."""
+    service_url("redis")
+    service = Redis()
+    service.start()
+    yield service
+    service.stop()
+
+
 @asynccontextmanager
 async def two_instances(uri: str, redis_url: str) -> AsyncIterator[tuple[Api, Api]]:
     """Start two instances of a cluster that hear of each other over Redis alone."""
@@ -124,6 +136,18 @@ async def test_a_table_that_one_defines_theother_uri_serves(
     hash_ = asked.body["error"]["details"]["requiredConfirmHash"]
     await a.delete(f"/table_definition/{table['id']}", schemaConfirmHash=hash_)
     record_property("seconds of a drop", await until(status_is(b, "/post", 404)))
+
+
+@pytest.mark.asyncio
+async def test_what_one_defines_while_redis_is_away_the_other_serves_on_its_return(
+    sqlite_uri: str, own_redis: Redis, record_property: Callable[[str, object], None]
+) -> None:
+    async with two_instances(sqlite_uri, own_redis.url) as (a, b):
+        own_redis.kill()
+        await a.define("post", "title varchar")
+        assert (await b.get("/post")).status == 404
+        await asyncio.to_thread(own_redis.launch)
+        record_property("seconds", await until(status_is(b, "/post", 200)))
 
 
 @pytest.mark.asyncio

@@ -14,6 +14,7 @@ from ..metadata.flows import FlowDefinition, Flows
 from ..metadata.registry import Registry
 from ..records.records import Records
 from ..scripts.script import ScriptRunner
+from .alerts import Alerts
 from .effects import FlowEffects
 from .engine import Engine
 from .runs import Run, Runs
@@ -55,6 +56,7 @@ class FlowService:
         schedule: When flows are due.
         effects: What scripts may set off.
         artifacts: Notebooks that were run.
+        alerts: Sends word of runs that have failed.
         dask: Runs steps on a cluster.
     """
 
@@ -101,7 +103,8 @@ class FlowService:
             ended=self._ended,
             forget=self.artifacts.forget,
         )
-        self.triggers = Triggers(self.runs, self._flows, self.workers, self._tell, post)
+        self.alerts = Alerts(post)
+        self.triggers = Triggers(self.runs, self._flows, self.workers, self._tell, self.alerts)
         self.schedule = Schedule(self._flows, self.runs.last_due, self.triggers.fire, clock)
         self.effects = FlowEffects(self.triggers)
         records.listener = self.triggers
@@ -147,6 +150,7 @@ class FlowService:
         """Begin nothing more; what is at work goes back, unless it ends in time."""
         await self.schedule.stop()
         await self.workers.stop(grace)
+        await self.alerts.stop(grace)
         await self.dask.close()
 
     # -- what others do -------------------------------------------------------------------------

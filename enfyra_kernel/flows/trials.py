@@ -9,6 +9,7 @@ from typing import Any, cast
 from ..clock import Clock
 from ..encoding import encode_json
 from ..errors import EnfyraError, did_you_mean
+from ..identity.sessions import LoggedIn
 from ..lifecycle.context import Context
 from ..lifecycle.messages import Response, success
 from ..lifecycle.rehearsal import Rehearsals
@@ -20,8 +21,11 @@ from .progress import RunProgress
 from .rows import FlowRows, refuse_problems_of, step_problems
 from .runs import FlowReference, Run, check_payload
 from .steps import Scene
+from .steps.executors import DASK, LOCAL
 from .steps.kinds import kinds_of
+from .steps.local import LocalProcesses
 from .steps.plain import SLEEP
+from .steps.python import PythonStep
 from .steps.scripts import Callers, Scripting
 
 KIND = "flow_step"
@@ -58,6 +62,10 @@ class StepTrials:
         self._runner = runner
         self._callers = callers
         self._env = encode_json(dict(env))
+        # An address is needed to be refused at.
+        processes = LocalProcesses(lambda: "", env)
+        processes.logins = _NoLogins()
+        self._python = PythonStep({LOCAL: processes, DASK: processes})
         self._clock = clock
 
     async def test(self, context: Context) -> Response:
@@ -154,8 +162,27 @@ class StepTrials:
             triggers.append({"flow": flow.name, "payload": config.get("payload")})
             return {"triggered": True, "flowId": flow.id, "flowName": flow.name}
 
-        kinds = {**kinds_of(scripting), "sleep": _slept, "trigger_flow": trigger}
+        kinds = {
+            **kinds_of(scripting),
+            "sleep": _slept,
+            "trigger_flow": trigger,
+            "python": self._python,
+        }
         return Engine(kinds, scripting, self._clock)
+
+
+class _NoLogins:
+    """Lets no step in that is only tried."""
+
+    async def begin(self, scene: Scene) -> LoggedIn:
+        """Refuse it."""
+        raise EnfyraError(
+            "INVALID_ARGUMENT",
+            "In a trial, `client` is not let in: what it writes could not be taken back",
+        )
+
+    async def end(self, login: LoggedIn) -> None:
+        """End nothing."""
 
 
 async def _slept(scene: Scene) -> Any:

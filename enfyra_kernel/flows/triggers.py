@@ -14,6 +14,7 @@ from ..logs import get_logger
 from ..metadata.flows import FlowDefinition, Flows
 from ..records.events import RecordEvent
 from ..storage.database import Session
+from .alerts import Alerts
 from .chain import CHAIN
 from .runs import MOST_DEPTH, Beginning, Run, Runs
 from .steps import Scene
@@ -31,7 +32,7 @@ class Triggers:
     Args:
         flows: Gives the definitions of the moment.
         tell: Tells workers elsewhere that a run waits.
-        post: Sends JSON to another server.
+        alerts: Sends alerts to other servers.
     """
 
     def __init__(
@@ -40,13 +41,13 @@ class Triggers:
         flows: Callable[[], Flows],
         workers: Workers,
         tell: Callable[[], Awaitable[None]],
-        post: Callable[[str, Any], Awaitable[None]],
+        alerts: Alerts,
     ) -> None:
         self._runs = runs
         self._flows = flows
         self._workers = workers
         self._tell = tell
-        self._post = post
+        self._alerting = alerts
 
     # -- beginning ------------------------------------------------------------------------------
 
@@ -182,7 +183,7 @@ class Triggers:
             "error": error,
         }
         if status == "failed" and flow.alert.get("webhook"):
-            await self._alert(str(flow.alert["webhook"]), payload)
+            self._alerting.send(str(flow.alert["webhook"]), payload)
         for one in waiting:
             beginning = Beginning(
                 trigger="flow", payload=payload, chain=[*(run.chain or []), run.flow_id]
@@ -193,12 +194,6 @@ class Triggers:
                 _log.warning(
                     "flow not set off", extra={"flow": one.name, "reason": problem.message}
                 )
-
-    async def _alert(self, url: str, payload: Mapping[str, Any]) -> None:
-        try:
-            await self._post(url, payload)
-        except EnfyraError as problem:
-            _log.warning("alert not sent", extra={"flow": payload["flow"], "why": problem.message})
 
     def _alerts(self, flow: FlowDefinition) -> list[FlowDefinition]:
         try:

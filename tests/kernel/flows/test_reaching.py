@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
+from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.kernel import Kernel
 
 from tests.api import Api
@@ -70,6 +71,37 @@ async def test_steps_and_alerts_reach_other_servers(sqlite_uri: str, elsewhere: 
         path, told = elsewhere.asked[2]
         assert (path, told["flow"], told["status"]) == ("/alert", "calls", "failed")
         assert (told["executionId"], told["error"]["message"]) == (row["id"], "enough")
+
+
+async def test_an_alert_is_sent_again_where_nobody_answers(sqlite_api: Api) -> None:
+    """Until it is taken; what is refused for good is not sent again."""
+    alerts = sqlite_api.kernel.flows.alerts
+    answers: list[EnfyraError | None] = [
+        EnfyraError("FETCH_TIMEOUT"), EnfyraError("FETCH_FAILED", details={"status": 503}), None,
+        EnfyraError("FETCH_FAILED", details={"status": 404}),
+    ]  # fmt: skip
+    told: list[Any] = []
+    waited: list[float] = []
+
+    async def post(url: str, payload: Any) -> None:
+        told.append(payload["executionId"])
+        if (answer := answers.pop(0)) is not None:
+            raise answer
+
+    async def pause(seconds: float) -> None:
+        waited.append(seconds)
+
+    alerts._post, alerts.pause = post, pause
+    await flow(sqlite_api, "fails", step("a", source="@THROW400('enough')"),
+               alertConfig={"webhook": "https://example.com/"})  # fmt: skip
+    first = await ran(sqlite_api, "fails")
+    await until(lambda: len(told) == 3)
+    second = await ran(sqlite_api, "fails")
+    await until(lambda: len(told) == 4)
+    await alerts.stop(grace=5)
+    assert told == [first["id"]] * 3 + [second["id"]]
+    assert len(waited) == 2
+    assert waited == sorted(waited)
 
 
 async def test_the_servers_own_network_is_out_of_reach(

@@ -46,6 +46,15 @@ async def test_what_a_tried_step_writes_is_taken_back(sqlite_api: Api) -> None:
     assert await api.rows("/flow_execution_definition") == []
 
 
+async def test_a_python_step_is_tried_without_a_client(sqlite_api: Api) -> None:
+    source = "print('hi')\nflow['a'] + flow['payload']['n']"
+    known = {"type": "python", "results": {"a": 1}, "payload": {"n": 2}, "timeout": 30_000}
+    row = await tried(sqlite_api, sourceCode=source, **known)
+    assert (row["success"], row["result"], row["logs"]) == (True, 3, ["hi"])
+    row = await tried(sqlite_api, sourceCode="client.get('/me')", **known)
+    assert "`client` is not let in" in row["error"]["message"]
+
+
 async def test_a_saved_step_is_tried_by_its_key(sqlite_api: Api) -> None:
     await flow(sqlite_api, "f", step("a", source="return @FLOW_PAYLOAD * 2"))
     assert (await tried(sqlite_api, flow="f", key="a", payload=4))["result"] == 8

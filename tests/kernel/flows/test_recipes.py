@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,6 +96,40 @@ async def test_old_orders_go_at_two_at_night_in_ho_chi_minh(office: Office) -> N
     )
     await office.at(f"{day + timedelta(days=1)}T19:00:00")
     assert len(await office.ended("cleanup")) == 2
+
+
+async def test_prices_are_refreshed_from_a_csv_at_night(office: Office, tmp_path: Path) -> None:
+    """What is new is created, what is known updated, by a key of the supplier's."""
+    file = tmp_path / "prices.csv"
+    api = await office.api()
+    await api.define("price", "code varchar!", "cents int", uniques=[["code"]])
+    await api.create("/price", {"code": "tea", "cents": 1})
+    read = (
+        "import csv\n"
+        "with open(flow['vars']['file'], newline='') as file:\n"
+        "    rows = list(csv.DictReader(file))\n"
+        "print(len(rows), 'prices')\n"
+        "[{'code': row['code'], 'cents': round(float(row['price']) * 100)} for row in rows]"
+    )
+    store = "await @REPOS.price.upsert({'data': @FLOW.read, 'key': ['code']})"
+    await flow(
+        api, "refresh",
+        step("read", "python", read, config={"vars": {"file": str(file)}}),
+        step("store", source=store),
+        triggerType="schedule", triggerConfig={"cron": "30 1 * * *"},
+    )  # fmt: skip
+    day = office.clock.at.date()
+    for later, text in ((1, "code,price\ntea,2.50\nrice,1.20\n"), (2, "code,price\nrice,1.3\n")):
+        file.write_text(text)
+        await office.at(f"{day + timedelta(days=later)}T01:29:59")
+        await office.at(f"{day + timedelta(days=later)}T01:30:00")
+        assert {run["status"] for run in await office.ended("refresh")} == {"completed"}
+    api = await office.api()
+    assert {row["code"]: row["cents"] for row in await api.rows("/price")} == {
+        "tea": 250, "rice": 130
+    }  # fmt: skip
+    said = [await lines(api, run["id"]) for run in await office.ended("refresh")]
+    assert said == [["2 prices"], ["1 prices"]]
 
 
 async def test_a_payment_from_elsewhere_is_handled_and_told(office: Office) -> None:

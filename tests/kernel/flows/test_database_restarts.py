@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from enfyra_kernel.clock import SystemClock
 from enfyra_kernel.errors import EnfyraError
+from enfyra_kernel.flows.progress import RunProgress
+from enfyra_kernel.flows.runs import FlowReference, Run
 from enfyra_kernel.kernel import Kernel
+from enfyra_kernel.metadata.flows import FlowDefinition
 
 from tests.api import Api
 from tests.databases import settings
@@ -94,24 +98,15 @@ async def test_an_end_that_was_written_while_the_database_went_counts_once(
 ) -> None:
     """The database did it, and could not say so any more: what follows is set off all the same."""
     runs = sqlite_api.kernel.flows.runs
-    finish, log, failures = runs.finish, runs.log, {"finish": 1, "log": 1}
+    finish, answers = runs.finish, iter(range(1))
 
-    def goes(what: str) -> None:
-        failures[what] -= 1
-        if failures[what] >= 0:
+    async def finished(run: Any, status: str, lines: Any, **changed: Any) -> bool:
+        mine = await finish(run, status, lines, **changed)
+        for _ in answers:
             raise EnfyraError("DATABASE_CONNECTION_ERROR")
-
-    async def finished(run: Any, status: str, **changed: Any) -> bool:
-        mine = await finish(run, status, **changed)
-        goes("finish")
         return mine
 
-    async def logged(run: int, rows: Any) -> None:
-        goes("log")
-        await log(run, rows)
-
     monkeypatch.setattr(runs, "finish", finished)
-    monkeypatch.setattr(runs, "log", logged)
     after = {"triggerType": "flow", "triggerConfig": {"flow": "first", "on": ["completed"]}}
     await flow(sqlite_api, "first", step("says", "log", config={"message": "hello"}))
     await flow(sqlite_api, "second", step("two", source="return 2"), **after)
@@ -120,3 +115,14 @@ async def test_an_end_that_was_written_while_the_database_went_counts_once(
     states: list[str] = []
     while states != ["completed"]:
         states = [one["status"] for one in await runs_of(sqlite_api, "second")]
+
+
+def test_lines_that_could_not_be_stored_are_said_again() -> None:
+    known = FlowDefinition(id=1, name="long")
+    progress = RunProgress(Run(id=1, flow=FlowReference(1)), known, SystemClock())
+    for message in ("one", "two"):
+        progress.say("step", "info", message)
+    lines = progress.lines()
+    progress.say("step", "info", "three")
+    progress.unsaid(lines)
+    assert [one["message"] for one in progress.lines()] == ["one", "two", "three"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -138,11 +139,25 @@ async def test_cancelling_and_time_outs_end_the_processes(api: Api, tmp_path: Pa
     assert [results(await ran(api, "quick")) for _ in range(2)] == [{"it": 1}] * 2
 
 
-async def test_a_step_ends_when_its_flow_is_not_heard_of(api: Api, tmp_path: Path) -> None:
+def kept(scheduler: Any) -> bytes:
+    """Give all that a scheduler knows of its tasks and of what workers have told."""
+    tasks = [pickle.dumps(task.run_spec) for task in list(scheduler.tasks.values())]
+    return b"".join(tasks) + repr(scheduler.get_events()).encode()
+
+
+async def test_a_step_ends_when_its_flow_is_not_heard_of(
+    api: Api, tmp_path: Path, cluster: Any
+) -> None:
+    """Nor does the scheduler know what it was."""
     dask = api.kernel.flows.dask
     dask.silence = 1.0
     await flow(api, "left", on_dask("it", SLEEPER))
     run, pids = await sleeping(api, "left", tmp_path / "left")
+    known = kept(cluster.scheduler)
+    assert b"hold" in known
+    assert b"enfyra-steps" in known
+    for secret in (b"subprocess", str(tmp_path).encode()):
+        assert secret not in known
     await dask.close()
     await gone(pids)
     row = await over(api, run)

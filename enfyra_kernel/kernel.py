@@ -14,6 +14,9 @@ from .cluster.channels import (
 )
 from .cluster.connect import connect_bus, connect_locks
 from .cluster.instance import Instance
+from .definitions.operations import DefinitionOperations
+from .definitions.rowing import Rows
+from .definitions.service import DefinitionDocuments
 from .encoding import encode_json
 from .errors import EnfyraError
 from .flows.defining import Defining
@@ -162,6 +165,7 @@ class Kernel:
             self.database, self.registry, self.lock, self.migrator, self.keyring, self.live.go_live
         )
         self.adoption = Adoption(self.database, self.definitions)
+        self.documents = DefinitionDocuments(self.records, self.registry, self.definitions)
         self.idempotency = Idempotency(self.records, self.clock, hours=settings.idempotency_hours)
         self.jobs = connect_queue(settings, self.records, self.clock, self.bus, self.instance.label)
         self.passwords = Passwords(settings.password_memory, settings.password_passes)
@@ -268,11 +272,18 @@ class Kernel:
             self.clock,
         )
         defining = Defining(self.records, self.definitions, self.registry, flow_rows)
-        return Operations(
+        self.documents.rows = Rows(
+            lambda route, method: operations.of(route, method),
+            self.records,
+            self.registry,
+            defining,
+        )
+        operations = Operations(
             {
                 **self.identity.operations(),
                 **JobRoutes(self.jobs).operations(),
                 **FlowOperations(self.flows, defining, self.clock).operations(),
+                **DefinitionOperations(self.documents).operations(),
                 ("GET", "/metrics"): Metrics(self.flows, self.jobs).show,
                 ("GET", "/metadata"): describe.all,
                 ("GET", "/metadata/:name"): describe.one,
@@ -300,6 +311,7 @@ class Kernel:
             ),
             DefinitionCrud(self.records, self.definitions),
         )
+        return operations
 
     def _sql(self) -> Sql:
         primary = self.replicated.primary if self.replicated is not None else self.database

@@ -139,6 +139,27 @@ class Definitions:
 
         return await self._change(edit, confirm=confirm, preview=preview)
 
+    async def change_tables(
+        self,
+        edit: Callable[[Editor], None],
+        *,
+        confirm: str | None = None,
+        preview: bool = False,
+    ) -> Changed:
+        """Change any number of tables at once, with the relations between them.
+
+        Args:
+            edit: Makes the new definitions of the old ones.
+        """
+
+        def edited(editor: Editor) -> Edited:
+            old = editor.catalog
+            edit(editor)
+            first = min(_touched(old, editor.catalog), default=0)
+            return Edited(first, first)
+
+        return await self._change(edited, confirm=confirm, preview=preview, many=True)
+
     async def drop_table(
         self, id_: int, *, confirm: str | None = None, preview: bool = False
     ) -> Changed:
@@ -303,6 +324,7 @@ class Definitions:
         confirm: str | None,
         preview: bool,
         physical: bool = True,
+        many: bool = False,
     ) -> Changed:
         async with self._lock.hold() as lease:
             await self._registry.refresh()
@@ -310,7 +332,7 @@ class Definitions:
             old = Catalog(snapshot.definitions)
             await self._migrator.recover(old)
             editor = Editor(old, engine=self._database.engine)
-            if physical:
+            if physical and not many:
                 (table_id, asked), new = _edited(editor, edit)
             else:
                 # Of a whole database, the event loop need not wait for that.

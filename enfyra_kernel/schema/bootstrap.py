@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, NamedTuple
 
 import msgspec.structs
 
@@ -62,6 +62,9 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/metrics", ("GET",), (), ()),
     ("/admin/access/explain", ("POST",), (), ()),
     ("/admin/adopt", ("POST",), (), ()),
+    ("/admin/definitions", ("GET",), (), ()),
+    ("/admin/definitions/diff", ("POST",), (), ()),
+    ("/admin/definitions/apply", ("POST",), (), ()),
     ("/admin/bootstrap/run", ("POST",), (), ()),
     ("/admin/job", ("GET",), (), ()),
     ("/admin/job/:id", ("DELETE",), (), ()),
@@ -77,6 +80,17 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/admin/script/validate", ("POST",), (), ()),
     ("/admin/test/run", ("POST",), (), ()),
 )
+
+
+class SystemRoute(NamedTuple):
+    """A route of the system, as it is at the first start."""
+
+    path: str
+    table: str | None
+    available: tuple[str, ...]
+    public: tuple[str, ...] = ()
+    logged_in: tuple[str, ...] = ()
+
 
 LoadCatalog = Callable[[], Awaitable[Catalog]]
 
@@ -304,17 +318,14 @@ class _Seeds:
     async def _routes(self, methods: dict[str, Any]) -> None:
         there = await self._rows.ids_by("route_definition", "path")
         await self._open_ended(there, methods["DELETE"])
+        tables = {table.name: table.id for table in self._catalog.values()}
         facts: list[dict[str, Any]] = []
         links: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = []
-        for table in self._catalog.values():
-            path = f"/{table.name}"
-            if table.is_system and path not in there:
-                facts.append(_route(path, self._writer.ids.get(table.id, table.id)))
-                links.append((_methods_of(table.name), (), ()))
-        for path, available, public, logged_in in STATIC_ROUTES:
-            if path not in there:
-                facts.append(_route(path, None))
-                links.append((available, public, logged_in))
+        for one in system_routes():
+            if one.path not in there:
+                id_ = tables[one.table] if one.table is not None else None
+                facts.append(_route(one.path, id_ and self._writer.ids.get(id_, id_)))
+                links.append((one.available, one.public, one.logged_in))
         ids = await self._rows.insert("route_definition", facts)
         properties = ("availableMethods", "publicMethods", "skipRoleGuardMethods")
         for position, property_name in enumerate(properties):
@@ -334,6 +345,14 @@ class _Seeds:
                 if delete not in open_:
                     pair = (route, delete)
                     await self._rows.link_pairs("route_definition", "availableMethods", [pair])
+
+
+def system_routes() -> Iterator[SystemRoute]:
+    """Give the routes that a database begins with: those of the system's tables, and its own."""
+    for table in SYSTEM_TABLES:
+        yield SystemRoute(f"/{table.name}", table.name, _methods_of(table.name))
+    for path, available, public, logged_in in STATIC_ROUTES:
+        yield SystemRoute(path, None, available, public, logged_in)
 
 
 def _methods_of(name: str) -> tuple[str, ...]:

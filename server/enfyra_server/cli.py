@@ -14,6 +14,8 @@ from enfyra_kernel import __version__
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.settings import Settings, names_of_fields, variables
 
+from . import definition_commands
+
 if TYPE_CHECKING:
     from enfyra_kernel.kernel import Kernel
     from enfyra_kernel.records.encryption import Progress
@@ -259,6 +261,11 @@ def _pair(text: str) -> tuple[str, str]:
     if not (name.strip() and sign and column.strip()):
         raise typer.BadParameter(f"must be TABLE=COLUMN, not '{text}'", param_hint="--key")
     return name.strip(), column.strip()
+
+
+app.command(short_help="Write definitions as files, for git.")(definition_commands.export)
+app.command(short_help="Show what applying files would change.")(definition_commands.diff)
+app.command(short_help="Make the definitions those of files.")(definition_commands.apply)
 
 
 @app.command()

@@ -38,6 +38,10 @@ class Editor:
     def catalog(self, catalog: Catalog) -> None:
         self._sheet.catalog = catalog
 
+    def check(self) -> None:
+        """Raise VALIDATION_ERROR with what is wrong so far, if anything."""
+        self._sheet.problems.check()
+
     def finish(self, *touched: int) -> Catalog:
         """Check the result; raises VALIDATION_ERROR with every problem."""
         self._sheet.problems.check()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from enfyra_kernel.definitions.files.wording import plain_step
+
 from ..definitions import DefinitionError
 from ..yamls import NotYamlError, read_yaml
 from .decorated import is_decorated, read_decorated
@@ -59,19 +61,7 @@ def _steps(given: Any) -> Any:
     """Give steps by the API's names; what is no list of objects is left to the server."""
     if not isinstance(given, list):
         return given
-    return [_step(one) if isinstance(one, Mapping) else one for one in given]
-
-
-def _step(given: Mapping[str, Any]) -> dict[str, Any]:
-    step = dict(given)
-    if "source" in step:
-        step["sourceCode"] = step.pop("source")
-    if "retry" in step:
-        step |= {"onError": "retry", "retryAttempts": step.pop("retry")}
-    for name in WITHIN:
-        if name in step:
-            step[name] = _steps(step[name])
-    return step
+    return [plain_step(one) if isinstance(one, Mapping) else one for one in given]
 
 
 def _hint(text: str) -> str:

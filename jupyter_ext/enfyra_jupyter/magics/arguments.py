@@ -21,6 +21,7 @@ from .command import (
     object_of,
     renames_of,
 )
+from .definition_commands import DEFINITION_COMMANDS
 from .flow_commands import FLOW_COMMANDS
 from .query_commands import QUERY_COMMANDS
 from .result_commands import RESULT_COMMANDS
@@ -168,6 +169,7 @@ _COMMANDS = (
         ),
         example="%enfyra adopt --dry-run\n%enfyra adopt film* --exclude film_text",
     ),
+    *DEFINITION_COMMANDS,
     *QUERY_COMMANDS,
     *RESULT_COMMANDS,
     Command(

@@ -1,0 +1,1 @@
+"""All that has been defined, as one document: exported, compared with what is, and applied."""

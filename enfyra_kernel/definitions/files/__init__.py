@@ -1,0 +1,1 @@
+"""Documents of definitions as folders of files, for people and for git."""

@@ -207,7 +207,9 @@ _COMMANDS = (
                 default="error",
                 help="what a reference to nothing becomes (default: error)",
             ),
-            argument("--dry-run", action="store_true", help="try it, and take it back"),
+            argument(
+                "--dry-run", action="store_true", help="say what would happen, write nothing"
+            ),
             argument("--no-progress", action="store_true", help="show no bar"),
         ),
         example="%enfyra push df --table post --key number --mode upsert "

@@ -14,6 +14,7 @@ from ..display import Lines
 from ..inference import InferenceError, infer_definition
 from ..push import Pushed
 from ..push import push as send
+from ..rehearsing import Rehearsal, rehearse
 from ..schema import Schema, TableInfo
 from ..sources import DataError, Source
 from .defining import create_inferred
@@ -21,7 +22,9 @@ from .exploring import type_text
 from .session import Session
 
 
-def push(session: Session, given: Namespace, namespace: Mapping[str, Any]) -> Pushed | Lines:
+def push(
+    session: Session, given: Namespace, namespace: Mapping[str, Any]
+) -> Pushed | Rehearsal | Lines:
     """Do `%enfyra push`."""
     if given.mode == "upsert" and not given.key:
         raise UsageError("--mode upsert needs --key: the fields that tell rows apart")
@@ -36,6 +39,16 @@ def push(session: Session, given: Namespace, namespace: Mapping[str, Any]) -> Pu
                 return _proposed(given.table, definition, schema)
             schema = create_inferred(session, given.table, definition)
             table = schema.tables[given.table]
+        if given.dry_run:
+            return rehearse(
+                session.client,
+                source,
+                table,
+                schema,
+                mode=given.mode,
+                key=given.key,
+                missing=given.missing,
+            )
         return _sent(session, source, table, schema, given)
     except (DataError, InferenceError) as error:
         raise UsageError(f"{given.data}: {error}. Nothing was loaded") from None
@@ -53,7 +66,6 @@ def _sent(
             mode=given.mode,
             key=given.key,
             missing=given.missing,
-            dry_run=given.dry_run,
             progress=not given.no_progress,
         )
     except KeyboardInterrupt:

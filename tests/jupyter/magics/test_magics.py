@@ -276,6 +276,8 @@ class TestPush:
         assert repr(pushed).startswith("Upserted 2 rows into item in ")
         shell.run("%enfyra push df --table item --key code --mode upsert --no-progress")
         assert len(shell.run("%enfyra query item")) == 2
+        tried = shell.run("%enfyra push df --table item --key code --mode upsert --dry-run")
+        assert "2 rows into item (upsert): 0 new, 0 changed, 2 unchanged." in repr(tried)
         # What was proposed is what was made.
         cell = proposed.partition("\n")[2]
         assert repr(shell.run(cell)) == "item: nothing to change"

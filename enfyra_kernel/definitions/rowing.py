@@ -59,8 +59,12 @@ class Rows:
             await self._replace_rules(id_, rules, caller)
 
     async def delete(self, change: Change, id_: Any, caller: Caller) -> None:
-        """Delete what is in no document."""
-        await self._send("DELETE", change.kind.table, None, id_, caller)
+        """Delete what is in no document; what has gone with something else is gone."""
+        try:
+            await self._send("DELETE", change.kind.table, None, id_, caller)
+        except EnfyraError as error:
+            if error.code != "RESOURCE_NOT_FOUND":
+                raise
 
     async def _replace_rules(self, guard: Any, rules: list[Item], caller: Caller) -> None:
         asked = parse({"filter": {"guard": {"id": guard}}, "fields": "id", "limit": 0})

@@ -12,6 +12,7 @@ from enfyra_kernel import __version__
 from enfyra_kernel.errors import CATALOGUE, EnfyraError
 
 URL, TOKEN, EMAIL, PASSWORD = "ENFYRA_URL", "ENFYRA_TOKEN", "ENFYRA_EMAIL", "ENFYRA_PASSWORD"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # Seconds: changes of large tables take their time.
 _PATIENT = httpx.Timeout(30, read=3600)
 
@@ -21,14 +22,16 @@ class Remote:
 
     Args:
         url: Where its API is.
-        transport: How requests travel; tests have another way.
 
     Raises:
         EnfyraError: CONFIGURATION_ERROR for an address that is none.
     """
 
-    def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        parts = httpx.URL(url)
+    def __init__(self, url: str) -> None:
+        try:
+            parts = httpx.URL(url)
+        except httpx.InvalidURL:
+            parts = httpx.URL("")
         if parts.scheme not in {"http", "https"} or not parts.host or parts.userinfo:
             raise EnfyraError(
                 "CONFIGURATION_ERROR",
@@ -39,7 +42,10 @@ class Remote:
         self._http = httpx.AsyncClient(
             timeout=_PATIENT,
             headers={"user-agent": f"enfyra/{__version__}"},
-            transport=transport,
+            # Reading the certificates takes a third of a second that plain HTTP need not wait for.
+            verify=parts.scheme == "https",
+            # A proxy in the environment knows nothing of this machine's own ports.
+            trust_env=parts.host not in _LOOPBACK,
         )
 
     async def __aenter__(self) -> Self:

@@ -50,22 +50,19 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
 
     Example:
         >>> file_names(["Refresh", "refresh"])
-        {'Refresh': 'Refresh', 'refresh': '%72efresh'}
+        {'Refresh': 'Refresh', 'refresh': '%72%65%66%72%65%73%68'}
     """
     taken: set[str] = set()
     result: dict[str, str] = {}
     for name in names:
         encoded = encode_name(name)
+        if _folded(encoded) in taken:
+            encoded = "".join(map(_escaped, name))
         if len(encoded.encode()) > MOST:
             digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-            cut = encoded.encode()[:MOST].decode(errors="ignore").rpartition("%")
-            begin = cut[0] if len(cut[2]) < 2 and cut[1] else "".join(cut)
-            encoded = f"{begin}~{digest}"
-        elif _folded(encoded) in taken:
-            encoded = (
-                "".join(_escaped(one) if one.isalnum() else one for one in name[:1])
-                + (encode_name(f"_{name[1:]}")[1:])
-            )
+            begin = encode_name(name).encode()[:MOST].decode(errors="ignore")
+            # Half of an escaped byte tells nothing.
+            encoded = f"{re.sub('%.?$', '', begin)}~{digest}"
         taken.add(_folded(encoded))
         result[name] = encoded
     return result

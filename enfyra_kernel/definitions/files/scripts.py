@@ -25,8 +25,8 @@ def write_script(item: Mapping[str, Any]) -> tuple[str, str]:
     ending = ENDINGS[item.get(_LANGUAGE) or DEFAULT_LANGUAGE]
     sign = _SIGNS[ending]
     facts = {name: value for name, value in item.items() if name not in {SOURCE, _LANGUAGE}}
-    lines = ["---", *write_yaml(facts).splitlines(), "---"]
-    head = "".join(f"{sign} {line}".rstrip() + "\n" for line in lines)
+    lines = ["---", *write_yaml(facts).removesuffix("\n").split("\n"), "---"]
+    head = "".join(f"{sign} {line}\n" if line else f"{sign}\n" for line in lines)
     return ending, head + (item.get(SOURCE) or "")
 
 

@@ -154,8 +154,14 @@ _STYLE: dict[str, Any] = {
 }  # fmt: skip
 
 
+# Ends of lines that are none to people.
+_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
+
+
 def _represent_text(dumper: Any, text: str) -> Any:
     style = "|" if "\n" in text else None
+    if _BREAKS.search(text) is not None:
+        style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

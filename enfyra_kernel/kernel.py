@@ -276,6 +276,7 @@ class Kernel:
             lambda route, method: operations.of(route, method),
             self.records,
             self.registry,
+            self.definitions,
             defining,
         )
         operations = Operations(

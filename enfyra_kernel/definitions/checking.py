@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, cast
 from ..errors import EnfyraError, did_you_mean
 from ..metadata.definitions import METHODS
 from ..metadata.system import SYSTEM_NAMES
-from ..schema.payload import COLUMN_KEYS, RELATION_KEYS, RULE_KEYS, TABLE_KEYS
+from ..schema.payload import COLUMN_KEYS, RELATION_KEYS, RULE_KEYS, TABLE_KEYS, read_table
+from ..schema.raw import Problems
 from .kinds import (
     FLOWS,
     FORMAT,
@@ -17,6 +18,7 @@ from .kinds import (
     KINDS,
     ROUTES,
     STEP_DEFAULTS,
+    SYSTEM_TABLES,
     TABLES,
     WITHIN,
     Document,
@@ -35,7 +37,12 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "postHooks": ("name",),
 }
 _ONLY = frozenset({"roles", TABLES, ROUTES, FLOWS, "handlers", "corsOrigins", "packages",
-                   "bootstrapScripts"})  # fmt: skip
+                   "bootstrapScripts", SYSTEM_TABLES})  # fmt: skip
+
+
+# Lists of names, and names of what else there is.
+_TEXTS = METHOD_FIELDS | {"allowedUsers"}
+_NAMES = frozenset({"targetTable", "mappedBy", "inversePropertyName", "was"})
 
 
 class Problem(NamedTuple):
@@ -113,14 +120,28 @@ def _item(kind: Kind, item: Mapping[str, Any], at: tuple[Any, ...]) -> Iterator[
         value = item.get(name)
         if not isinstance(value, str) or not value:
             yield Problem((*at, name), f"{name} is required, as a text")
+    for name in kind.key:
+        value = item.get(name)
+        if name not in needed and value is not None and not isinstance(value, str):
+            yield Problem((*at, name), f"{name} must be a name")
     for name in kind.defaults:
         if isinstance(kind.defaults[name], list) and not isinstance(item.get(name, []), list):
             yield Problem((*at, name), f"{name} must be a list")
+    for name in _TEXTS.intersection(item):
+        if not _is_texts(item[name]):
+            yield Problem((*at, name), f"{name} must be a list of names")
     if kind.section == TABLES:
+        yield from _groups(item, at)
         yield from _parts(item, "columns", "name", COLUMN_KEYS, at)
         yield from _parts(item, "relations", "propertyName", RELATION_KEYS, at)
+        yield from _of_schema(item, at)
     elif kind.section == GUARDS:
         yield from _parts(item, "rules", "type", GUARD_RULE.fields, at)
+    elif kind.section == SYSTEM_TABLES:
+        yield from _parts(item, "rules", "field", ("field", *RULE_KEYS), at)
+        if str(item.get("name")) not in SYSTEM_NAMES:
+            hint = did_you_mean(str(item.get("name")), SYSTEM_NAMES)
+            yield Problem(at, f"the system has no table '{item.get('name')}'.{hint}")
     elif kind.section == FLOWS:
         yield from _steps(item.get("steps"), (*at, "steps"))
 
@@ -151,8 +172,41 @@ def _parts(
         if not isinstance(part.get(named), str):
             yield Problem(place, f"{named} is required, as a text")
         yield from _unknown(part, known, place, f"'{part.get(named)}'")
+        for name in _NAMES.intersection(part):
+            if part[name] is not None and not isinstance(part[name], str):
+                yield Problem((*place, name), f"{name} must be a name")
+        if not _is_texts(part.get("users")):
+            yield Problem((*place, "users"), "users must be a list of names")
         if section != "rules":
             yield from _parts(part, "rules", "ruleType", RULE_KEYS, place)
+
+
+def _of_schema(item: Mapping[str, Any], at: tuple[Any, ...]) -> Iterator[Problem]:
+    """Give what the schema's own reading finds: types, flags, options."""
+    problems = Problems()
+    try:
+        read_table({name: value for name, value in item.items() if name != "was"}, problems)
+    except EnfyraError as error:
+        problems.found += [text for text in error.problems or () if text not in problems.found]
+    yield from (Problem(at, text) for text in problems.found)
+
+
+def _is_texts(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, list) and all(isinstance(one, str) for one in cast("list[Any]", value))
+
+
+def _groups(item: Mapping[str, Any], at: tuple[Any, ...]) -> Iterator[Problem]:
+    if item.get("was") is not None and not isinstance(item["was"], str):
+        yield Problem((*at, "was"), "was must be a name")
+    for name in ("uniques", "indexes"):
+        groups: Any = item.get(name) or []
+        if not isinstance(groups, list) or not all(
+            isinstance(one, str) or (one and isinstance(one, list) and _is_texts(one))
+            for one in cast("list[Any]", groups)
+        ):
+            yield Problem((*at, name), f"{name} must be a list of fields, or of lists of fields")
 
 
 def _steps(steps: Any, at: tuple[Any, ...]) -> Iterator[Problem]:
@@ -245,5 +299,5 @@ class _Names:
     def _known(
         self, name: Any, names: set[str], word: str, at: tuple[Any, ...]
     ) -> Iterator[Problem]:
-        if name not in names:
+        if not isinstance(name, str) or name not in names:
             yield Problem(at, f"there is no {word} '{name}'.{did_you_mean(str(name), names)}")

@@ -25,6 +25,7 @@ from .kinds import (
     KINDS,
     NAMED_BY,
     ROUTES,
+    SYSTEM_TABLES,
     TABLES,
     Document,
     Item,
@@ -33,9 +34,10 @@ from .kinds import (
 )
 from .routes import RouteDefaults
 from .secrets import CONFIGURED, named, prefix_of
-from .tables import table_items
+from .tables import system_items, table_items
 
 FLOW_STEPS = "flow_step_definition"
+_OF_CATALOG = {TABLES: table_items, SYSTEM_TABLES: system_items}
 # What is part of other items.
 _PARTS = frozenset({FLOW_STEPS, GUARD_RULE.table})
 # Columns and relations are named with their table.
@@ -72,12 +74,12 @@ class CurrentDefinitions:
         secrets: dict[str, Any] = {}
         defaults = RouteDefaults.of(snapshot)
         for kind in KINDS.values():
-            if kind.section == TABLES:
+            if kind.section in _OF_CATALOG:
                 catalog = Catalog(snapshot.definitions)
                 # Of thousands of tables, the event loop need not wait for that.
-                items = await asyncio.to_thread(table_items, catalog)
-                document[TABLES] = items
-                ids[TABLES] = [snapshot.tables[one["name"]].definition.id for one in items]
+                items = await asyncio.to_thread(_OF_CATALOG[kind.section], catalog)
+                document[kind.section] = items
+                ids[kind.section] = [snapshot.tables[one["name"]].definition.id for one in items]
                 continue
             found = await self._rows(kind, snapshot)
             if kind.section == FLOWS:

@@ -14,6 +14,7 @@ from ..metadata.hooks import DEFAULT_LANGUAGE, DEFAULT_TIMEOUT
 
 FORMAT = 1
 TABLES, ROUTES, FLOWS, SETTINGS = "tables", "routes", "flows", "settings"
+SYSTEM_TABLES = "systemTables"
 HANDLERS, PRE_HOOKS, POST_HOOKS = "handlers", "preHooks", "postHooks"
 BOOTSTRAP_SCRIPTS, GUARDS = "bootstrapScripts", "guards"
 SOURCE = "sourceCode"
@@ -105,6 +106,13 @@ _KINDS = (
         defaults={"description": None},
     ),
     Kind(section=TABLES, table="table_definition", word="table", key=("name",)),
+    Kind(
+        section=SYSTEM_TABLES,
+        table="table_definition",
+        word="system table",
+        key=("name",),
+        defaults={"description": None, "validateBody": True, "rules": []},
+    ),
     Kind(
         section="packages",
         table="package_definition",

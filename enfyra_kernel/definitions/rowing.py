@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -16,9 +17,11 @@ from ..metadata.registry import Registry
 from ..metadata.routes import Route
 from ..query.parse import parse
 from ..query.plan import ADMINISTRATOR
+from ..records.definitions import Definitions
 from ..records.records import Records
 from .comparing import ADDED, Change
-from .kinds import FLOWS, GUARD_RULE, GUARDS, ROUTES, Item
+from .kinds import FLOWS, GUARD_RULE, GUARDS, ROUTES, SYSTEM_TABLES, Item
+from .tables import whole_system_table
 
 Operations = Callable[[Route, str], Callable[[Context], Awaitable[Response]]]
 # Who may do without having passed a check.
@@ -29,11 +32,17 @@ class Rows:
     """Writes rows: all checks that requests meet are met here, too."""
 
     def __init__(
-        self, operations: Operations, records: Records, registry: Registry, defining: Defining
+        self,
+        operations: Operations,
+        records: Records,
+        registry: Registry,
+        definitions: Definitions,
+        defining: Defining,
     ) -> None:
         self._operations = operations
         self._records = records
         self._registry = registry
+        self._definitions = definitions
         self._defining = defining
 
     async def write(self, change: Change, id_: Any, caller: Caller, item: Item) -> None:
@@ -46,6 +55,9 @@ class Rows:
         if change.kind.section == FLOWS:
             body = {name: value for name, value in item.items() if name != "name"}
             await self._defining.define(item["name"], body)
+            return
+        if change.kind.section == SYSTEM_TABLES:
+            await self._write_system_table(change)
             return
         table = change.kind.table
         rules = item.pop("rules", None) if change.kind.section == GUARDS else None
@@ -60,11 +72,46 @@ class Rows:
 
     async def delete(self, change: Change, id_: Any, caller: Caller) -> None:
         """Delete what is in no document; what has gone with something else is gone."""
+        if change.kind.section == SYSTEM_TABLES:
+            usual = whole_system_table({"name": (change.before or {})["name"]})
+            await self._write_system_table(replace(change, after=usual))
+            return
         try:
             await self._send("DELETE", change.kind.table, None, id_, caller)
         except EnfyraError as error:
             if error.code != "RESOURCE_NOT_FOUND":
                 raise
+
+    async def _write_system_table(self, change: Change) -> None:
+        """Make the rules of a table of the system what they shall be, and what is said of it."""
+        after = change.after or {}
+        table = self._registry.current.tables[after["name"]]
+        facts = {"description": after["description"], "validateBody": after["validateBody"]}
+        definition = table.definition
+        if facts != {
+            "description": definition.description,
+            "validateBody": definition.validate_body,
+        }:
+            await self._definitions.update_table(definition.id, facts)
+        there = {
+            (field, rule.rule_type): rule.id
+            for field, rules in (
+                *((one.name, one.rules) for one in definition.columns),
+                *((one.property_name, one.rules) for one in definition.relations),
+            )
+            for rule in rules
+        }
+        for rule in after["rules"]:
+            field = rule["field"]
+            body = {name: value for name, value in rule.items() if name != "field"}
+            known = there.pop((field, rule["ruleType"]), None)
+            if known is not None:
+                await self._definitions.update_rule(known, body)
+                continue
+            kind = "column" if field in table.columns else "relation"
+            await self._definitions.create_rule({**body, kind: f"{table.name}.{field}"})
+        for gone in there.values():
+            await self._definitions.drop_rule(gone)
 
     async def _replace_rules(self, guard: Any, rules: list[Item], caller: Caller) -> None:
         asked = parse({"filter": {"guard": {"id": guard}}, "fields": "id", "limit": 0})

@@ -11,6 +11,7 @@ from ..metadata.definitions import (
     RuleDefinition,
     TableDefinition,
 )
+from ..metadata.system import SYSTEM_TABLES
 from ..metadata.types import ColumnType
 from ..schema.catalog import Catalog
 from .kinds import Item, trimmed
@@ -65,6 +66,8 @@ RULE_DEFAULTS: Mapping[str, Any] = {
     "isEnabled": True,
     "description": None,
 }
+# What the system says of its own tables.
+DESCRIPTIONS: Mapping[str, str | None] = {one.name: one.description for one in SYSTEM_TABLES}
 KEY_TYPES = frozenset({ColumnType.INT, ColumnType.OBJECT_ID})
 
 
@@ -73,6 +76,33 @@ def table_items(catalog: Catalog) -> list[Item]:
     sides = _Sides(catalog)
     own = [table for table in catalog.values() if not table.is_system]
     return [sides.item(table) for table in sorted(own, key=lambda one: one.name)]
+
+
+def system_items(catalog: Catalog) -> list[Item]:
+    """Give what people have said of the system's own tables: rules of their fields, mostly."""
+    found: list[Item] = []
+    for table in sorted(catalog.values(), key=lambda one: one.name):
+        if not table.is_system:
+            continue
+        fields = [(one.name, one.rules) for one in table.columns]
+        fields += [(one.property_name, one.rules) for one in table.relations if one.is_system]
+        rules = [{"field": name, **rule} for name, of in sorted(fields) for rule in _rules(of)]
+        own = table.description != DESCRIPTIONS.get(table.name)
+        item: Item = {"name": table.name, "validateBody": table.validate_body, "rules": rules}
+        if own:
+            item["description"] = table.description
+        item = trimmed(item, {"validateBody": True, "rules": []})
+        if len(item) > 1:
+            found.append(item)
+    return found
+
+
+def whole_system_table(item: Mapping[str, Any]) -> Item:
+    """Give what is said of a table of the system, with what is left to be understood."""
+    usual = {"description": DESCRIPTIONS.get(str(item.get("name"))), "validateBody": True}
+    rules = _whole_rules(item.get("rules") or [])
+    ordered = sorted(rules, key=lambda one: (str(one.get("field")), str(one.get("ruleType"))))
+    return {**usual, **item, "rules": ordered}
 
 
 class _Sides:

@@ -8,9 +8,15 @@ from typing import Any, cast
 from ..metadata.definitions import METHODS
 from .current import sort_key
 from .flows import whole_steps
-from .kinds import FLOWS, GUARD_RULE, GUARDS, ROUTES, TABLES, Document, Item, Kind
+from .kinds import FLOWS, GUARD_RULE, GUARDS, ROUTES, SYSTEM_TABLES, TABLES, Document, Item, Kind
 from .routes import RouteDefaults
-from .tables import TABLE_DEFAULTS, is_usual_key, whole_column, whole_relation
+from .tables import (
+    TABLE_DEFAULTS,
+    is_usual_key,
+    whole_column,
+    whole_relation,
+    whole_system_table,
+)
 
 # Fields that name methods, which have an order of their own.
 METHOD_FIELDS = frozenset({"methods", "availableMethods", "publicMethods", "skipRoleGuardMethods"})
@@ -26,6 +32,8 @@ def whole(kind: Kind, item: Mapping[str, Any], routes: RouteDefaults) -> Item:
     """
     if kind.section == TABLES:
         return _whole_table(item)
+    if kind.section == SYSTEM_TABLES:
+        return whole_system_table(item)
     defaults: Mapping[str, Any] = kind.defaults
     if kind.section == ROUTES:
         defaults = routes.of_path(item.get("path")) or defaults
@@ -91,7 +99,11 @@ def with_one_side(document: Document) -> Document:
         kept = [one for one in table["relations"] if not _moved(one, table["name"], tables)]
         table["relations"] = kept
     items = [
-        {name: value for name, value in one.items() if value or name in source}
+        {
+            name: value
+            for name, value in one.items()
+            if value or (name in source and source[name] is not None)
+        }
         for one, source in zip(tables.values(), document.get(TABLES, ()), strict=True)
     ]
     return {**document, TABLES: items}

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..kinds import BOOTSTRAP_SCRIPTS, FLOWS, HANDLERS, POST_HOOKS, PRE_HOOKS, ROUTES, SETTINGS
+from ..kinds import (
+    BOOTSTRAP_SCRIPTS,
+    FLOWS,
+    HANDLERS,
+    POST_HOOKS,
+    PRE_HOOKS,
+    ROUTES,
+    SETTINGS,
+    SYSTEM_TABLES,
+)
 
 MARKER = "enfyra.yaml"
 YAML = (".yaml", ".yml")
@@ -37,6 +46,7 @@ FILES: Mapping[str, Place] = {
         Place("packages.yaml", "packages", "name"),
         Place("routes.yaml", ROUTES, "path"),
         Place("settings.yaml", SETTINGS),
+        Place("system.yaml", SYSTEM_TABLES, "name"),
     )
 }
 TABLE_FOLDER, FLOW_FOLDER, ACCESS_FOLDER = "tables", "flows", "access"

@@ -45,6 +45,10 @@ async def furnish(api: Api) -> None:
         uniques=[["author", "title"]],
         indexes=[["views"]],
     )  # fmt: skip
+    await api.create(
+        "/column_rule_definition",
+        {"column": "user_definition.email", "ruleType": "maxLength", "value": 90},
+    )
     await api.create("/route_definition", {
         "path": "/report/:year", "availableMethods": ["GET"], "mainTable": "post"})  # fmt: skip
     await api.publish("/person", "GET")

@@ -74,14 +74,6 @@ async def test_definitions_move_to_another_database(
         assert (await applied(api, given)).row["applied"] == []
 
 
-async def test_nothing_differs_from_what_was_just_exported(estate: Api, tmp_path: Path) -> None:
-    document = await exported(estate)
-    write_folder(document, tmp_path)
-    for one in (document, read_folder(tmp_path).document):
-        assert (await diff(estate, one))["changes"] == []
-        assert (await applied(estate, one)).row["applied"] == []
-
-
 async def test_differences_are_told_by_field(estate: Api) -> None:
     document = await exported(estate)
     person, post = document["tables"]
@@ -171,49 +163,6 @@ async def test_relations_may_be_said_from_either_side(sqlite_api: Api) -> None:
     document["tables"][2].pop("relations")
     assert (await applied(sqlite_api, document)).status == 200
     assert (await diff(sqlite_api, document))["changes"] == []
-
-
-BAD = [
-    ({"tabels": []}, ["tabels"], "Did you mean 'tables'?"),
-    ({"format": 2}, ["format"], "must be 1"),
-    ({"roles": {}}, ["roles"], "must be a list"),
-    ({"roles": [7]}, ["roles", 0], "must be an object"),
-    ({"roles": [{}]}, ["roles", 0, "name"], "name is required"),
-    ({"roles": [{"name": "a"}, {"name": "a"}]}, ["roles", 1], "is there twice"),
-    ({"roles": [{"name": "a", "descriptoin": "x"}]}, ["roles", 0, "descriptoin"],
-     "a role has no 'descriptoin'. Did you mean 'description'?"),
-    ({"tables": [{"name": "a", "columns": [{"name": "b", "typ": "int"}]}]},
-     ["tables", 0, "columns", 0, "typ"], "Did you mean 'type'?"),
-    ({"tables": [{"name": "a", "columns": [{"name": "b", "type": "itn"}]}]}, ["tables", 0],
-     "Did you mean 'int'?"),
-    ({"tables": [{"name": "a", "relations": [
-        {"propertyName": "b", "type": "many-to-one", "targetTable": "perso"}]}]}, ["tables", 0],
-     "'perso' does not exist. Did you mean 'person'?"),
-    ({"preHooks": [{"name": "a", "route": "/psot", "sourceCode": "return 1"}]},
-     ["preHooks", 0, "route"], "there is no route '/psot'. Did you mean '/post'?"),
-    ({"routePermissions": [{"route": "/post", "role": "Edtor", "methods": ["GTE"]}]},
-     ["routePermissions", 0, "role"], "there is no role 'Edtor'. Did you mean 'Editor'?"),
-    ({"fieldPermissions": [{"action": "read", "column": "post.titel"}]},
-     ["fieldPermissions", 0], "titel"),
-    ({"flows": [{"name": "a", "triggerType": "webhook", "triggerConfig":
-        {"path": "a", "secret": "${NOBODY_KNOWS}"}}]}, ["flows", 0],
-     "the secret NOBODY_KNOWS is not known"),
-    ({"flows": [{"name": "a", "steps": [{"key": "b", "tpye": "log"}]}]},
-     ["flows", 0, "steps", 0, "tpye"], "Did you mean 'type'?"),
-    ({"preHooks": [{"name": "a", "route": "/post", "sourceCode": "return ("}]},
-     ["preHooks", 0], "pre-hook /post a"),
-]  # fmt: skip
-
-
-async def test_what_is_wrong_is_told_with_its_place(estate: Api) -> None:
-    before = await exported(estate)
-    for document, at, said in BAD:
-        answer = await applied(estate, document)
-        assert 400 <= answer.status < 500, answer.body
-        places = answer.body["error"]["details"]["places"]
-        assert at in [one["at"] for one in places], answer.body
-        assert said in answer.message, answer.message
-    assert await exported(estate) == before
 
 
 async def test_an_error_in_the_middle_tells_how_far_it_came(estate: Api) -> None:

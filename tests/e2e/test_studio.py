@@ -35,7 +35,7 @@ CELLS = (
     "%enfyra studio pen_name",
     "%%enfyra flow digest --cron '0 6 * * 1' --timezone Europe/Berlin\n"
     "- {key: essays, type: script, source: 'return await #essay.count()'}\n"
-    "- {key: pause, type: sleep, config: {ms: 60000}}\n"
+    "- {key: pause, type: sleep, config: {ms: 600000}}\n"
     "- {key: tell, type: log, config: {message: '{{ @FLOW.essays }} essays'}}",
     "%enfyra board digest",
     "%enfyra build pen_name",

@@ -22,14 +22,14 @@ _LAZY = {"Client": "client", "ResultFrame": "frames", "connect": "connection"}
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magic; what `%load_ext enfyra_jupyter` calls."""
-    from .magics import load
+    from .loading import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take the magic away again; what `%unload_ext enfyra_jupyter` calls."""
-    from .magics import unload
+    from .loading import unload
 
     unload(shell)
 

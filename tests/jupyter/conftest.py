@@ -223,4 +223,6 @@ def shell(
 ) -> Shell:
     """A shell in a kernel of `server`, with `%load_ext enfyra_jupyter` done."""
     bare_shell.run_line_magic("load_ext", "enfyra_jupyter")
+    # What stands in for the magic makes room for it.
+    bare_shell.run_line_magic("enfyra", "help")
     return Shell(bare_shell, capsys.readouterr)

@@ -29,6 +29,7 @@ class ApiError(Exception):
         status: The HTTP status; 0 if there was no answer.
         details: Structured data for programs.
         correlation_id: What to look for in the server's log.
+        request: The method and path of what was asked, without the query.
 
     Example:
         >>> error = ApiError("UNKNOWN_FIELD", "There is no 'titel'.", hint="Try 'title'.")
@@ -45,6 +46,7 @@ class ApiError(Exception):
         status: int = 0,
         details: Any = None,
         correlation_id: str | None = None,
+        request: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -53,6 +55,11 @@ class ApiError(Exception):
         self.status = status
         self.details = details
         self.correlation_id = correlation_id
+        self.request = request
+
+    def _render_traceback_(self) -> list[str]:
+        """Tell a notebook that a paragraph says it all; `%enfyra last-error` has the rest."""
+        return [str(self)]
 
     def __str__(self) -> str:
         """Give one paragraph for a person."""
@@ -263,6 +270,7 @@ class Client:
                 status=answer.status_code,
                 details=error.get("details"),
                 correlation_id=error.get("correlationId") or None,
+                request=_named(answer),
             )
         except (ValueError, KeyError, TypeError):
             return self._stranger(answer)
@@ -274,7 +282,12 @@ class Client:
             hint="For a Jupyter Server, install enfyra-kernel[jupyter] in its environment and "
             "start it again",
             status=answer.status_code,
+            request=_named(answer),
         )
+
+
+def _named(answer: httpx.Response) -> str:
+    return f"{answer.request.method} {answer.request.url.path}"
 
 
 def encoded(params: Mapping[str, Any]) -> dict[str, str]:

@@ -18,9 +18,11 @@ from . import (
     accessing,
     adopting,
     clicking,
+    connecting,
     defining,
     exploring,
     filing,
+    failing,
     flow_history,
     flowing,
     gridding,
@@ -32,6 +34,7 @@ from . import (
 from .arguments import manual, parse
 from .completion import MATCHER, Completer
 from .help import help_for
+from .pointing import pointed
 from .session import Session
 
 if TYPE_CHECKING:
@@ -44,7 +47,11 @@ NAME = "enfyra"
 _FINDING = {"query": querying.query, "sql": querying.sql}
 _WRITTEN = {"hook": scripting.hook, "handler": scripting.handler, "flow": flowing.flow}
 _SHOWING = {
-    "connect": exploring.connect_to,
+    "connect": connecting.connect_to,
+    "connections": connecting.show_connections,
+    "use": connecting.use,
+    "close": connecting.close,
+    "last-error": failing.last_error,
     "status": exploring.show_status,
     "tables": exploring.list_tables,
     "describe": exploring.describe,
@@ -92,12 +99,19 @@ class EnfyraMagics(Magics):
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Any:
         """Tables, queries and data of an Enfyra server; see `manual`."""
-        command, given = parse(line, has_body=cell is not None)
         try:
-            return self._do(command.name, given, cell, local_ns or {})
+            command, given = parse(line, has_body=cell is not None)
+            with connecting.on(self.session, getattr(given, "on", None)):
+                return self._do(command.name, given, cell, local_ns or {})
         except ApiError as error:
+            self.session.last_error = error
             # One paragraph; the API's own errors need no traceback through our code.
-            raise UsageError(str(error)) from error
+            raise UsageError(pointed(str(error), line, cell, error.details)) from error
+        except UsageError as error:
+            self.session.last_error = error
+            said = str(error)
+            told = pointed(said, line, cell)
+            raise (error if told == said else UsageError(told)) from error.__cause__
 
     enfyra.__doc__ = manual()
 
@@ -131,7 +145,7 @@ def unload(shell: InteractiveShell) -> None:
     magics = _registered(shell)
     if magics is None:
         return
-    magics.session.close()
+    magics.session.connections.close_all()
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop(NAME, None)
     shell.magics_manager.registry.pop(type(magics).__name__, None)

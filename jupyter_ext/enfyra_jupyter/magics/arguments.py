@@ -22,6 +22,7 @@ from .command import (
     renames_of,
 )
 from .definition_commands import DEFINITION_COMMANDS
+from .connection_commands import CONNECTION_COMMANDS
 from .flow_commands import FLOW_COMMANDS
 from .query_commands import QUERY_COMMANDS
 from .result_commands import RESULT_COMMANDS
@@ -59,21 +60,7 @@ _TRYING = (
 )
 
 _COMMANDS = (
-    Command(
-        name="connect",
-        summary="Connect to a server: the one that is named, that of ENFYRA_URL, or the Jupyter "
-        "Server that runs\nthis kernel. Tokens and passwords are taken from the environment or "
-        "asked for.",
-        arguments=(
-            argument("url", nargs="?", metavar="URL", help="where the API is"),
-            argument(
-                "--email",
-                metavar="ADDRESS",
-                help="log in with a password: that of ENFYRA_PASSWORD, or what you type",
-            ),
-        ),
-        example="%enfyra connect\n%enfyra connect http://localhost:1105 --email ann@example.com",
-    ),
+    *CONNECTION_COMMANDS,
     Command(
         name="status",
         summary="Show the connection, who you are there, and how the server is.",
@@ -275,6 +262,10 @@ _COMMANDS = (
     ),
 )  # fmt: skip
 
+# Which connection a single command goes by.
+ON = "--on"
+_WITHOUT_ON = frozenset({*(one.name for one in CONNECTION_COMMANDS), "help"})
+
 COMMANDS: Mapping[str, Command] = {command.name: command for command in _COMMANDS}
 
 
@@ -301,15 +292,34 @@ def parse(line: str, *, has_body: bool) -> tuple[Command, argparse.Namespace]:
     if command is None:
         hint = did_you_mean(name, COMMANDS) or f" There are: {', '.join(COMMANDS)}"
         raise UsageError(f"%enfyra has no '{name}'.{hint}")
-    rest = given[1:]
+    rest, on = _other_connection(given[1:])
     if "--help" in rest or "-h" in rest:
         return COMMANDS["help"], argparse.Namespace(command=name)
     _check_body(command, has_body=has_body)
     _check_flags(command, rest)
     found = command.parser().parse_args(_joined(command, rest))
+    found.on = on
+    if on is not None and name in _WITHOUT_ON:
+        raise UsageError(f"{ON} is for commands that ask a server, which {name} is not")
     if out is not None:
         _take_out(command, found, out)
     return command, found
+
+
+def _other_connection(given: Sequence[str]) -> tuple[list[str], str | None]:
+    """Take `--on NAME` out of what a command is given: it means the same to all of them."""
+    rest: list[str] = []
+    on: str | None = None
+    words_left = iter(given)
+    for word in words_left:
+        flag, sign, value = word.partition("=")
+        if flag != ON:
+            rest.append(word)
+            continue
+        on = value if sign else next(words_left, "")
+        if not on:
+            raise UsageError(f"{ON} must be followed by the name of a connection")
+    return rest, on
 
 
 def _target(given: Sequence[str]) -> tuple[Sequence[str], str | None]:
@@ -373,7 +383,7 @@ def overview() -> str:
     """Give the help for all sub-commands."""
     lines = ["Tables, queries and data of an Enfyra server, from a notebook.", ""]
     lines += [
-        f"  {'%%' if command.needs_body else ' %'}enfyra {name:<9} {_first_line(command)}"
+        f"  {'%%' if command.needs_body else ' %'}enfyra {name:<11} {_first_line(command)}"
         for name, command in COMMANDS.items()
     ]
     lines += ["", "%enfyra help COMMAND tells all about one of them."]

@@ -19,6 +19,8 @@ from IPython.core.completer import (
     context_matcher,
 )
 
+from ..addresses import addresses
+from ..client import ApiError
 from ..definitions import (
     COLUMN_TYPES,
     COLUMN_WORDS,
@@ -31,7 +33,7 @@ from ..flows.reading import FLOW_KEYS, STEP_KEYS, WITHIN
 from ..grants import EVERYBODY, LOGGED_IN
 from ..push import MODES
 from ..schema import Schema, TableInfo
-from .arguments import COMMANDS
+from .arguments import COMMANDS, ON
 from .logging_in import VERBS as TOKEN_VERBS
 from .outline import Place, place_in_flow, place_in_yaml
 from .scripting import ALL, METHODS, VERBS
@@ -117,12 +119,13 @@ class Completer:
         if command is None:
             return "", []
         schema = self._session.glance()
-        flag, value = _open_flag(arguments, command.flags)
+        flags = [*command.flags, ON]
+        flag, value = _open_flag(arguments, flags)
         if flag is not None:
             return self._value(flag, value, arguments, schema)
         word = arguments.rpartition(" ")[2]
         if word.startswith("-"):
-            return word, _starting(command.flags, word)
+            return word, _starting(flags, word)
         return word, self._positional(name, word, schema)
 
     def _positional(self, name: str, word: str, schema: Schema) -> list[str]:
@@ -130,6 +133,8 @@ class Completer:
             return _table_names(schema, word)
         if name == "help":
             return _starting(COMMANDS, word)
+        if name in {"connect", "use", "close"}:
+            return _starting(self._connections(name), word)
         if name in _FLOW_COMMANDS:
             return _starting(self._session.glance_at_flows(), word)
         if name == "build" or (name == "studio" and not word.startswith("/")):
@@ -153,6 +158,17 @@ class Completer:
             ]
         return []
 
+    def _connections(self, command: str) -> list[str]:
+        """Give the names of connections that a command can be about."""
+        open_ones = list(self._session.connections)
+        if command == "close":
+            return open_ones
+        try:
+            configured = list(addresses())
+        except ApiError:
+            configured = []
+        return configured if command == "connect" else [*dict.fromkeys([*open_ones, *configured])]
+
     def _variables(self) -> list[tuple[str, Any]]:
         """Give the notebook's variables that have a name of their own."""
         names = list(self._shell.user_ns.items())
@@ -162,6 +178,8 @@ class Completer:
         self, flag: str, value: str, arguments: str, schema: Schema
     ) -> tuple[str, list[str]]:
         fragment = _fragment(value)
+        if flag == ON:
+            return fragment, _starting(self._connections("use"), fragment)
         if flag == "--table":
             return fragment, _table_names(schema, fragment)
         if flag == "--from":
@@ -330,7 +348,7 @@ def _open_flag(arguments: str, flags: list[str]) -> tuple[str | None, str]:
 
 
 def _takes_value(flag: str) -> bool:
-    return any(
+    return flag == ON or any(
         flag in one.names and one.facts.get("action") != "store_true"
         for command in COMMANDS.values()
         for one in command.arguments

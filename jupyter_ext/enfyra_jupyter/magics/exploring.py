@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
-from getpass import getpass
-from os import environ
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import StdinNotImplementedError, UsageError
-
-from .. import environment
 from ..client import ApiError
-from ..connection import connect
+from ..connections import DEFAULT
 from ..diagram import Diagram
 from ..display import Links, Listing
 from ..schema import TableInfo
@@ -23,24 +18,13 @@ if TYPE_CHECKING:
     from ..widgets.erd import Erd
 
 
-def connect_to(session: Session, given: Namespace) -> Listing:
-    """Do `%enfyra connect`."""
-    password = None
-    if given.email and not environ.get(environment.PASSWORD):
-        try:
-            password = getpass(f"Password of {given.email}: ")
-        except (StdinNotImplementedError, EOFError):
-            raise UsageError(
-                "A password cannot be typed here; set the variable ENFYRA_PASSWORD"
-            ) from None
-    session.use(connect(given.url, email=given.email, password=password))
-    return show_status(session, given)
-
-
 def show_status(session: Session, _: Namespace) -> Listing:
     """Do `%enfyra status`."""
     client = session.client
+    name = session.connections.name
     rows: list[tuple[str, str]] = [("server", client.url)]
+    if name not in {None, DEFAULT}:
+        rows.append(("connection", str(name)))
     try:
         account = client.get("/me", fields="email,isRootAdmin")["data"][0]
         role = ", administrator" if account.get("isRootAdmin") else ""

@@ -11,9 +11,10 @@ from IPython.core.error import UsageError
 
 from ..client import ApiError, Client
 from ..connection import connect
+from ..connections import Connection, Connections
 from ..flows.names import FlowNames
 from ..frames import ResultFrame
-from ..schema import EMPTY, Schema, SchemaCache, TableInfo
+from ..schema import EMPTY, Schema, TableInfo
 
 if TYPE_CHECKING:
     from ..widgets.shelf import Shelf
@@ -24,40 +25,43 @@ QUERY_KEYS = (
 
 
 class Session:
-    """Connects when that is needed, and finds tables by name."""
+    """Connects when that is needed, and finds tables by name.
+
+    Attributes:
+        connections: All of them.
+        last_error: What a command has raised last.
+    """
 
     def __init__(self) -> None:
-        self._client: Client | None = None
-        self._cache: SchemaCache | None = None
-        self._flows: FlowNames | None = None
+        self.connections = Connections()
+        self.last_error: Exception | None = None
         self._shelf: Shelf | None = None
 
     @property
     def client(self) -> Client:
-        """The connection; made now if there is none.
+        """The connection in use; made now if there is none.
 
         Raises:
             ApiError: If there is no server.
         """
-        if self._client is None:
-            self.use(connect())
-        assert self._client is not None  # noqa: S101 - `use` sets it
-        return self._client
+        return self._connection.client
 
-    def use(self, client: Client) -> None:
-        """Take another connection."""
-        self.close()
-        self._client = client
-        self._cache = SchemaCache(client)
-        self._cache.glance()
-        self._flows = FlowNames(client)
-        self._flows.glance()
+    @property
+    def _connection(self) -> Connection:
+        here = self.connections.active
+        if here is None:
+            self.use(connect())
+            here = self.connections.active
+        assert here is not None  # noqa: S101 - `use` sets it
+        return here
+
+    def use(self, client: Client, name: str | None = None) -> None:
+        """Take a connection, and use it."""
+        self.connections.put(client, name)
 
     def close(self) -> None:
-        """Close the connection."""
-        if self._client is not None:
-            self._client.close()
-        self._client = self._cache = self._flows = None
+        """Close the connection in use."""
+        self.connections.close()
 
     @property
     def shelf(self) -> Shelf:
@@ -73,13 +77,12 @@ class Session:
 
     def schema(self) -> Schema:
         """Ask the server for all definitions."""
-        client = self.client
-        cache = self._cache if self._cache is not None else SchemaCache(client)
-        return cache.load()
+        return self._connection.cache.load()
 
     def glance(self) -> Schema:
         """Give what is known of the definitions, at once."""
-        return self._cache.glance() if self._cache is not None else EMPTY
+        here = self.connections.active
+        return here.cache.glance() if here is not None else EMPTY
 
     def find(self, name: str) -> TableInfo:
         """Give a table.
@@ -101,14 +104,12 @@ class Session:
         Raises:
             ApiError: If there is no server.
         """
-        client = self.client
-        if self._flows is None:
-            self._flows = FlowNames(client)
-        return self._flows
+        return self._connection.flows
 
     def glance_at_flows(self) -> Mapping[str, Sequence[str]]:
         """Give the names of flows and the keys of their steps, as far as known, at once."""
-        return self._flows.glance() if self._flows is not None else {}
+        here = self.connections.active
+        return here.flows.glance() if here is not None else {}
 
     # -- queries --------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ def test_renames_may_come_together_or_one_by_one():
     ("line", "said"),
     [
         ("qurey post", "%enfyra has no 'qurey'. Did you mean 'query'?"),
-        ("zzz", "There are: connect, status"),
+        ("zzz", "There are: connect, connections, use"),
         ("query post --filtr x", "has no --filtr. Did you mean '--filter'?"),
         ("status --x", "%enfyra status has no --x."),
         ("query post --limit many", "--limit: must be a whole number, not 'many'"),

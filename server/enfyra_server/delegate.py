@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from enfyra_kernel.errors import EnfyraError
@@ -46,6 +46,8 @@ ONE_PIECE = 1 << 16
 _EMPTY = frozenset({204, 304})
 # The seconds that requests which are broken off have to give back what they hold.
 _LETTING_GO = 5
+# Reads, by a method that can carry a statement.
+_SQL = "/admin/sql"
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
@@ -248,6 +250,11 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
     async def _respond(self) -> None:
         """Make the answer; `finish` writes it."""
         self._working = True
+        method, target, _ = self._start_line
+        stream = self._stream if is_reading(method, target) else None
+        if stream is not None:
+            # What only reads is for nobody once its client has gone.
+            stream.set_close_callback(_cancelling(asyncio.current_task()))
         try:
             self._response = await self._made()
         except asyncio.CancelledError:
@@ -257,6 +264,8 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
             self._break()
         finally:
             self._working = False
+            if stream is not None:
+                stream.set_close_callback(None)
 
     def _break(self) -> None:
         self._broken = True
@@ -420,3 +429,21 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
                     "milliseconds": took,
                 },
             )
+
+
+def is_reading(method: str | None, path: str) -> bool:
+    """Say whether a request changes nothing, so that it can be broken off anywhere.
+
+    Example:
+        >>> is_reading("GET", "/post"), is_reading("POST", "/post")
+        (True, False)
+    """
+    return method == "GET" or (method == "POST" and path.endswith(_SQL))
+
+
+def _cancelling(task: asyncio.Task[Any] | None) -> Callable[[], None]:
+    def cancel() -> None:
+        if task is not None:
+            task.cancel()
+
+    return cancel

@@ -20,6 +20,7 @@ from tornado import web
 from tornado.httputil import url_concat
 from tornado.iostream import StreamClosedError
 
+from enfyra_server.delegate import is_reading
 from enfyra_server.heads import plain_headers
 
 from .body import Body, StreamedBody
@@ -84,6 +85,7 @@ class EnfyraHandler(JupyterHandler):
         self._credential = credential_of(self.request.headers)
         self._body: Body | StreamedBody = Body(home.max_body)
         self._answering: asyncio.Future[Response] | None = None
+        self._is_gone = False
 
     # -- who is asking --------------------------------------------------------------------------
 
@@ -184,6 +186,7 @@ class EnfyraHandler(JupyterHandler):
 
     def on_connection_close(self) -> None:
         """Let go of a request whose client has gone; what it writes is rolled back."""
+        self._is_gone = True
         if self._answering is not None:
             self._answering.cancel()
         super().on_connection_close()
@@ -204,7 +207,20 @@ class EnfyraHandler(JupyterHandler):
         if normal_path(self._request.path) == "/me":
             # Reading it sends the cookie that a page needs for all but GET.
             _ = self.xsrf_token
-        await self._send(await self._response())
+        begun = self._answering is not None
+        if begun or not is_reading(self.request.method, self._request.path):
+            await self._send(await self._response())
+            return
+        # What only reads is for nobody once its client has gone.
+        self._answering = asyncio.ensure_future(self._response())
+        try:
+            response = await self._answering
+        except asyncio.CancelledError:
+            if not self._is_gone:
+                raise
+            self._auto_finish = False
+            return
+        await self._send(response)
 
     head = post = put = patch = delete = get
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 
 # Seconds that are over before computing is looked at, and seconds of computing after that.
 SHORT = 0.0005
@@ -21,6 +24,43 @@ class Deadline:
     def __call__(self) -> int:
         """Say, to SQLite, whether to break off: 1, or 0 to go on."""
         return 1 if time.perf_counter() > self.at else 0
+
+
+class Stay:
+    """Whether somebody still waits for a statement that a thread runs.
+
+    Example:
+        >>> stay, deadline = Stay(), Deadline()
+        >>> with stay.until(deadline, float("inf")):
+        ...     stay.end()
+        ...     print("broken off" if deadline() else "goes on")
+        broken off
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._deadline: Deadline | None = None
+        self._ended = False
+
+    @contextmanager
+    def until(self, deadline: Deadline, at: float) -> Generator[None, None, None]:
+        """Run a statement under a deadline, which is over as soon as nobody waits any more."""
+        with self._lock:
+            deadline.at = float("-inf") if self._ended else at
+            self._deadline = deadline
+        try:
+            yield
+        finally:
+            with self._lock:
+                # The next statement of the same thread is somebody else's.
+                self._deadline = None
+
+    def end(self) -> None:
+        """Wait no longer; called from any thread."""
+        with self._lock:
+            self._ended = True
+            if self._deadline is not None:
+                self._deadline.at = float("-inf")
 
 
 class ShortDeadline:

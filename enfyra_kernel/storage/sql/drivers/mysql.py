@@ -143,8 +143,13 @@ class MysqlDriver:
 
     async def _once(self, work: Callable[[MysqlRunner], Any]) -> Any:
         connection = await self._acquire()
+        thread = connection.thread_id()
         try:
             return await _bounded(connection, work(MysqlRunner(connection)), self._timeout)
+        except (EnfyraError, asyncio.CancelledError):
+            if not connection.connected:
+                await asyncio.shield(self._kill(thread))
+            raise
         finally:
             self._pool.release(connection)
 
@@ -267,7 +272,7 @@ class MysqlSchemaConnection:
 
 
 async def _bounded(connection: Connection, work: Any, timeout: float) -> Any:
-    """Give up a statement after a time; the connection is closed, which stops the server too."""
+    """Give up a statement after a time; the connection is closed then."""
     try:
         async with asyncio.timeout(timeout):
             return await work

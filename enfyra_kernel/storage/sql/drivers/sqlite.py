@@ -28,7 +28,7 @@ from ..driver import Arguments, Outcome, Row
 from ..faults import explain_sqlite, explained, explanation
 from ..selecting.found import Found, MayRead
 from ..selecting.sqlite import opened
-from .deadlines import Deadline, ShortDeadline
+from .deadlines import Deadline, ShortDeadline, Stay
 
 T = TypeVar("T")
 
@@ -204,14 +204,24 @@ class SqliteDriver:
         if self._short is None:
             raise EnfyraError("DATABASE_CONNECTION_ERROR", "The database is not open")
         loop = asyncio.get_running_loop()
-        with explained(explain_sqlite):
-            return await loop.run_in_executor(self._readers, self._fetch, text, arguments, most)
+        stay = Stay()
+        try:
+            with explained(explain_sqlite):
+                return await loop.run_in_executor(
+                    self._readers, self._fetch, text, arguments, most, stay
+                )
+        except asyncio.CancelledError:
+            # The thread goes on by itself, and others wait for it.
+            stay.end()
+            raise
 
-    def _fetch(self, text: str, arguments: Arguments, most: int | None) -> Sequence[Row]:
+    def _fetch(
+        self, text: str, arguments: Arguments, most: int | None, stay: Stay
+    ) -> Sequence[Row]:
         connection, deadline = self._local_reader()
-        deadline.at = time.perf_counter() + self._timeout
-        cursor = connection.execute(text, arguments)
-        return cursor.fetchall() if most is None else cursor.fetchmany(most)
+        with stay.until(deadline, time.perf_counter() + self._timeout):
+            cursor = connection.execute(text, arguments)
+            return cursor.fetchall() if most is None else cursor.fetchmany(most)
 
     def _local_reader(self) -> tuple[sqlite3.Connection, Deadline]:
         if not hasattr(self._local, "reader"):

@@ -31,6 +31,7 @@ from ..definitions import (
 )
 from ..flows.reading import FLOW_KEYS, STEP_KEYS, WITHIN
 from ..grants import EVERYBODY, LOGGED_IN
+from ..plots import KINDS
 from ..push import MODES
 from ..schema import Schema, TableInfo
 from .arguments import COMMANDS, ON
@@ -126,10 +127,24 @@ class Completer:
         word = arguments.rpartition(" ")[2]
         if word.startswith("-"):
             return word, _starting(flags, word)
-        return word, self._positional(name, word, schema)
+        before = arguments[: len(arguments) - len(word)].split()
+        return word, self._positional(name, word, schema, before)
 
-    def _positional(self, name: str, word: str, schema: Schema) -> list[str]:
-        if name in {"query", "grid", "describe", "erd", "table", "tables", "design"}:
+    def _positional(self, name: str, word: str, schema: Schema, before: list[str]) -> list[str]:
+        if name in {"profile", "plot"} and before:
+            table = schema.tables.get(before[0])
+            return _starting(table.columns if table is not None and name == "plot" else (), word)
+        if name in {
+            "profile",
+            "plot",
+            "query",
+            "grid",
+            "describe",
+            "erd",
+            "table",
+            "tables",
+            "design",
+        }:
             return _table_names(schema, word)
         if name == "help":
             return _starting(COMMANDS, word)
@@ -190,6 +205,8 @@ class Completer:
         if flag == "--params":
             names = [one for one, value in self._variables() if isinstance(value, Mapping)]
             return fragment, _starting(names, fragment)
+        if flag == "--kind":
+            return fragment, _starting(KINDS, fragment)
         if flag == "--lang":
             return fragment, _starting(("filter", "sql"), fragment)
         if flag == "--mode":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..plots import KINDS
 from .command import Command, argument, count_of, measures_of, names_of, object_of, parameter_of
 
 _VALUES = (
@@ -90,5 +91,46 @@ QUERY_COMMANDS = (
         needs_body=True,
         example="%%enfyra sql --param least=1\n"
         "SELECT title, count(*) AS n FROM post WHERE number >= :least GROUP BY title",
+    ),
+    Command(
+        name="profile",
+        summary="Show what the columns of a table hold: nulls, distinct values, the smallest, the "
+        "largest, the mean,\nthe most frequent values, and a histogram.",
+        arguments=(
+            argument("table", metavar="TABLE", help="its name"),
+            argument(
+                "--fields", type=names_of, metavar="FIELDS", help="only these columns, as in a,b"
+            ),
+            argument(
+                "--filter", type=object_of, metavar="OBJECT", help="which rows, in JSON or YAML"
+            ),
+            argument(
+                "--sample",
+                type=count_of,
+                default=10_000,
+                metavar="N",
+                help="of how many rows values are compared and counted (default: 10000)",
+            ),
+        ),
+        example="%enfyra profile post",
+    ),
+    Command(
+        name="plot",
+        summary="Draw a column, or one against another.",
+        arguments=(
+            argument("table", metavar="TABLE", help="its name"),
+            argument("x", metavar="X", help="the column of the x axis"),
+            argument("y", nargs="?", metavar="Y", help="the column of the y axis"),
+            argument(
+                "--kind",
+                choices=KINDS,
+                help="line, bar, scatter, hist or box; without it, what suits the columns",
+            ),
+            argument(
+                "--filter", type=object_of, metavar="OBJECT", help="which rows, in JSON or YAML"
+            ),
+            _LIMIT,
+        ),
+        example="%enfyra plot post number\n%enfyra plot post status number --kind bar",
     ),
 )

@@ -1,0 +1,73 @@
+"""What is asked of the server for a profile: figures of all rows, then a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+
+from ..client import Client
+from ..frames import ResultFrame
+from ..schema import TableInfo
+
+# So many columns in one request: an address has an end.
+_AT_ONCE = 40
+_NUMBERS = frozenset({"int", "bigint", "float", "decimal"})
+_TIMES = frozenset({"date", "datetime", "timestamp"})
+_COUNTED = _NUMBERS | _TIMES | {"varchar", "text", "enum", "boolean", "uuid"}
+
+Figures = Mapping[str, Any]
+
+
+def figures(
+    client: Client, table: TableInfo, columns: Sequence[str], where: Mapping[str, Any] | None
+) -> tuple[int, dict[str, Figures]]:
+    """Give how many rows there are, and for each column what the database says of all of them.
+
+    Example:
+        >>> figures(client, post, ["views"], None)  # doctest: +SKIP
+        (3, {'views': {'count': 3, 'min': 1, 'max': 9, 'avg': 4.0}})
+    """
+    rows = 0
+    found: dict[str, Figures] = {}
+    names = iter(columns)
+    while some := list(islice(names, _AT_ONCE)):
+        asked = dict(_measures(table, some))
+        answer = client.get(table.path, measures={"rows": "count", **asked}, filter=where)
+        row = answer["data"][0] if answer["data"] else {"rows": 0}
+        rows = row["rows"]
+        for number, name in enumerate(some):
+            found[name] = {
+                figure: row[f"{figure}_{number}"]
+                for figure in ("count", "min", "max", "avg")
+                if f"{figure}_{number}" in asked
+            }
+    return rows, found
+
+
+def _measures(table: TableInfo, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    for number, name in enumerate(columns):
+        type_ = table.columns[name]["type"]
+        if type_ in _COUNTED:
+            yield f"count_{number}", {"count": name}
+        if type_ in _NUMBERS | _TIMES:
+            yield f"min_{number}", {"min": name}
+            yield f"max_{number}", {"max": name}
+        if type_ in _NUMBERS:
+            yield f"avg_{number}", {"avg": name}
+
+
+def sample(
+    client: Client,
+    table: TableInfo,
+    columns: Sequence[str],
+    where: Mapping[str, Any] | None,
+    size: int,
+) -> pa.Table:
+    """Give the first rows, in the order of the key."""
+    query: dict[str, Any] = {"fields": list(columns), "limit": size}
+    if where:
+        query["filter"] = where
+    return ResultFrame(client, table.path, query).arrow()

@@ -13,7 +13,6 @@ from .client import Client
 from .frames import ResultFrame
 from .schema import TableInfo
 
-KINDS = ("line", "bar", "scatter", "hist", "box")
 ROWS = 10_000
 _BARS = 30
 _NUMBERS = frozenset({"int", "bigint", "float", "decimal"})
@@ -47,7 +46,7 @@ class Drawing:
     Args:
         names: The column of the x axis and, if there are two, that of the y axis.
         types: Their types.
-        kind: One of `KINDS`; None for what suits the types.
+        kind: `line`, `bar`, `scatter`, `hist` or `box`; None for what suits the types.
     """
 
     names: Sequence[str]

@@ -132,9 +132,13 @@ class SqlFrame(ResultFrame):
             self.client, self.sql, self.parameters, limit=self.limit, page=self.page + 1
         )
 
-    def grid(self, **_: Any) -> Any:
+    def grid(self) -> Any:
         """Refuse: rows of SQL are no records that could be sorted and edited one by one."""
         raise TypeError("A result of SQL has no grid; that of %enfyra query has one")
+
+    def explain(self) -> Any:
+        """Refuse: the statement is one's own."""
+        raise TypeError("A result of SQL is not explained; that of %enfyra query is")
 
     # -- getting it -----------------------------------------------------------------------------
 
@@ -152,6 +156,12 @@ class SqlFrame(ResultFrame):
                     yield reader
             except pa.ArrowInvalid as error:
                 raise ApiError("INVALID_STREAM", str(error).partition("\n")[0]) from None
+
+    def shape(self) -> pa.Schema:
+        """Give the names and types of all columns, also of a result without rows."""
+        body = {"sql": self.sql, "parameters": self.parameters, "limit": 1}
+        with self.client.stream(PATH, {}, body=body) as answer:
+            return pa.ipc.open_stream(answer.read()).schema
 
 
 def _rows(number: int) -> str:

@@ -55,6 +55,10 @@ class _Sqlite(SQLite):
     class Tokenizer(SQLite.Tokenizer):
         IDENTIFIERS = ["`", '"', ("[", "]")]  # noqa: RUF012 - the base class's own interface
 
+    class Generator(SQLite.Generator):
+        # The parts of a WITH may have them, which older versions of sqlglot do not know.
+        SUPPORTS_TABLE_ALIAS_COLUMNS = True
+
 
 _DIALECTS: Mapping[str, Any] = {"sqlite": _Sqlite, "postgresql": "postgres", "mysql": _MariaDb}
 

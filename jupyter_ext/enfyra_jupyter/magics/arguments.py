@@ -21,8 +21,8 @@ from .command import (
     object_of,
     renames_of,
 )
-from .definition_commands import DEFINITION_COMMANDS
 from .connection_commands import CONNECTION_COMMANDS
+from .definition_commands import DEFINITION_COMMANDS
 from .flow_commands import FLOW_COMMANDS
 from .query_commands import QUERY_COMMANDS
 from .result_commands import RESULT_COMMANDS

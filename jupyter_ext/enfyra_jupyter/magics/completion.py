@@ -31,12 +31,12 @@ from ..definitions import (
 )
 from ..flows.reading import FLOW_KEYS, STEP_KEYS, WITHIN
 from ..grants import EVERYBODY, LOGGED_IN
-from ..plots import KINDS
 from ..push import MODES
 from ..schema import Schema, TableInfo
 from .arguments import COMMANDS, ON
 from .logging_in import VERBS as TOKEN_VERBS
 from .outline import Place, place_in_flow, place_in_yaml
+from .query_commands import KINDS
 from .scripting import ALL, METHODS, VERBS
 from .session import QUERY_KEYS, Session
 from .sql_completion import complete_sql

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from enfyra_kernel.errors import did_you_mean
 from IPython.core.error import UsageError
 
 from ..client import Client
-from ..plots import Drawing, Plot
-from ..profiles.asking import figures, sample
-from ..profiles.looking import looked_at
-from ..profiles.profile import Profile
 from ..schema import TableInfo
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..plots import Plot
+    from ..profiles.profile import Profile
 
 
 def profile(session: Session, given: Namespace) -> Profile:
     """Do `%enfyra profile`."""
+    # They import pyarrow, which other commands need not wait for.
+    from ..profiles.asking import figures, sample
+    from ..profiles.looking import looked_at
+    from ..profiles.profile import Profile
+
     client: Client = session.client
     table = session.find(given.table)
     columns = _columns(table, given.fields or list(table.columns))
@@ -33,6 +39,8 @@ def profile(session: Session, given: Namespace) -> Profile:
 
 def plot(session: Session, given: Namespace) -> Plot:
     """Do `%enfyra plot`."""
+    from ..plots import Drawing
+
     client = session.client
     table = session.find(given.table)
     names = _columns(table, [given.x] if given.y is None else [given.x, given.y])

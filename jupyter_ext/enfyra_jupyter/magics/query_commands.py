@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ..plots import KINDS
 from .command import Command, argument, count_of, measures_of, names_of, object_of, parameter_of
+
+# Of plots.
+KINDS = ("line", "bar", "scatter", "hist", "box")
 
 _VALUES = (
     argument(

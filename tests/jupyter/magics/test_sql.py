@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -50,6 +47,9 @@ class TestSql:
         assert sum(1 for _ in frame) == 43
         with pytest.raises(TypeError, match="has no grid"):
             frame.grid()
+        with pytest.raises(TypeError, match="is not explained"):
+            frame.explain()
+        assert frame.shape().names == frame.columns
 
     def test_limits(self, posts):
         frame = posts.run("%%enfyra sql --limit 21\nSELECT id FROM post ORDER BY id")
@@ -74,20 +74,6 @@ class TestSql:
         assert "There is no value for ':least'. Did you mean 'leest'?" in posts.refused(
             "%%enfyra sql --param leest=1\nSELECT 1 WHERE 1 = :least"
         )
-
-
-def test_an_interrupt_ends_it(posts):
-    """The connection is closed, which ends the statement (see tests/server/test_leaving.py)."""
-    main = threading.main_thread().ident
-    timer = threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT))
-    timer.start()
-    done = posts._run(
-        "%%enfyra sql\n"
-        "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT 1 FROM t) SELECT max(n) FROM t"
-    )
-    timer.join()
-    assert isinstance(done.error_in_exec, KeyboardInterrupt)
-    assert posts.run("%%enfyra sql\nSELECT 1 AS x").rows == [{"x": 1}]
 
 
 class TestValues:

@@ -74,7 +74,7 @@ REFUSED = [
 HARMLESS = {
     'SELECT "session_user"', "SELECT `session_user`",
     'SELECT * FROM "post"', "SELECT * FROM `post`",
-    "SELECT 'x'", 'SELECT "U" & \'x\'', "SELECT `U` & 'x'", "SELECT 1",
+    "SELECT 'x'", 'SELECT "U" & \'x\'', 'SELECT "u" & \'x\'', "SELECT `U` & 'x'", "SELECT 1",
     "SELECT 'password' FROM (SELECT `id`, `email` FROM `user_definition`) AS `user_definition`",
     "SELECT `E` AS `'; DROP TABLE post --`",
 }  # fmt: skip

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal, Protocol, cast
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -125,9 +126,10 @@ class ScriptTools:
         named = cast("Mapping[str, Any]", given.get("headers") or {})
         headers = {name.lower(): str(value) for name, value in named.items()}
         content = b"" if body is None else encode_json(body)
-        request = Request(trial.method, path, "", {"content-type": JSON, **headers}, content)
+        query = _query_string(given.get("query") or {})
+        request = Request(trial.method, path, query, {"content-type": JSON, **headers}, content)
         identify(request)
-        return Context(request, context.snapshot, match, caller, access, given.get("query") or None)
+        return Context(request, context.snapshot, match, caller, access)
 
     async def _sampled(
         self, trial: Trial, match: RouteMatch, body: Any, context: Context
@@ -220,6 +222,19 @@ def _shown_sections(run: Run) -> dict[str, Any]:
     return {name: decode_json(run.sections[name]) for name in ("body", "query", "share")}
 
 
+def _query_string(named: Mapping[str, Any]) -> str:
+    """Give parameters as they travel, so that scripts find them as in a request."""
+    return urlencode(
+        {name: _parameter(value) for name, value in named.items() if value is not None}
+    )
+
+
+def _parameter(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ",".join(value)
+    return value if isinstance(value, str) else encode_json(value).decode()
+
+
 def _match(trial: Trial, path: str, context: Context) -> RouteMatch:
     match = context.snapshot.routes.find(path)
     if match is None and trial.kind == "handler":
@@ -266,7 +281,13 @@ def read_trial(body: Any) -> Trial:
     if not isinstance(request, dict):
         problems.append("request must be an object")
     else:
-        problems += _unknown("request.", cast("dict[str, Any]", request), _REQUEST_KEYS)
+        asked = cast("dict[str, Any]", request)
+        problems += _unknown("request.", asked, _REQUEST_KEYS)
+        problems += [
+            f"request.{name} must be an object"
+            for name in ("query", "headers")
+            if asked.get(name) is not None and not isinstance(asked[name], dict)
+        ]
     if problems:
         raise EnfyraError("INVALID_BODY", problems=problems)
     return Trial(

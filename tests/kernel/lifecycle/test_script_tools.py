@@ -131,6 +131,22 @@ async def test_a_handler_of_a_route_that_is_not_there_yet(sqlite_api: Api) -> No
     assert report["result"] == ["2024", None]
 
 
+async def test_a_trial_s_query_is_what_scripts_and_the_route_find(sqlite_api: Api) -> None:
+    await sqlite_api.define("note", "title varchar!", "views int")
+    await sqlite_api.create("/note", [{"title": "a", "views": 1}, {"title": "b", "views": 9}])
+    query = {"filter": {"views": {"_gt": 5}}, "fields": ["title", "views"], "limit": 3, "x": None}
+    report = await tried(
+        sqlite_api,
+        kind="post_hook",
+        method="GET",
+        sourceCode="ctx.data.asked = [ctx.query.filter, ctx.query.fields, ctx.query.limit]",
+        request={"query": query},
+    )
+    assert report["status"] == 200, report
+    assert [row["title"] for row in report["result"]["data"]] == ["b"]
+    assert report["result"]["asked"] == [{"views": {"_gt": 5}}, "title,views", "3"]
+
+
 async def test_it_runs_as_whom_one_likes(sqlite_api: Api) -> None:
     api = sqlite_api
     await api.define("note", "title varchar")
@@ -151,6 +167,7 @@ async def test_it_runs_as_whom_one_likes(sqlite_api: Api) -> None:
         ({"sourceCode": "pass", "kind": "pre_hok"}, "Did you mean 'pre_hook'?"),
         ({"sourceCode": "pass", "requst": {}}, "Did you mean 'request'?"),
         ({"sourceCode": "pass", "request": {"bdy": 1}}, "Did you mean 'body'?"),
+        ({"sourceCode": "pass", "request": {"query": [1]}}, "request.query must be an object"),
         ({"sourceCode": "pass", "timeout": 0}, "timeout must be"),
         ({}, "sourceCode must be a text"),
         ({"sourceCode": "pass", "scriptLanguage": "perl"}, "scriptLanguage must be one of"),

@@ -46,6 +46,11 @@ class TableInfo:
         return own if own in paths or not paths else paths[0]
 
     @property
+    def key(self) -> str:
+        """The name of its primary column."""
+        return str(self.facts.get("primary", "id"))
+
+    @property
     def fields(self) -> list[str]:
         """The names of its columns and relations."""
         return [*self.columns, *self.relations]

@@ -190,7 +190,8 @@ def _column_of(name: str, table: TableInfo | None, schema: Schema) -> Mapping[st
     if target is None:
         return None
     if field in target.relations:
-        target, field = schema.follow(target, [field]), "id"
+        target = schema.follow(target, [field])
+        field = target.key if target is not None else "id"
     return target.columns.get(field) if target is not None else None
 
 

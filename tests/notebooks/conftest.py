@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,7 +38,17 @@ class RemoteKernel:
         )
         self.client.load_connection_file()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self._wait_for_ready()
+
+    def _wait_for_ready(self) -> None:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return self.client.wait_for_ready(timeout=60)
+            except RuntimeError:
+                # The heart of a kernel that starts on a busy machine may seem to stand still.
+                if time.monotonic() > deadline:
+                    raise
 
     def _post(self, path: str, body: Any) -> Any:
         answer = self._http.post(path, json=body)

@@ -65,12 +65,14 @@ def relation_name(column: str, target: str, referred: str = "id") -> str:
 
 
 def plural(name: str) -> str:
-    """Give the name of many.
+    """Give the name of many; many tables have one already.
 
     Example:
-        >>> plural("film"), plural("address"), plural("city")
-        ('films', 'addresses', 'cities')
+        >>> plural("film"), plural("address"), plural("status"), plural("city"), plural("flights")
+        ('films', 'addresses', 'statuses', 'cities', 'flights')
     """
+    if name.endswith("s") and not name.endswith(("ss", "us", "is", "as", "os")):
+        return name
     if name.endswith("y") and name[-2:-1] not in {*"aeiou", ""}:
         return f"{name[:-1]}ies"
     return f"{name}es" if name.endswith(("s", "x", "ch", "sh")) else f"{name}s"

@@ -80,7 +80,7 @@ def list_tables(session: Session, given: Namespace) -> Listing:
 
 
 def _count(session: Session, table: TableInfo) -> int:
-    answer = session.client.get(table.path, limit=1, fields="id", meta="totalCount")
+    answer = session.client.get(table.path, limit=1, fields=table.key, meta="totalCount")
     return int(answer["meta"]["totalCount"])
 
 

@@ -230,8 +230,10 @@ def _query_string(named: Mapping[str, Any]) -> str:
 
 
 def _parameter(value: Any) -> str:
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return ",".join(value)
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        if all(isinstance(one, str) for one in items):
+            return ",".join(items)
     return value if isinstance(value, str) else encode_json(value).decode()
 
 

@@ -28,7 +28,7 @@ serve: $(firstword $(wildcard $(VENV)/.installed-lab) $(VENV)/.installed-arrow) 
 	@DB_URI="$${DB_URI:-$(DATABASE)}" exec $(BIN)/enfyra serve $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/.installed-test $(VENV)/.installed-lint $(VENV)/.installed-docs services ## Install what the tests need, and run them [ARGS]
-	$(BIN)/python -m pytest -n 3 $(ARGS)
+	$(BIN)/python -m pytest -n 4 $(ARGS)
 
 services: $(VENV)/.installed-test
 	@$(BIN)/python scripts/services.py

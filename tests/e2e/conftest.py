@@ -59,7 +59,7 @@ class Watched:
         self.elsewhere: list[str] = []
         home = urlsplit(server.url).netloc
         page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
         page.on("request", lambda request: self._see(request.url, home))
         page.on("websocket", lambda socket: self._see(socket.url, home))
 

@@ -48,19 +48,25 @@ def test_quickstart_in_jupyterlab(watched, lab):
 
 
 def test_completion_in_jupyterlab(watched, lab):
+    write_notebook(
+        lab.root / "completion.ipynb",
+        "%load_ext enfyra_jupyter",
+        "%%enfyra table journey\ncolumns:\n  destination: varchar\n  days: int",
+        "%enfyra tables",
+    )
     page = watched.page
-    run_all(page, lab)
+    run_all(page, lab, "completion.ipynb")
     editor = page.locator(".jp-Notebook .jp-CodeCell").last.locator(".cm-content")
     editor.click()
     page.keyboard.press("Control+A")
-    page.keyboard.type("%enfyra query flights --fields destinat")
+    page.keyboard.type("%enfyra query journey --fields destinat")
     for _ in range(10):
         # Lab gives the kernel a second, which the first time may not be enough for IPython's own.
         page.keyboard.press("Tab")
         page.wait_for_timeout(1500)
         if editor.inner_text().endswith("destination"):
             break
-    playwright.expect(editor).to_have_text("%enfyra query flights --fields destination")
+    playwright.expect(editor).to_have_text("%enfyra query journey --fields destination")
     assert watched.errors == []
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.bench.push import measured
 
-# As many rows are 38 MB in Arrow's form, and five times that in Python's.
-ROWS = 200_000
-MOST = 25
+# As many rows are 23 MB in Arrow's form, and five times that in Python's.
+ROWS = 120_000
+MOST = 20
 
 
 def test_memory_does_not_grow_with_the_rows(sqlite_uri, tmp_path):

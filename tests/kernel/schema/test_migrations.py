@@ -10,6 +10,8 @@ import pytest
 from enfyra_kernel.errors import EnfyraError
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.schema.rows import CatalogWriter
+from sqlalchemy.dialects.postgresql.base import RESERVED_WORDS
+from sqlalchemy.dialects.sqlite.base import SQLiteIdentifierPreparer
 
 from tests.api import Api
 
@@ -90,6 +92,23 @@ async def test_names_in_any_case_stay_as_they_are(api: Api) -> None:
     row = await api.create("/post", body)
     assert {name: row[name] for name in body} == body
     assert len(await api.rows("/post", filter={"order": 1, "group": "d"}, sort="-select")) == 1
+
+
+async def test_keywords_of_the_databases_are_names_like_others(api: Api) -> None:
+    more = {"nothing", "returning"}
+    words = sorted({*SQLiteIdentifierPreparer.reserved_words, *RESERVED_WORDS, *more})
+    columns = [{"name": word, "type": "int"} for word in words if word.isalpha()]
+    table = await api.define("returning", *columns, uniques=[["nothing", "select"]])
+    group = {"type": "many-to-one", "propertyName": "group", "targetTable": "returning"}
+    await api.define("nothing", "x int", relations=[group])
+    record = await api.create("/returning", {column["name"]: 7 for column in columns})
+    assert {record[column["name"]] for column in columns} == {7}
+    columns[0] = {"name": columns[0]["name"], "type": "bigint"}
+    body = {"columns": columns, "indexes": [["order", "returning"]]}
+    answer = await api.patch(f"/table_definition/{table['id']}", body)
+    assert answer.status == 200, answer.body
+    assert len(await api.rows("/returning", filter={"nothing": 7}, sort="order")) == 1
+    assert await api.create("/nothing", {"x": 1, "group": record["id"]})
 
 
 async def test_many_columns_come_back_whole(api: Api) -> None:

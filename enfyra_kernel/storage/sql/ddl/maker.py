@@ -21,6 +21,8 @@ from .rebuild import Rebuild
 
 # MariaDB indexes so many characters of a long text.
 TEXT_PREFIX = 191
+# Keywords of SQLite that SQLAlchemy does not quote, and that cannot stand as names without quotes.
+_KEYWORDS = frozenset({"nothing", "returning"})
 
 
 class Maker:
@@ -41,7 +43,9 @@ class Maker:
         self._tables = tables
         self._descriptions = Descriptions(dialect)
         self._operations = Operations(MigrationContext.configure(connection))
-        self._quote = connection.dialect.identifier_preparer.quote_identifier
+        preparer = connection.dialect.identifier_preparer
+        preparer.reserved_words = {*preparer.reserved_words, *_KEYWORDS}
+        self._quote = preparer.quote_identifier
 
     def make(self, change: c.Change) -> None:
         """Make one change."""

@@ -58,16 +58,25 @@ class TableInfo:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All tables that the caller may see, by name."""
+    """All tables that the caller may see, by name.
+
+    Attributes:
+        server: The server's version; empty as long as it is not known.
+    """
 
     tables: Mapping[str, TableInfo] = field(default_factory=dict)
     version: int = 0
+    server: str = ""
 
     @staticmethod
     def of(metadata: Mapping[str, Any]) -> Schema:
         """Read the answer of `/metadata`."""
         tables = [TableInfo(one) for one in metadata["tables"]]
-        return Schema({table.name: table for table in tables}, int(metadata["version"]))
+        return Schema(
+            {table.name: table for table in tables},
+            int(metadata["version"]),
+            str(metadata.get("enfyraVersion", "")),
+        )
 
     @property
     def own(self) -> list[TableInfo]:

@@ -14,6 +14,7 @@ from IPython.core.magic import (
 )
 
 from ..client import ApiError
+from ..versions import apart
 from . import (
     accessing,
     adopting,
@@ -109,7 +110,9 @@ class EnfyraMagics(Magics):
         except ApiError as error:
             self.session.last_error = error
             # One paragraph; the API's own errors need no traceback through our code.
-            raise UsageError(pointed(str(error), line, cell, error.details)) from error
+            said = pointed(str(error), line, cell, error.details)
+            fitting = apart(self.session.glance().server)
+            raise UsageError(f"{said} {fitting}." if fitting else said) from error
         except UsageError as error:
             self.session.last_error = error
             said = str(error)

@@ -11,6 +11,7 @@ from ..connections import DEFAULT
 from ..diagram import Diagram
 from ..display import Links, Listing
 from ..schema import TableInfo
+from ..versions import apart
 from . import clicking
 from .session import Session, found, matching
 
@@ -22,6 +23,7 @@ def show_status(session: Session, _: Namespace) -> Listing:
     """Do `%enfyra status`."""
     client = session.client
     name = session.connections.name
+    note = ""
     rows: list[tuple[str, str]] = [("server", client.url)]
     if name not in {None, DEFAULT}:
         rows.append(("connection", str(name)))
@@ -43,7 +45,8 @@ def show_status(session: Session, _: Namespace) -> Listing:
         own = sum(not table["isSystem"] for table in metadata["tables"])
         rows.append(("database", f"{metadata['dbType']}, {own} table{'' if own == 1 else 's'}"))
         rows.append(("version", str(metadata["enfyraVersion"])))
-    return Listing("Enfyra", ["", ""], rows)
+        note = apart(str(metadata["enfyraVersion"]))
+    return Listing("Enfyra", ["", ""], rows, note)
 
 
 def _services(session: Session) -> str:

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pandas as pd
 import pytest
+from enfyra_kernel.version import VERSION
 
 from enfyra_jupyter.client import ApiError
 
@@ -83,6 +84,14 @@ class TestExploring:
         assert len(posts.run("%enfyra tables auth*").rows) == 1
         assert "No table's name is like 'x*'" in repr(posts.run("%enfyra tables x*"))
         assert "user_definition" in repr(posts.run("%enfyra tables --system"))
+
+    def test_versions_that_do_not_fit_are_named(self, posts, monkeypatch):
+        assert "The server has" not in repr(posts.run("%enfyra status"))
+        monkeypatch.setattr("enfyra_jupyter.versions.VERSION", "99.1.0")
+        told = f"The server has version {VERSION}, and this notebook 99.1.0."
+        assert told in repr(posts.run("%enfyra status"))
+        posts.run("%enfyra tables")
+        assert told in posts.refused("%enfyra query post --sort tilte")
 
     def test_no_tables_yet(self, shell):
         assert "%%enfyra table NAME defines one" in repr(shell.run("%enfyra tables"))

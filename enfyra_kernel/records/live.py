@@ -129,7 +129,8 @@ class LiveDefinitions:
     async def refresh(self) -> bool:
         """Look whether the database holds a newer version, and load it; say whether it did."""
         version = await self._registry.version()
-        if version <= self._registry.current.version:
+        # A change of this instance is in the database a moment before it is live here.
+        if await self._registry.reached(version, patience=GRACE):
             return False
         await self._load_for_all(version)
         return True

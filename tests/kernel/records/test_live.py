@@ -106,6 +106,23 @@ async def test_the_one_who_changes_it_loads_it_and_the_others_have_it_from_him(
     assert [peer.news for peer in peers] == [1, 1, 2]
 
 
+async def test_a_look_at_the_database_leaves_alone_what_this_instance_is_at(
+    store: Store, peers: list[Peer], heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "GRACE", 20)
+    update = store.put(1, "a")
+    look = asyncio.ensure_future(peers[0].live.refresh())
+    await asyncio.sleep(0)
+    await peers[0].live.go_live(update.change, update.version)
+    assert await look is False
+    assert store.loads == [DefinitionChange(tables=frozenset({1}))]
+    monkeypatch.setattr(live_module, "GRACE", 0.05)
+    # What nobody has told of is loaded.
+    store.put(2, "b")
+    assert await peers[0].live.refresh() is True
+    assert state(peers[0].registry) == (2, ["a", "b"])
+
+
 async def test_many_changes_at_once_are_loaded_and_told_together(
     store: Store, peers: list[Peer]
 ) -> None:

@@ -141,6 +141,7 @@ class Kernel:
         )
         # What everything rests on is never read from a replica.
         primary = self.replicated.primary if self.replicated is not None else self.database
+        self._primary: Database = primary
         self.bus = connect_bus(settings, self.instance)
         self.locks = connect_locks(settings, self.clock, self.instance)
         self.lock = SchemaLock(
@@ -294,7 +295,12 @@ class Kernel:
                 ("POST", "/admin/adopt"): Adopting(self.adoption).adopt,
                 ("POST", "/admin/bootstrap/run"): lambda one: self.bootstrap_scripts.run(one),
                 ("POST", "/admin/script/validate"): tools.validate,
-                ("POST", "/admin/sql"): self._sql().run,
+                ("POST", "/admin/sql"): Sql(
+                    self._primary,
+                    enabled=self.settings.sql,
+                    seconds=self.settings.db_timeout,
+                    most=self.settings.max_limit,
+                ).run,
                 ("POST", "/admin/test/run"): trials.test,
             },
             Crud(self.records, self.idempotency),
@@ -313,15 +319,6 @@ class Kernel:
             DefinitionCrud(self.records, self.definitions),
         )
         return operations
-
-    def _sql(self) -> Sql:
-        primary = self.replicated.primary if self.replicated is not None else self.database
-        return Sql(
-            primary,
-            enabled=self.settings.sql,
-            seconds=self.settings.db_timeout,
-            most=self.settings.max_limit,
-        )
 
     def _after_writes(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Give what is done when rows of a table of the system have changed."""

@@ -140,22 +140,8 @@ class _Section:
             if usual is not None and not _different(asked, usual):
                 return None
             return Change(kind=kind, what=ADDED, label=label, number=number, after=asked)
-        before = usual or {}
-        if there is not None:
-            before = self._whole(self._current[there])
-        fields = _fields(before, asked)
-        if not fields:
-            return None
-        return Change(
-            kind=kind,
-            what=CHANGED,
-            label=label,
-            number=number,
-            there=there,
-            before=before,
-            after=asked,
-            fields=tuple(fields),
-        )
+        before = (usual or {}) if there is None else self._whole(self._current[there])
+        return self._changed(label, before, asked, number=number, there=there)
 
     def _extra(self, there: int) -> Change | None:
         kind, item = self._kind, self._current[there]
@@ -165,14 +151,30 @@ class _Section:
         if after is None:
             return Change(kind=kind, what=EXTRA, label=label, there=there, before=before)
         # A route that comes by itself, and of which nothing is said.
+        return self._changed(label, before, after, there=there)
+
+    def _changed(
+        self,
+        label: str,
+        before: Item,
+        after: Item,
+        *,
+        number: int | None = None,
+        there: int | None = None,
+    ) -> Change | None:
+        """Give the change from one whole item to another; nothing if they are the same."""
+        fields = tuple(_fields(before, after))
+        if not fields:
+            return None
         return Change(
-            kind=kind,
+            kind=self._kind,
             what=CHANGED,
             label=label,
+            number=number,
             there=there,
             before=before,
             after=after,
-            fields=tuple(_fields(before, after)),
+            fields=fields,
         )
 
 

@@ -133,6 +133,8 @@ def relation_text(relation: Mapping[str, Any]) -> str:
         text += f" on-delete {str(relation['onDelete']).lower().replace(' ', '-')}"
     if not relation.get("isPublished", True):
         text += " hidden"
+    if relation.get("was") is not None:
+        text += f" was {relation['was']}"
     return text
 
 

@@ -12,8 +12,9 @@ from ..client import ApiError
 from ..magics.defining import PATH, differences, quiet_differences
 from ..schema import Schema
 from .connected import Connected
-from .drafts import EMPTY_COLUMN, cell_of, draft_of, payload_of, problems_of
+from .drafts import EMPTY_COLUMN, cell_of, draft_of, payload_of
 from .part import action
+from .problems import problems_of
 
 if TYPE_CHECKING:
     from ..magics.session import Session

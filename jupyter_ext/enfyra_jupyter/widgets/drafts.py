@@ -8,9 +8,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from enfyra_kernel.definitions.files.wording import worded_table
+from enfyra_kernel.definitions.files.yamls import write_yaml
+from enfyra_kernel.definitions.kinds import trimmed
+from enfyra_kernel.definitions.tables import COLUMN_DEFAULTS, RELATION_DEFAULTS
 from enfyra_kernel.metadata.types import ColumnType, RelationKind
 
-from ..definitions import DefinitionError, read_definition
 from ..schema import TableInfo
 from ..yamls import NotYamlError, read_yaml
 
@@ -20,23 +23,6 @@ TEXTS = frozenset(
      ColumnType.UUID, ColumnType.DATE, ColumnType.DATETIME, ColumnType.TIMESTAMP}
 )  # fmt: skip
 _SIZES = {ColumnType.VARCHAR: ("length",), ColumnType.DECIMAL: ("precision", "scale")}
-_PLACE = re.compile(r"(columns|relations)\[(\d+)\](?: \([^)]*\))?\s*(.*)", re.DOTALL)
-# How the server names a field that it knows by its name.
-_ABOUT = (
-    (re.compile(r"^(?:column|relation) '(?P<name>[^']*)' (?P<said>)"), "name"),
-    (re.compile(r"^\w+ has the (?:field|column) '(?P<name>[^']*)'(?P<said>)"), "name"),
-    (re.compile(r"^\w+\.(?P<name>[^:]*): the rule (?P<said>)"), "rules"),
-    (re.compile(r"^\w+\.(?P<name>.*?):? (?P<said>\w.*)"), "name"),
-)
-_BETWEEN = re.compile(
-    r"; (?=(?:columns|relations|column|uniques|indexes|[\w.]+(?::| has| must))\b)"
-)
-_KEYS = {
-    "type": "type", "name": "name", "propertyName": "name", "options": "options",
-    "length": "options", "precision": "options", "scale": "options", "defaultValue": "default",
-    "targetTable": "target", "inversePropertyName": "inverse", "onDelete": "onDelete",
-    "rules": "rules", "isNullable": "required",
-}  # fmt: skip
 
 
 # -- from a definition ----------------------------------------------------------------------------
@@ -257,144 +243,36 @@ def cell_of(draft: Mapping[str, Any]) -> str:
           title: varchar!
     """
     payload = payload_of(draft)
-    lines = [f"%%enfyra table {payload['name']}"]
-    if draft["was"] is not None and draft["was"] != payload["name"]:
-        lines.append(f"was: {draft['was']}")
-    if payload["description"]:
-        lines.append(f"description: {_flow(payload['description'])}")
-    uniques = list(payload["uniques"])
-    if payload["columns"]:
-        lines.append("columns:")
-    for form, column in zip(draft["columns"], payload["columns"], strict=True):
-        words = _short_words(form, column)
-        if words is not None and form["unique"]:
-            uniques.remove([column["name"]])
-        lines.append(f"  {column['name']}: {words or _flow(_full(form, column))}")
-    if payload["relations"]:
-        lines.append("relations:")
-    elif "relations" in draft["had"]:
-        lines.append("relations: {}")
-    for form, relation in zip(draft["relations"], payload["relations"], strict=True):
-        lines.append(f"  {relation['propertyName']}: {_relation_words(form, relation)}")
-    for name, groups in (("uniques", uniques), ("indexes", payload["indexes"])):
-        if groups:
-            lines.append(f"{name}:")
-            lines += [f"  - [{', '.join(group)}]" for group in groups]
-        elif name in draft["had"]:
-            lines.append(f"{name}: []")
-    return "\n".join(lines)
-
-
-_UNSAID: Mapping[str, Any] = {"isPublished": True, "description": None, "rules": []}
-
-
-def _said(column: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is so without being said."""
-    return {
-        key: value
-        for key, value in column.items()
-        if key != "id" and not (key in _UNSAID and _UNSAID[key] == value)
+    item = {
+        **payload,
+        "was": _former(draft, payload["name"]),
+        "columns": [
+            trimmed(_said(form, one, one["name"]), COLUMN_DEFAULTS)
+            for form, one in zip(draft["columns"], payload["columns"], strict=True)
+        ],
+        "relations": [
+            trimmed(_said(form, one, one["propertyName"]), RELATION_DEFAULTS)
+            for form, one in zip(draft["relations"], payload["relations"], strict=True)
+        ],
     }
+    worded = worded_table(item)
+    # A cell that leaves a section out leaves it as it is.
+    for name in draft["had"]:
+        worded.setdefault(name, {} if name == "relations" else [])
+    return f"%%enfyra table {payload['name']}\n{write_yaml(worded)}".rstrip()
 
 
-def _short_words(form: Mapping[str, Any], column: Mapping[str, Any]) -> str | None:
-    """Give a column in short words; None if they cannot say all of it."""
-    words = str(column["type"])
-    if column["options"]:
-        words += f"({form['options'].strip()})"
-    if form["required"]:
-        words += "!"
-    if form["unique"]:
-        words += " unique"
-    if not form["shown"]:
-        words += " hidden"
-    if _renamed(form, column["name"]):
-        words += f" was {form['was']}"
-    if column["defaultValue"] is not None:
-        words += f" = {form['default'].strip()}"
-    return words if _read(column["name"], words) == _said(column) else None
-
-
-def _full(form: Mapping[str, Any], column: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a column by the API's names."""
-    full = {key: value for key, value in _said(column).items() if key != "name"}
-    if _renamed(form, column["name"]):
-        full["was"] = form["was"]
-    if column["rules"]:
-        full["rules"] = [
+def _said(form: Mapping[str, Any], field: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Give a field as a cell names it: by names in the place of ids."""
+    said = {key: value for key, value in field.items() if key != "id"}
+    if said.get("rules"):
+        said["rules"] = [
             {key: value for key, value in one.items() if key != "id" and value is not None}
-            for one in column["rules"]
+            for one in said["rules"]
         ]
-    return full
+    former = _former(form, name)
+    return said if former is None else {**said, "was": former}
 
 
-def _renamed(form: Mapping[str, Any], name: str) -> bool:
-    return form["was"] is not None and form["was"] != name
-
-
-def _read(name: str, words: str) -> dict[str, Any] | None:
-    try:
-        (column,) = read_definition(f"columns:\n  {name}: {words}")["columns"]
-    except (DefinitionError, ValueError):
-        return None
-    return {key: value for key, value in column.items() if key != "was"}
-
-
-def _relation_words(form: Mapping[str, Any], relation: Mapping[str, Any]) -> str:
-    kind = relation["type"]
-    words = "" if kind == RelationKind.MANY_TO_ONE else f"{kind} "
-    words += str(relation["targetTable"])
-    if form["required"]:
-        words += "!"
-    if relation["inversePropertyName"]:
-        words += f" inverse {relation['inversePropertyName']}"
-    if "onDelete" in relation:
-        words += f" on-delete {relation['onDelete'].lower().replace(' ', '-')}"
-    if _renamed(form, relation["propertyName"]):
-        words += f" was {form['was']}"
-    return words
-
-
-def _flow(value: Any) -> str:
-    """Give a value as JSON, which is YAML, too."""
-    return json.dumps(value, ensure_ascii=False)
-
-
-# -- what the server says of it -------------------------------------------------------------------
-
-
-def problems_of(message: str, draft: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Say which field of a form each problem is about.
-
-    Example:
-        >>> problems_of("columns[0] (title) type must be one of int", draft_of(None))
-        [{'place': 'columns.0.type', 'message': 'type must be one of int'}]
-    """
-    return [_problem(one, draft) for one in _BETWEEN.split(message)]
-
-
-def _problem(text: str, draft: Mapping[str, Any]) -> dict[str, str]:
-    found = _PLACE.match(text)
-    if found is not None:
-        section, number, said = found.groups()
-        key = _KEYS.get(re.split(r"\W", said, maxsplit=1)[0], "name")
-        return {"place": f"{section}.{number}.{key}", "message": said}
-    for group in ("uniques", "indexes"):
-        if text.startswith(group):
-            return {"place": group, "message": text}
-    for pattern, key in _ABOUT:
-        about = pattern.search(text)
-        if about is not None:
-            place = _place(about["name"], draft)
-            said = _KEYS.get(re.split(r"\W", about["said"], maxsplit=1)[0], key)
-            return {"place": f"{place}.{said}" if place else "name", "message": text}
-    return {"place": "name", "message": text}
-
-
-def _place(name: str, draft: Mapping[str, Any]) -> str | None:
-    """Give where a field stands; of two of a name, the one that came later."""
-    for section in ("relations", "columns"):
-        for number, one in reversed(list(enumerate(draft[section]))):
-            if one["name"].strip() == name:
-                return f"{section}.{number}"
-    return None
+def _former(form: Mapping[str, Any], name: str) -> str | None:
+    return form["was"] if form["was"] != name else None

@@ -12,8 +12,8 @@ from enfyra_jupyter.widgets.drafts import (
     cell_of,
     draft_of,
     payload_of,
-    problems_of,
 )
+from enfyra_jupyter.widgets.problems import problems_of
 
 POST = {
     "name": "post",
@@ -66,6 +66,7 @@ def test_a_table_as_it_is_changes_nothing(designer: Designer, shell: Any) -> Non
 def test_the_cell_says_what_the_form_says(designer: Designer) -> None:
     wanted = draft(designer)
     wanted["columns"][0]["name"] = "headline"
+    wanted["relations"][0]["name"] = "writer"
     payload = payload_of(wanted)
     read = read_definition(cell_of(wanted).partition("\n")[2])
     for column, one in zip(payload["columns"], read["columns"], strict=True):
@@ -76,6 +77,7 @@ def test_the_cell_says_what_the_form_says(designer: Designer) -> None:
     assert sorted(read["uniques"]) == sorted(payload["uniques"])
     assert read["indexes"] == payload["indexes"]
     assert read["relations"][0]["onDelete"] == "CASCADE"
+    assert (read["relations"][0]["propertyName"], read["relations"][0]["was"]) == ("writer", "author")
 
 
 def test_what_would_change_is_said_and_then_done(designer: Designer, client: Any) -> None:

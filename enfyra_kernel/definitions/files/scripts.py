@@ -53,7 +53,8 @@ def read_script(text: str, ending: str) -> tuple[Item, dict[tuple[Any, ...], int
         if not newline or not line.startswith(sign):
             raise NotYamlError(f"line {len(head) + 2}: the head does not end; write '{fence}'")
         head.append(line.removeprefix(sign).removeprefix(" "))
-    facts, lines = read_marked("\n".join(head))
+    # With the end of its last line, which a text at the end may end with, too.
+    facts, lines = read_marked("".join(f"{line}\n" for line in head))
     if not isinstance(facts, dict):
         raise NotYamlError("line 2: the head must say what the script is, such as `name: check`")
     item: Item = dict(facts)  # pyright: ignore[reportUnknownArgumentType]

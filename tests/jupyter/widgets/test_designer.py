@@ -76,8 +76,9 @@ def test_the_cell_says_what_the_form_says(designer: Designer) -> None:
     assert read["columns"][0]["was"] == "title"
     assert sorted(read["uniques"]) == sorted(payload["uniques"])
     assert read["indexes"] == payload["indexes"]
-    assert read["relations"][0]["onDelete"] == "CASCADE"
-    assert (read["relations"][0]["propertyName"], read["relations"][0]["was"]) == ("writer", "author")
+    writer = read["relations"][0]
+    assert (writer["propertyName"], writer["was"]) == ("writer", "author")
+    assert writer["onDelete"] == "CASCADE"
 
 
 def test_what_would_change_is_said_and_then_done(designer: Designer, client: Any) -> None:

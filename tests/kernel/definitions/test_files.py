@@ -12,7 +12,7 @@ from enfyra_kernel.definitions.files.reading import FilesError, read_folder
 from enfyra_kernel.definitions.files.scripts import read_script, write_script
 from enfyra_kernel.definitions.files.writing import files_of, write_folder
 from enfyra_kernel.definitions.files.yamls import read_marked, write_yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -52,6 +52,8 @@ def test_yaml_comes_back(value: Any) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), NAMES)
+@example("", "ends with a line\n")
+@example("return 1", "\n\n")
 @quick
 def test_a_script_comes_back_to_the_byte(source: str, name: str) -> None:
     for language in ("python", "javascript"):

@@ -369,7 +369,8 @@ async def test_replicas_that_are_not_there_at_the_start_take_part_later(
 async def test_a_server_that_is_no_replica_is_left_out(
     replication: Replication, replicated_uri: str
 ) -> None:
-    databases = PostgresqlDatabases(service_url("postgresql"))
+    url = await asyncio.to_thread(service_url, "postgresql")
+    databases = PostgresqlDatabases(url)
     stranger = await asyncio.to_thread(databases.empty)
     kernel = replication.kernel(replicated_uri, db_replica_uris=stranger)
     async with kernel:

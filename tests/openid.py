@@ -180,4 +180,5 @@ class _Hub(_Handler):
         token = self.request.headers["Authorization"].removeprefix("Bearer ")
         if token not in self.provider.hub:
             raise HTTPError(403)
-        self.write(self.provider.hub[token])
+        told = self.provider.hub[token]
+        self.write({"scopes": [f"access:servers!server={told.get('name')}/"], **told})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import cast
 
+from ..errors import EnfyraError
 from .adapters import AuthSetup, Handler, Resolved
 from .hub_people import PROVIDER, HubPeople
 
@@ -12,6 +14,8 @@ from .hub_people import PROVIDER, HubPeople
 REMEMBERED = 60
 # What the Hub's tokens look like; those of others need not be shown to it.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
+# What the token of a server may do, and those that somebody makes for himself.
+_OPENS = "access:servers"
 
 
 class HubAuth:
@@ -35,7 +39,8 @@ class HubAuth:
         """Give whose a bearer token is.
 
         Raises:
-            EnfyraError: ACCOUNT_DISABLED; EXTERNAL_SERVICE_ERROR when the Hub is away.
+            EnfyraError: ACCOUNT_DISABLED; INVALID_TOKEN for one that the Hub has given to somebody
+                else's server; EXTERNAL_SERVICE_ERROR when the Hub is away.
         """
         setup = self._setup
         if setup is None or not _TOKEN.fullmatch(token):
@@ -45,6 +50,12 @@ class HubAuth:
         name = told.get("name")
         if told.get("kind") != "user" or not isinstance(name, str) or not name:
             return None
+        if not _opens_own_server(told.get("scopes"), name):
+            raise EnfyraError(
+                "INVALID_TOKEN",
+                "The JupyterHub did not give this token to a server of its user's own",
+                hint=f"A token that counts here has the scope {_OPENS}!server={name}/",
+            )
         account = await people.account(name)
         expires = setup.clock.now().timestamp() + REMEMBERED
         return Resolved(people.caller(account, admin=told.get("admin") is True), expires)
@@ -59,3 +70,25 @@ class HubAuth:
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+def _opens_own_server(scopes: object, name: str) -> bool:
+    """Say whether a token is its user's own, and not one for a server or service that he visits.
+
+    The Hub gives these a token as well, by which they see who comes; with it they could act here
+    as whoever looks in, such as an administrator.
+
+    Example:
+        >>> _opens_own_server(["access:servers!server=ann/"], "ann")
+        True
+        >>> _opens_own_server(["access:servers!server=ben/"], "ann")
+        False
+    """
+    if not isinstance(scopes, list):
+        return False
+    whole = {_OPENS, f"{_OPENS}!user={name}"}
+    named = f"{_OPENS}!server={name}/"
+    return any(
+        isinstance(one, str) and (one in whole or one.startswith(named))
+        for one in cast("list[object]", scopes)
+    )

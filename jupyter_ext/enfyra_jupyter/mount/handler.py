@@ -243,6 +243,15 @@ class EnfyraHandler(JupyterHandler):
         if self._holder or self._credential is not None or self.request.method in _WITH_BODY:
             return False
         path = self._request.path
+        if self.current_user is not None and (path == DOCUMENT or path in PAGES):
+            # A guest has logged in: the Hub would send him back here, again and again.
+            raise Refusal(
+                EnfyraError(
+                    "AUTHORIZATION_ERROR",
+                    "This server is somebody else's",
+                    hint="Your own one shows what you may see",
+                )
+            )
         if path == DOCUMENT:
             raise Refusal(EnfyraError("AUTHENTICATION_ERROR"))
         if path not in PAGES:

@@ -56,6 +56,16 @@ class TestHolderOfTheJupyterToken:
         monkeypatch.setenv("JUPYTERHUB_USER", "ann")
         assert (await send("GET", "/me", headers=jupyter)).status == 401
 
+    async def test_is_not_sent_to_log_in_again_as_a_guest(self, send, jupyter, monkeypatch):
+        # The Hub would send him back at once, and so on for ever.
+        cookies = (await send("GET", "/me", headers=jupyter)).cookies
+        cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        assert (await send("GET", "/docs", headers={"Cookie": cookie})).status == 200
+        monkeypatch.setenv("JUPYTERHUB_USER", "ann")
+        for path in ("/docs", "/openapi.json"):
+            answer = await send("GET", path, headers={"Cookie": cookie})
+            assert (answer.status, answer.error["code"]) == (403, "AUTHORIZATION_ERROR")
+
     async def test_filters_a_field_called_token_through_the_filter(self, send, jupyter, post):
         await send("POST", "/table_definition", post, headers=jupyter)
         await send("POST", "/post", [{"token": "a"}, {"token": "b"}], headers=jupyter)

@@ -243,6 +243,10 @@ async def test_people_of_the_hub_get_accounts(admin: Api, openid: OpenId) -> Non
         "b" * 32: {"name": "bob", "kind": "user", "admin": True},
         "c" * 32: {"name": "a-service", "kind": "service"},
         "d" * 32: {"name": ADMIN_EMAIL, "kind": "user"},
+        "e" * 32: {"name": "bob", "kind": "user", "scopes": ["access:servers!user=bob"]},
+        "f" * 32: {"name": "bob", "kind": "user", "scopes": ["access:servers!server=ann/"]},
+        "g" * 32: {"name": "bob", "kind": "user", "scopes": ["access:services!service=bob"]},
+        "h" * 32: {"name": "bob", "kind": "user", "scopes": None},
     }
     me = (await Api(admin.kernel, "b" * 32).get("/me")).row
     assert (me["email"], me["loginProvider"]) == ("bob@jupyterhub.invalid", "jupyterhub")
@@ -250,6 +254,11 @@ async def test_people_of_the_hub_get_accounts(admin: Api, openid: OpenId) -> Non
     assert (await Api(admin.kernel, "c" * 32).get("/me")).code == "INVALID_TOKEN"
     # A name that looks like an address proves nothing.
     assert (await Api(admin.kernel, "d" * 32).get("/me")).code == "OAUTH_FAILED"
+    # He made the token for himself; others were given to what he has looked into.
+    assert (await Api(admin.kernel, "e" * 32).get("/me")).row["id"] == me["id"]
+    for token in ("f" * 32, "g" * 32, "h" * 32):
+        answer = await Api(admin.kernel, token).get("/me")
+        assert (answer.status, answer.code) == (401, "INVALID_TOKEN")
 
 
 # -- one's own ------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from uuid import UUID
 from enfyra_kernel.errors import did_you_mean
 
 _NAME = re.compile(r":([A-Za-z_]\w*)")
+_SPELLED = re.compile(r"::?[A-Za-z_]\w*")
 
 
 class ParameterError(ValueError):
@@ -101,6 +102,20 @@ def placed(query: Any, values: Mapping[str, Any], used: set[str]) -> Any:
         )
     used.add(name)
     return values[name]
+
+
+def spelled(query: Any) -> Any:
+    """Have texts mean themselves that would stand for a value: what `placed` takes back.
+
+    Example:
+        >>> spelled({"title": ":name", "at": "10:30"})
+        {'title': '::name', 'at': '10:30'}
+    """
+    if isinstance(query, Mapping):
+        return {name: spelled(one) for name, one in query.items()}
+    if isinstance(query, list):
+        return [spelled(one) for one in query]
+    return f":{query}" if isinstance(query, str) and _SPELLED.fullmatch(query) else query
 
 
 def refuse_unused(values: Mapping[str, Any], used: set[str]) -> None:

@@ -39,6 +39,16 @@ CELLS = (
     "- {key: tell, type: log, config: {message: '{{ @FLOW.essays }} essays'}}",
     "%enfyra board digest",
     "%enfyra build pen_name",
+    "import pandas as pd\n"
+    "trees = pd.DataFrame({\n"
+    "    'kind': [['oak', 'beech', '<b>elm</b>'][n * n % 7 % 3] for n in range(200)],\n"
+    "    'rings': [(n - 100) ** 2 // 90 if n % 9 else None for n in range(200)],\n"
+    "    'height': [n * n % 101 / 7 + n / 9 for n in range(200)],\n"
+    "    'seen': pd.date_range('2024-01-01', periods=200, freq='37h', tz='UTC'),\n"
+    "})\n"
+    "trees['rings'] = trees['rings'].astype('Int32')\n"
+    "%enfyra push trees --table tree --no-progress",
+    "%enfyra profile tree --click",
 )
 
 
@@ -51,6 +61,7 @@ def test_widgets(watched: Any, lab: Any) -> None:
     write_a_hook(page)
     run_a_flow(page)
     build_a_query(page)
+    narrow_a_profile(page)
     design_a_table(page)
     assert watched.errors == []
     assert watched.elsewhere == []
@@ -169,3 +180,29 @@ def build_a_query(page: Any) -> None:
     builder.get_by_label("Value of condition 1").fill("An")
     expect(builder.locator("pre")).to_contain_text('filter: {"name": {"_starts_with": "An"}}')
     take_picture(builder, "build")
+
+
+def narrow_a_profile(page: Any) -> None:
+    profile = part(page, "%enfyra profile tree")
+    conditions = profile.get_by_role("list", name="Conditions")
+    # Values are text; the cell finds what is seen.
+    profile.get_by_role("button", name="kind <b>elm</b>").click()
+    expect(profile.get_by_text("tree: 57 of 200 rows")).to_be_visible()
+    expect(conditions).to_contain_text("kind is <b>elm</b>")
+    rings = profile.get_by_role("toolbar", name="Values of rings")
+    rings.get_by_role("button").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(profile.locator("pre")).to_contain_text('"rings": {"_gte"')
+    expect(conditions.get_by_role("listitem")).to_have_count(2)
+    # One goes on where one was.
+    expect(rings.get_by_role("button").first).to_be_focused()
+    take_picture(profile, "profile")
+    conditions.get_by_role("button", name="Take off: rings").click()
+    expect(profile.get_by_text("tree: 57 of 200 rows")).to_be_visible()
+    profile.get_by_role("button", name="only rows without rings").press("Enter")
+    expect(conditions).to_contain_text("rings is null")
+    profile.get_by_role("button", name="Take all conditions off").press("Enter")
+    expect(profile.get_by_text("tree: 200 rows")).to_be_visible()
+    profile.get_by_label("Columns like").fill("kin")
+    expect(profile.get_by_text("1 of 7 columns")).to_be_visible()

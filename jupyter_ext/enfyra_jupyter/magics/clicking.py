@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .session import Session
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..widgets.designer import Designer
     from ..widgets.erd import Erd
     from ..widgets.permissions import Permissions
+    from ..widgets.profiler import Profiler
     from ..widgets.studio import Studio
 
 
@@ -59,3 +60,19 @@ def build(session: Session, given: Namespace) -> Builder:
     from ..widgets.builder import Builder
 
     return session.shelf.put(Builder(session, given.table), given.table)
+
+
+def profile(
+    session: Session,
+    table: TableInfo,
+    columns: Sequence[str],
+    where: Mapping[str, Any] | None,
+    size: int,
+) -> Profiler:
+    """Do `%enfyra profile --click`."""
+    from ..widgets.profiler import Profiler
+
+    subject = f"{table.name} {' '.join(columns)} {where}"
+    profiler = session.shelf.put(Profiler(session, table, columns, where, size), subject)
+    profiler.begin()
+    return profiler

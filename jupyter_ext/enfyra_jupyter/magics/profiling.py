@@ -11,23 +11,27 @@ from IPython.core.error import UsageError
 
 from ..client import Client
 from ..schema import TableInfo
+from . import clicking
 from .session import Session
 
 if TYPE_CHECKING:
     from ..plots import Plot
     from ..profiles.profile import Profile
+    from ..widgets.profiler import Profiler
 
 
-def profile(session: Session, given: Namespace) -> Profile:
+def profile(session: Session, given: Namespace) -> Profile | Profiler:
     """Do `%enfyra profile`."""
+    table = session.find(given.table)
+    columns = _columns(table, given.fields or list(table.columns))
+    if given.click:
+        return clicking.profile(session, table, columns, given.filter, given.sample)
     # They import pyarrow, which other commands need not wait for.
     from ..profiles.asking import figures, sample
     from ..profiles.looking import looked_at
     from ..profiles.profile import Profile
 
     client: Client = session.client
-    table = session.find(given.table)
-    columns = _columns(table, given.fields or list(table.columns))
     rows, known = figures(client, table, columns, given.filter)
     seen = sample(client, table, columns, given.filter, given.sample)
     profiles = [

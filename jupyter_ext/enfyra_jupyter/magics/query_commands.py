@@ -113,8 +113,13 @@ QUERY_COMMANDS = (
                 metavar="N",
                 help="of how many rows values are compared and counted (default: 10000)",
             ),
+            argument(
+                "--click",
+                action="store_true",
+                help="a bar or a value narrows it to the rows that it stands for",
+            ),
         ),
-        example="%enfyra profile post",
+        example="%enfyra profile post\n%enfyra profile post --click",
     ),
     Command(
         name="plot",

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
-from ..client import Client
-from ..frames import ResultFrame
+from ..client import ApiError, Client
 from ..schema import TableInfo
 
 # So many columns in one request: an address has an end.
-_AT_ONCE = 40
+AT_ONCE = 40
 _NUMBERS = frozenset({"int", "bigint", "float", "decimal"})
 _TIMES = frozenset({"date", "datetime", "timestamp"})
 _COUNTED = _NUMBERS | _TIMES | {"varchar", "text", "enum", "boolean", "uuid"}
@@ -32,8 +30,9 @@ def figures(
     """
     rows = 0
     found: dict[str, Figures] = {}
-    names = iter(columns)
-    while some := list(islice(names, _AT_ONCE)):
+    # Without columns, rows are counted all the same.
+    for first in range(0, max(len(columns), 1), AT_ONCE):
+        some = columns[first : first + AT_ONCE]
         asked = dict(_measures(table, some))
         answer = client.get(table.path, measures={"rows": "count", **asked}, filter=where)
         row = answer["data"][0] if answer["data"] else {"rows": 0}
@@ -49,7 +48,8 @@ def figures(
 
 def _measures(table: TableInfo, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
     for number, name in enumerate(columns):
-        type_ = table.columns[name]["type"]
+        # What is encrypted cannot be compared.
+        type_ = "" if table.columns[name].get("isEncrypted") else table.columns[name]["type"]
         if type_ in _COUNTED:
             yield f"count_{number}", {"count": name}
         if type_ in _NUMBERS | _TIMES:
@@ -70,4 +70,21 @@ def sample(
     query: dict[str, Any] = {"fields": list(columns), "limit": size}
     if where:
         query["filter"] = where
-    return ResultFrame(client, table.path, query).arrow()
+    try:
+        with client.stream(table.path, query) as answer:
+            return pa.ipc.open_stream(answer.read()).read_all()
+    except pa.ArrowInvalid as error:
+        raise ApiError("INVALID_STREAM", str(error).partition("\n")[0]) from None
+
+
+def frequent(
+    client: Client, table: TableInfo, column: str, where: Mapping[str, Any] | None, most: int
+) -> list[tuple[Any, int]]:
+    """Give the values that are most often in all rows, and how often."""
+    # The column may have a name that we would give the figure.
+    rows = "rows" if column != "rows" else "count"
+    groups = client.get(
+        table.path, dimensions=[column], measures={rows: "count"}, filter=where or None,
+        sort=[f"-{rows}", column], limit=most,
+    )["data"]  # fmt: skip
+    return [(group[column], group[rows]) for group in groups]

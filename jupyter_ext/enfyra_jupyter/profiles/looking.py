@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-BINS = 20
+from .bins import BINS, binned
+
 TOP = 5
 
 
@@ -23,6 +23,7 @@ class ColumnProfile:
         top: The most frequent values of the sample, and how often they are there.
         bins: How many values of the sample lie in each of equal parts between the smallest and
             the largest; of texts, how often the most frequent ones are there.
+        edges: Where each of these parts begins, and the largest value; there are none of texts.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ColumnProfile:
     distinct: int
     top: Sequence[tuple[Any, int]]
     bins: Sequence[int]
+    edges: Sequence[Any] = ()
     min: Any = None
     max: Any = None
     mean: float | None = None
@@ -58,13 +60,15 @@ def looked_at(
     )
     count = figures.get("count")
     mean = figures.get("avg")
+    parts = binned(there)
     return ColumnProfile(
         name=name,
         type=type_,
         nulls=values.null_count if count is None else rows - int(count),
         distinct=len(counted),
         top=counted[:TOP],
-        bins=_bins(there) or [many for _, many in counted[:BINS]],
+        bins=parts.counts or [many for _, many in counted[:BINS]],
+        edges=parts.edges,
         min=figures.get("min"),
         max=figures.get("max"),
         mean=None if mean is None else float(mean),
@@ -75,23 +79,3 @@ def _countable(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_nested(values.type):
         return pa.chunked_array([[str(one) for one in values.to_pylist()]], pa.string())
     return values
-
-
-def _bins(values: pa.ChunkedArray) -> list[int]:
-    """Count what lies in equal parts; nothing for what is no number or time."""
-    types = pa.types
-    if types.is_temporal(values.type):
-        width = 32 if types.is_date32(values.type) else 64
-        values = values.cast(pa.int32() if width == 32 else pa.int64())
-    if types.is_decimal(values.type) or types.is_integer(values.type):
-        values = values.cast(pa.float64(), safe=False)
-    if not types.is_floating(values.type) or len(values) == 0:
-        return []
-    ends = pc.min_max(values).as_py()
-    low, high = ends["min"], ends["max"]
-    if not low < high:
-        return [len(values)]
-    found = [0] * BINS
-    for one in values.to_pylist():
-        found[min(int((one - low) / (high - low) * BINS), BINS - 1)] += 1
-    return found

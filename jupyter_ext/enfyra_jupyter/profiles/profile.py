@@ -42,7 +42,8 @@ class Profile:
             title += f"; distinct and frequent values and histograms are of {self.sampled:,}"
         return title
 
-    def _repr_html_(self) -> str:
+    def html(self) -> str:
+        """Give it as HTML, without the frame."""
         head = "".join(f"<th>{escape(name)}</th>" for name in _HEAD)
         body = "".join(
             "<tr>"
@@ -51,7 +52,10 @@ class Profile:
             for one in self.columns
         )
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return wrapped(f'<div class="title">{escape(self._title())}</div>{table}')
+        return f'<div class="title">{escape(self._title())}</div>{table}'
+
+    def _repr_html_(self) -> str:
+        return wrapped(self.html())
 
     def DataFrame(self) -> pd.DataFrame:  # noqa: N802 - as that of a result
         """Give it as a pandas DataFrame, a row for each column."""
@@ -66,12 +70,20 @@ def _cells(one: ColumnProfile, profile: Profile) -> list[str]:
     # Where the sample is not all, there may be more.
     more = "≥ " if profile.sampled < profile.rows else ""
     top = [f"{shortened(text_of(value), 20)} ({many:,})" for value, many in one.top[:3]]
-    mean = "" if one.mean is None else f"{one.mean:,.6g}"
-    ends = [text_of(one.min), text_of(one.max)]
     return [
-        one.name, one.type, f"{one.nulls:,}{share}", f"{more}{one.distinct:,}", *ends, mean,
-        ", ".join(top),
+        one.name, one.type, f"{one.nulls:,}{share}", f"{more}{one.distinct:,}", *ends_of(one),
+        mean_of(one), ", ".join(top),
     ]  # fmt: skip
+
+
+def ends_of(one: ColumnProfile) -> list[str]:
+    """Give the smallest and the largest value as texts; empty ones where there is none."""
+    return [text_of(one.min), text_of(one.max)]
+
+
+def mean_of(one: ColumnProfile) -> str:
+    """Give the mean as a text, or an empty one."""
+    return "" if one.mean is None else f"{one.mean:,.6g}"
 
 
 def _spark(bins: Sequence[int]) -> str:

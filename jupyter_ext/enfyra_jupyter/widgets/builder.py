@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +11,7 @@ import traitlets
 from enfyra_kernel.metadata.types import DOCUMENTS, NUMBERS, TEXTS, ColumnType
 
 from ..magics.session import found
+from ..parameters import spelled
 from ..schema import Schema, TableInfo
 from .connected import Connected
 from .drafts import field_value
@@ -26,7 +26,6 @@ _EQUAL = ("_eq", "_neq", "_in", "_not_in", *_NONE)
 _ORDERED = ("_eq", "_neq", "_gt", "_gte", "_lt", "_lte", "_between", "_in", "_not_in", *_NONE)
 _TEXTS = ("_contains", "_starts_with", "_ends_with", *_ORDERED)
 _LISTS = frozenset({"_in", "_not_in", "_between"})
-_PARAMETER = re.compile(r"::?[A-Za-z_]\w*")
 
 
 class Builder(Connected):
@@ -72,7 +71,7 @@ class Builder(Connected):
             if query.get(name):
                 lines.append(f"{name}: [{', '.join(query[name])}]")
         if query.get("filter"):
-            lines.append(f"filter: {json.dumps(_spelled(query['filter']), ensure_ascii=False)}")
+            lines.append(f"filter: {json.dumps(spelled(query['filter']), ensure_ascii=False)}")
         if query["limit"]:
             lines.append(f"limit: {query['limit']}")
         return "\n".join(lines)
@@ -150,12 +149,3 @@ def _reached(row: Any, path: list[str]) -> Any:
         else:
             row = row.get(name) if isinstance(row, Mapping) else None
     return row
-
-
-def _spelled(value: Any) -> Any:
-    """Have texts mean themselves that would stand for a value of the notebook."""
-    if isinstance(value, Mapping):
-        return {name: _spelled(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_spelled(one) for one in value]
-    return f":{value}" if isinstance(value, str) and _PARAMETER.fullmatch(value) else value

@@ -22,6 +22,8 @@ DATA = ROOT / ".enfyra"
 NOTEBOOK = "notebooks/quickstart.ipynb"
 # Defaults for Lab's settings; what people choose in Lab wins, and is kept where it always is.
 DEFAULTS = ROOT / "scripts" / "jupyter"
+# What an installation has copied may be older than what is here.
+LABEXTENSIONS = ROOT / "jupyter_ext" / "labextensions"
 PATIENCE = 120.0
 
 
@@ -69,6 +71,7 @@ def command(port: int) -> list[str]:
         "--ServerApp.port_retries=0",
         # Else it is the folder of the notebook.
         f"--ServerApp.root_dir={ROOT}",
+        f"--LabServerApp.extra_labextensions_path={LABEXTENSIONS}",
         # Lab would ask other hosts for news and for newer versions of itself.
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",

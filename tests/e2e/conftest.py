@@ -45,7 +45,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[Ser
         file = root / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value))
-    server, process = start_server(root, *QUIET_LAB, app="jupyterlab", ENFYRA_QUICKSTART_ROWS=ROWS)
+    # What is here, whatever an installation has copied.
+    extensions = f"--LabServerApp.extra_labextensions_path={project / 'jupyter_ext/labextensions'}"
+    server, process = start_server(
+        root, *QUIET_LAB, extensions, app="jupyterlab", ENFYRA_QUICKSTART_ROWS=ROWS
+    )
     yield server
     stop_server(process)
 

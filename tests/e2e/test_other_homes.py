@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.may_block]
 expect = playwright.expect
 # Both complain about themselves, with an empty notebook, too. A face is a module that the page has
 # made of a text, which is what its errors name.
-FACE = ("blob:", "anywidget")
+FACE = ("blob:", "anywidget", "@enfyra/lab")
 # What Voila asks for elsewhere, with an empty notebook, too.
 VOILA_ASKS = (
     "https://cdn.jsdelivr.net/npm/@fortawesome/",
@@ -40,6 +40,13 @@ def test_notebook_7(watched: Any, lab: Any) -> None:
     page.click(".lm-MenuBar-itemLabel:text-is('Run')")
     page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
     show_harbours(page)
+    # The panel of our extension of JupyterLab, by its command.
+    page.click(".lm-MenuBar-itemLabel:text-is('View')")
+    page.click(".lm-Menu-itemLabel:text-is('Activate Command Palette')")
+    page.locator(".lm-CommandPalette-input:visible").fill("Tables and Flows")
+    page.keyboard.press("Enter")
+    panel = page.locator(".enfyra-side")
+    expect(panel.get_by_role("button", name="harbour")).to_be_visible(timeout=PATIENCE)
     assert errors_of_faces(watched) == []
     assert watched.elsewhere == []
 

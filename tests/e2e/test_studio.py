@@ -142,6 +142,9 @@ def write_a_hook(page: Any) -> None:
     studio.get_by_label("Name", exact=True).fill("capital letters")
     studio.get_by_role("button", name="Save", exact=True).click()
     expect(studio.locator("xpath=..").get_by_text("capital letters is saved")).to_be_visible()
+    keep_what_is_not_saved(page, studio)
+    studio.get_by_label("body").press("Control+Enter")
+    expect(report).to_contain_text("201 in")
     studio.get_by_text("Versions").click()
     expect(studio.get_by_text("1 · ")).to_be_visible()
     take_picture(studio, "studio")
@@ -150,6 +153,36 @@ def write_a_hook(page: Any) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("Tab")
     expect(studio.get_by_label("body")).to_be_focused()
+
+
+def keep_what_is_not_saved(page: Any, studio: Any) -> None:
+    """Begin another script, look at the first one, and come back."""
+    first = studio.get_by_role("button", name="capital letters", exact=True)
+    studio.get_by_role("button", name="New hook after").click()
+    # Its name has the focus.
+    page.keyboard.type("thanks")
+    studio.locator(".cm-content").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("@DATA = {**@DATA, 'thanks': True}")
+    second = studio.get_by_role("button", name="thanks", exact=True)
+    expect(second).to_have_attribute("aria-current", "true")
+    first.click()
+    expect(studio.locator(".cm-content")).to_contain_text("title()")
+    expect(studio.get_by_role("row", name="after thanks")).to_contain_text("not saved")
+    second.click()
+    expect(studio.locator(".cm-content")).to_contain_text("'thanks': True")
+    studio.get_by_role("button", name="Drop what is not saved").click()
+    expect(second).to_have_count(0)
+    # What is asked for is on or off at once, and a question comes before a script is gone.
+    studio.get_by_label("capital letters is on").uncheck()
+    said = studio.locator("xpath=..").locator(".enfyra-said")
+    expect(said).to_have_text("capital letters does not run any more")
+    studio.get_by_role("button", name="Delete capital letters").click()
+    expect(studio.get_by_role("button", name="Keep")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(studio.get_by_role("button", name="Delete capital letters")).to_be_focused()
+    studio.get_by_label("capital letters is on").check()
+    expect(said).to_have_text("capital letters runs again")
 
 
 def run_a_flow(page: Any) -> None:

@@ -212,8 +212,8 @@ _COMMANDS = (
                 "words",
                 nargs="*",
                 metavar="WORDS",
-                help="methods and route, as in GET,POST /post (ALL is all methods); without a "
-                "cell list, history NAME or rollback NAME",
+                help="methods and route, as in GET,POST /post (ALL is all methods, * all routes); "
+                "without a cell list, history NAME or rollback NAME",
             ),
             argument("--pre", action="store_true", help="run before (default)"),
             argument("--post", action="store_true", help="run after"),

@@ -18,6 +18,8 @@ from .session import Session
 
 METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
 ALL = "ALL"
+# Stands for all routes.
+EVERYWHERE = "*"
 VERBS = ("list", "history", "rollback")
 HOOKS = {"pre": "/pre_hook_definition", "post": "/post_hook_definition"}
 HANDLERS = "/route_handler_definition"
@@ -29,6 +31,9 @@ def hook(session: Session, given: Namespace, body: str | None) -> Trial | Listin
     if body is None:
         return _look(session, given, _saved_hooks(session), "hook")
     methods, route = _place(given.words, several=True)
+    everywhere = route == EVERYWHERE
+    if everywhere and given.path is None:
+        raise UsageError("Say by --path, as in --path /post, where a hook of all routes is tried")
     stage = "post" if given.post else "pre"
     name = given.name or f"{stage} {','.join(methods) or ALL} {route}"
     trial = {
@@ -36,13 +41,15 @@ def hook(session: Session, given: Namespace, body: str | None) -> Trial | Listin
         "method": methods[0] if methods else "GET",
         "priority": given.priority,
     }
-    saved = _found(session, HOOKS[stage], {"name": name, "route": {"path": route}})
+    place = {"isGlobal": True} if everywhere else {"route": {"path": route}}
+    saved = _found(session, HOOKS[stage], {"name": name, **place})
     if saved is not None:
         trial["id"] = saved["id"]
-    tried = _tried(session, given, route, body, trial, f"{stage}-hook '{name}'")
+    on = given.path if everywhere else route
+    tried = _tried(session, given, on, body, trial, f"{stage}-hook '{name}'")
     row = {
         "name": name,
-        "route": route,
+        **({"isGlobal": True} if everywhere else {"route": route}),
         "methods": methods,
         "priority": given.priority,
         "sourceCode": body,
@@ -76,7 +83,8 @@ def handler(session: Session, given: Namespace, body: str | None) -> Trial | Lis
 
 def _place(words: list[str], *, several: bool) -> tuple[list[str], str]:
     """Read methods and route, as in `GET,POST /post`."""
-    if len(words) != 2 or not words[1].startswith("/"):
+    known = len(words) == 2 and (words[1].startswith("/") or (several and words[1] == EVERYWHERE))
+    if not known:
         example = "POST /post" if several else "GET /dashboard"
         raise UsageError(f"Write the method and the route, as in {example}")
     methods = [one.strip().upper() for one in words[0].split(",") if one.strip()]

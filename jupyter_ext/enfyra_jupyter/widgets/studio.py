@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -16,18 +17,17 @@ from enfyra_kernel.scripts.script import Language
 from IPython.core.error import UsageError
 
 from ..client import ApiError
-from ..magics.scripting import ALL, HANDLERS, HOOKS, METHODS, make_route, versions_of
+from ..magics.scripting import ALL, METHODS
 from ..schema import Schema
 from ..trials import Trial
 from ..yamls import NotYamlError, read_yaml
 from .connected import Connected
 from .part import action
+from .scripts import HANDLER, STAGES, RouteScripts, Script, name_of
 
 if TYPE_CHECKING:
     from ..magics.session import Session
 
-HANDLER = "handler"
-_STAGES = (*HOOKS, HANDLER)
 _SYNTAX = "SCRIPT_SYNTAX_ERROR"
 _LANGUAGES = ("python", "javascript")
 _STARTS = {
@@ -43,52 +43,44 @@ class Studio(Connected):
     Attributes:
         facts: What is known of the route: its scripts, and what they may name.
         draft: The script that is written, and the request that it is tried with.
+        drafts: What has been written of other scripts, and is not saved: by stage and id.
     """
 
     face: ClassVar[str] = "studio"
-    faces: ClassVar[tuple[str, ...]] = ("editor",)
-    keeps: ClassVar[tuple[str, ...]] = ("draft",)
+    faces: ClassVar[tuple[str, ...]] = ("editor", "studio_list", "studio_report")
+    keeps: ClassVar[tuple[str, ...]] = ("draft", "drafts")
     facts = traitlets.Dict().tag(sync=True)
     draft = traitlets.Dict().tag(sync=True)
+    drafts = traitlets.Dict().tag(sync=True)
 
     def __init__(self, session: Session, subject: str) -> None:
         super().__init__(session)
         schema = session.schema()
         self._route = subject if subject.startswith("/") else _table_path(schema, subject)
+        self._scripts = RouteScripts(session, self._route)
         self._load(schema)
-        first = next(iter(self.facts["scripts"]), None)
+        first = next((one for one in self.facts["scripts"] if not one["global"]), None)
         self.draft = {**_EMPTY, **(first or {"source": _STARTS["pre"]})}
 
     def _load(self, schema: Schema) -> None:
         table = next((one for one in schema.tables.values() if one.path == self._route), None)
         self.facts = {
             "route": self._route,
-            "stages": _STAGES,
+            "stages": STAGES,
             "methods": METHODS,
             "languages": _LANGUAGES,
             "starts": _STARTS,
-            "scripts": self._scripts(),
+            "scripts": self._scripts.all(),
             "fields": table.fields if table is not None else [],
             "tables": list(schema.tables),
             "macros": sorted(expansions(Language.PYTHON)),
             "repository": REPOSITORY,
         }
 
-    def _scripts(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        for stage in _STAGES:
-            several = stage != HANDLER
-            rows = self._session.client.get(
-                HOOKS.get(stage, HANDLERS),
-                filter={"route": {"path": {"_eq": self._route}}},
-                fields=f"*,{'methods' if several else 'method'}.name",
-                sort="priority,id" if several else "id",
-                limit=0,
-            )["data"]
-            for row in rows:
-                methods = row["methods"] if several else [row["method"]]
-                found.append(_script(stage, row, [one["name"] for one in methods]))
-        return found
+    def _seen(self) -> list[Script]:
+        """Give the scripts as they are now, which the list follows."""
+        self.facts = {**self.facts, "scripts": self._scripts.all()}
+        return self.facts["scripts"]
 
     # -- what the face asks for -----------------------------------------------------------------
 
@@ -110,7 +102,7 @@ class Studio(Connected):
         stage, method = draft["stage"], draft["method"]
         asked: dict[str, Any] = {
             "kind": HANDLER if stage == HANDLER else f"{stage}_hook",
-            "method": "GET" if method == ALL else method,
+            "method": method,
             "route": self._route,
             "sourceCode": draft["source"],
             "scriptLanguage": draft["language"],
@@ -132,81 +124,77 @@ class Studio(Connected):
                 "headline": error.message,
                 "problems": error.details["problems"],
             }
-        return _told(Trial(_name(draft, self._route), report))
+        return _told(Trial(name_of(draft, self._route), report))
 
     @action
     def save(self, draft: Mapping[str, Any], force: bool = False) -> dict[str, Any]:
-        """Try a script, and save it if it has not failed: it is live then."""
-        told = {"failed": False} if force else self.run(draft)
+        """Try a script, and save it if it has not failed: it is live then.
+
+        Where only its name or its place is another, there is nothing to try. What somebody else
+        has saved since it was read, its `base`, is told as `changed`.
+        """
+        known, base = self._scripts.find(draft), draft.get("base")
+        if known and base and known["source"] != base["source"] and not force:
+            self._seen()
+            return {"failed": False, "saved": False, "changed": True}
+        same = known is not None and all(known[one] == draft[one] for one in _runs(draft))
+        told = {"failed": False} if force or same else self.run(draft)
         if told["failed"]:
             return {**told, "saved": False}
-        client, stage, method = self._session.client, draft["stage"], draft["method"]
-        row: dict[str, Any] = {
-            "route": self._route,
-            "sourceCode": draft["source"],
-            "scriptLanguage": draft["language"],
-        }
-        if stage == HANDLER:
-            if method == ALL:
-                raise UsageError("A handler answers one method")
-            make_route(self._session, self._route, method)
-            row["method"] = method
-        else:
-            row["methods"] = [] if method == ALL else _methods(draft)
-            row |= {"name": _name(draft, self._route), "priority": draft["priority"]}
-        path = HOOKS.get(stage, HANDLERS)
-        if draft["id"] is None:
-            saved = client.post(path, row)["data"][0]
-        else:
-            saved = client.patch(f"{path}/{draft['id']}", row)["data"][0]
+        saved = self._scripts.save(draft)
         self._load(self._session.schema())
-        return {**told, "saved": True, "id": saved["id"]}
+        return {**told, "saved": True, "id": saved}
+
+    @action
+    def switch(self, stage: str, script: Any, on: bool) -> None:
+        """Have a hook run from now on, or not."""
+        self._scripts.switch(stage, script, on=on)
+        self._seen()
+
+    @action
+    def move(self, stage: str, script: Any, step: int) -> list[Script]:
+        """Have a hook run one place earlier or later; give all scripts."""
+        self._scripts.move(stage, script, step)
+        return self._seen()
+
+    @action
+    def delete(self, stage: str, script: Any) -> None:
+        """Delete a script."""
+        self._scripts.delete(stage, script)
+        self._seen()
 
     @action
     def history(self, draft: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Give the versions of a script, the newest first."""
-        if draft["id"] is None:
-            return []
-        path = HOOKS.get(draft["stage"], HANDLERS)
-        return [
-            {
-                "version": one["version"],
-                "at": one["createdAt"],
-                "by": (one.get("savedBy") or {}).get("email"),
-                "source": one["sourceCode"],
-                "language": one["scriptLanguage"],
-            }
-            for one in versions_of(self._session, path, {"id": draft["id"]})
-        ]
+        return self._scripts.history(draft)
 
     @action
     def rollback(self, draft: Mapping[str, Any], version: int) -> dict[str, Any]:
         """Save an older version again: it is live then."""
-        wanted = [one for one in self.history(draft) if one["version"] == version]
-        if not wanted:
-            raise UsageError(f"There is no version {version} any more")
-        body = {"sourceCode": wanted[0]["source"], "scriptLanguage": wanted[0]["language"]}
-        path = HOOKS.get(draft["stage"], HANDLERS)
-        self._session.client.patch(f"{path}/{draft['id']}", body)
-        self._load(self._session.schema())
-        return wanted[0]
+        wanted = self._scripts.bring_back(draft, version)
+        self._seen()
+        return wanted
 
     def text(self) -> str:
         """Give the cell that tries the script."""
         draft = self.draft
-        command = "handler" if draft["stage"] == HANDLER else "hook"
-        words = f"%%enfyra {command} {draft['method']} {self._route}"
-        if draft["stage"] == "post":
-            words += " --post"
+        if draft["stage"] == HANDLER:
+            words = f"%%enfyra handler {draft['method']} {self._route}"
+        else:
+            route = f"* --path {self._route}" if draft["global"] else self._route
+            words = f"%%enfyra hook {','.join(draft['methods']) or ALL} {route}"
+            words += " --post" if draft["stage"] == "post" else ""
+            words += f" --priority {draft['priority']}" if draft["priority"] else ""
+            words += f" --name {shlex.quote(draft['name'])}" if draft["name"].strip() else ""
         if draft["language"] != _LANGUAGES[0]:
             words += f" --language {draft['language']}"
         return f"{words}\n{draft['source']}"
 
 
 _EMPTY: Mapping[str, Any] = {
-    "stage": "pre", "id": None, "name": "", "method": "POST", "methods": [], "priority": 0,
-    "language": "python", "source": "", "body": "", "query": "", "path": "", "user": "",
-    "sample": False, "alone": False,
+    "stage": "pre", "id": None, "name": "", "method": "POST", "methods": ["POST"], "priority": 0,
+    "enabled": True, "global": False, "language": "python", "source": "",
+    "body": "", "query": "", "path": "", "user": "", "sample": False, "alone": False, "base": None,
 }  # fmt: skip
 
 
@@ -218,28 +206,10 @@ def _table_path(schema: Schema, name: str) -> str:
     return table.path
 
 
-def _script(stage: str, row: Mapping[str, Any], methods: list[str]) -> dict[str, Any]:
-    return {
-        "stage": stage,
-        "id": row["id"],
-        "name": row.get("name") or f"{methods[0]} handler",
-        "method": methods[0] if methods else ALL,
-        "methods": methods,
-        "priority": row.get("priority") or 0,
-        "language": row["scriptLanguage"],
-        "source": row["sourceCode"],
-    }
-
-
-def _name(draft: Mapping[str, Any], route: str) -> str:
-    given = draft["name"].strip()
-    return given or f"{draft['stage']} {draft['method']} {route}"
-
-
-def _methods(draft: Mapping[str, Any]) -> list[str]:
-    """Give the methods of a hook: those that it has, if the one that is tried is among them."""
-    known = list(draft["methods"])
-    return known if draft["method"] in known else [draft["method"]]
+def _runs(draft: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give what makes a script another one to try."""
+    place = ("method",) if draft["stage"] == HANDLER else ("methods", "global")
+    return ("source", "language", *place)
 
 
 def _request(draft: Mapping[str, Any]) -> dict[str, Any]:

@@ -392,6 +392,16 @@ class TestScripts:
         assert "version 1 again" in repr(posts.run("%enfyra hook rollback loud"))
         assert client.post("/post", {"title": "a"})["data"][0]["title"] == "a!"
 
+    def test_a_hook_of_all_routes(self, posts, client):
+        cell = "%%enfyra hook GET * --path /post --post --name count --save\n@SHARE.n = 1"
+        assert "saved: it is live" in repr(posts.run(cell))
+        (row,) = posts.run("%enfyra hook list").rows
+        assert row[1:4] == ["count", "all routes", "GET"]
+        # Under the same name, it is the same hook.
+        assert "in the place of the last version" in repr(posts.run(cell))
+        (hook,) = client.get("/post_hook_definition")["data"]
+        client.send("DELETE", f"/post_hook_definition/{hook['id']}")
+
     def test_an_error_has_its_line_marked(self, posts):
         tried = posts.run("%%enfyra hook GET /post --post --save\nx = 1\nx.y.z = 2")
         assert tried.failed
@@ -411,6 +421,7 @@ class TestScripts:
         [
             ("%%enfyra hook POTS /post\npass", "Did you mean 'POST'?"),
             ("%%enfyra hook POST\npass", "Write the method and the route"),
+            ("%%enfyra hook POST *\npass", "Say by --path"),
             ("%%enfyra handler GET,POST /post\npass", "answers one method"),
             ("%%enfyra hook POST /pst\npass", "there is no route /pst"),
             ("%%enfyra hook POST /post --test nowhere.json\npass", "cannot be read"),

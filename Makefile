@@ -27,10 +27,10 @@ serve: $(firstword $(wildcard $(VENV)/.installed-lab) $(VENV)/.installed-arrow) 
 	@echo "  API docs    http://localhost:$(or $(PORT),1105)/docs"
 	@DB_URI="$${DB_URI:-$(DATABASE)}" exec $(BIN)/enfyra serve $(if $(PORT),--port $(PORT))
 
-test: $(VENV)/.installed-test $(VENV)/.installed-lint $(VENV)/.installed-docs services ## Install what the tests need, and run them [ARGS]
+test: $(VENV)/.installed-test,lint,docs services ## Install what the tests need, and run them [ARGS]
 	$(BIN)/python -m pytest -n 4 $(ARGS)
 
-services: $(VENV)/.installed-test
+services: $(VENV)/.installed-test,lint,docs
 	@$(BIN)/python scripts/services.py
 
 lint: $(VENV)/.installed-all $(VENV)/.installed-speed $(VENV)/.installed-lint ## Ruff, pyright, and the floors of the house
@@ -43,7 +43,7 @@ format: $(VENV)/.installed-lint ## Let ruff format and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed-test services ## Measure speed as ratios to a bare Tornado, into docs/performance.md; needs wrk
+bench: services ## Measure speed as ratios to a bare Tornado, into docs/performance.md; needs wrk
 	@command -v wrk >/dev/null || { echo "make bench needs wrk: apt-get install wrk"; exit 1; }
 	$(BIN)/python -m tests.bench.run $(or $(ARGS),--write docs/performance.md)
 
@@ -59,7 +59,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "$(PYTHON) cannot make a virtual environment. On Debian: apt-get install python3-venv"; exit 1; }
 
-# One stamp for each of the project's extras.
+# A stamp for each of the project's extras, or for several that are installed at once.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
 	@echo "installing .[$*] into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'

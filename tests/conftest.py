@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,7 @@ from .databases import (
     settings,
 )
 from .engines import left_out
+from .preparing import at_once, imported
 from .replication import Replication
 from .services import SERVICES, Service, ServiceMissing
 
@@ -35,6 +40,7 @@ _MAKERS = {
     "postgresql": PostgresqlDatabases, "mysql": MysqlDatabases, "mongodb": MongodbDatabases,
 }  # fmt: skip
 _started: dict[str, Service] = {}
+_STAND_INS = str(Path(__file__).parent / "stand_ins")
 
 
 def _variable(name: str) -> str:
@@ -55,16 +61,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in gone]
 
 
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays until the end: thousands of tests, and all modules."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """With several test processes, start the services once, for all of them."""
-    workers = getattr(config.option, "numprocesses", None)
-    if workers and not hasattr(config, "workerinput"):
-        for name in SERVICES:
-            try:
-                os.environ[_variable(name)] = _start(name)
-            except ServiceMissing as error:
-                if os.environ.get("CI"):
-                    raise pytest.UsageError(str(error)) from None
+    """Prepare what all test processes need; with several of them, before they are there."""
+    sys.path.insert(0, _STAND_INS)
+    if hasattr(config, "workerinput"):
+        return
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [_STAND_INS, os.environ.get("PYTHONPATH")])
+    )
+    # Hundreds of processes would read the same source texts again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    if getattr(config.option, "numprocesses", None):
+        _start_all(everything=config.args_source is config.ArgsSource.TESTPATHS)
+
+
+def _start_all(everything: bool) -> None:
+    with imported(Path(__file__).parent) if everything else nullcontext():
+        try:
+            at_once(*(partial(_start, name) for name in SERVICES))
+        except* ServiceMissing as group:
+            if os.environ.get("CI"):
+                raise pytest.UsageError("; ".join(map(str, group.exceptions))) from None
+    os.environ.update({_variable(name): one.url for name, one in _started.items()})
 
 
 def pytest_unconfigure() -> None:

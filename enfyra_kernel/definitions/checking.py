@@ -16,6 +16,7 @@ from .kinds import (
     GUARD_RULE,
     GUARDS,
     KINDS,
+    QUERIES,
     ROUTES,
     STEP_DEFAULTS,
     SYSTEM_TABLES,
@@ -37,7 +38,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "postHooks": ("name",),
 }
 _ONLY = frozenset({"roles", TABLES, ROUTES, FLOWS, "handlers", "corsOrigins", "packages",
-                   "bootstrapScripts", SYSTEM_TABLES})  # fmt: skip
+                   QUERIES, "bootstrapScripts", SYSTEM_TABLES})  # fmt: skip
 
 
 # Lists of names, and names of what else there is.

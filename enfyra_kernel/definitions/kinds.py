@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ..metadata.hooks import DEFAULT_LANGUAGE, DEFAULT_TIMEOUT
+from ..metadata.system.queries import FILTER
 
 FORMAT = 1
 TABLES, ROUTES, FLOWS, SETTINGS = "tables", "routes", "flows", "settings"
+QUERIES = "queries"
 SYSTEM_TABLES = "systemTables"
 HANDLERS, PRE_HOOKS, POST_HOOKS = "handlers", "preHooks", "postHooks"
 BOOTSTRAP_SCRIPTS, GUARDS = "bootstrapScripts", "guards"
@@ -212,6 +214,20 @@ _KINDS = (
         defaults={"methods": [], "allowedUsers": [], "isEnabled": True, "description": None},
     ),
     Kind(
+        section=QUERIES,
+        table="query_definition",
+        word="query",
+        key=("name",),
+        defaults={
+            "table": None,
+            "language": FILTER,
+            "query": None,
+            "sql": None,
+            "parameters": None,
+            "description": None,
+        },
+    ),
+    Kind(
         section=FLOWS,
         table="flow_definition",
         word="flow",
@@ -285,7 +301,7 @@ WITHIN = ("then", "else", "children")
 # Fields that hold JSON of any form.
 _FREE = frozenset(
     {"config", "filter", "condition", "triggerConfig", "alertConfig", "metadata", "options",
-     "defaultValue", "value"}
+     "defaultValue", "value", "query", "parameters"}
 )  # fmt: skip
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from .kinds import GUARDS, HANDLERS, POST_HOOKS, PRE_HOOKS, ROUTES, TABLES, Document
+from .kinds import GUARDS, HANDLERS, POST_HOOKS, PRE_HOOKS, QUERIES, ROUTES, TABLES, Document
 
 _ON_ROUTES = (HANDLERS, PRE_HOOKS, POST_HOOKS, GUARDS, "routePermissions")
 # What is about tables; a document of some tables has no other sections.
-OF_TABLES = (TABLES, ROUTES, *_ON_ROUTES, "fieldPermissions", "rowPolicies")
+OF_TABLES = (TABLES, ROUTES, *_ON_ROUTES, "fieldPermissions", "rowPolicies", QUERIES)
 
 
 def of_tables(document: Mapping[str, Any], tables: Collection[str]) -> Document:
@@ -37,6 +37,7 @@ def of_tables(document: Mapping[str, Any], tables: Collection[str]) -> Document:
         **dict.fromkeys(_ON_ROUTES, lambda item: on_path(item.get("route"))),
         "fieldPermissions": about_field,
         "rowPolicies": lambda item: item.get("table") in tables,
+        QUERIES: lambda item: item.get("table") in tables,
     }
     return {
         name: [item for item in items if kept[name](item)] if name in kept else items

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from ..encoding import decode_json, decode_json_in_pieces
 from ..errors import EnfyraError
 from ..identity.callers import Caller
+from ..metadata.queries import SavedQueries
 from ..metadata.routes import Route, RouteMatch
 from ..metadata.snapshot import Snapshot
 from ..metadata.tables import Table
@@ -20,6 +22,7 @@ from ..query.forms import parse_text
 from ..query.names import flag
 from ..query.parse import parse
 from ..query.plan import Access
+from ..query.saved import SAVED, expanded
 from ..records.streams import formats
 from ..records.streams.formats import Format
 from .messages import JSON, Request
@@ -43,6 +46,21 @@ def _parsed(named: Mapping[str, Any]) -> Query:
             _known.clear()
         found = _known[id(named)] = (named, parse(named))
     return found[1]
+
+
+@lru_cache(1024)
+def _of_text(text: str, ignoring: frozenset[str], saved: SavedQueries, table: int | None) -> Query:
+    """Parse a query string that may name a saved query, which is another one after a change."""
+    return _of_named(parse_query_string(text), ignoring, saved, table)
+
+
+def _of_named(
+    named: Mapping[str, Any], ignoring: frozenset[str], saved: SavedQueries, table: int | None
+) -> Query:
+    given = {key: value for key, value in named.items() if key not in ignoring}
+    if SAVED in given:
+        given = expanded(saved.of_table(str(given[SAVED]), table), given)
+    return parse(given)
 
 
 @dataclass(slots=True)
@@ -92,12 +110,20 @@ class Context:
             ignoring: Parameters that the operation reads by itself.
         """
         text, named = self.request.query, self.named_query
-        if named is not None and not ignoring.intersection(named):
+        if named is None:
+            if SAVED in text:
+                return _of_text(text, ignoring, self.snapshot.queries, self._table_id)
+            if not any(name in text for name in ignoring):
+                return parse_text(text)
+            named = parse_query_string(text)
+        elif SAVED not in named and not ignoring.intersection(named):
             return _parsed(named)
-        if named is not None or any(name in text for name in ignoring):
-            named = parse_query_string(text) if named is None else named
-            return parse({key: value for key, value in named.items() if key not in ignoring})
-        return parse_text(text)
+        return _of_named(named, ignoring, self.snapshot.queries, self._table_id)
+
+    @property
+    def _table_id(self) -> int | None:
+        table = self.match.route.table
+        return None if table is None else table.definition.id
 
     @property
     def has_query(self) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _log = get_logger("sql")
 
 ROWS = 1_000
-_KEYS = ("sql", "parameters", "limit", "timeout")
+_KEYS = ("sql", "saved", "with", "parameters", "limit", "timeout")
 _LANGUAGES = frozenset({"sqlite", "postgresql", "mysql"})
 
 
@@ -39,6 +39,9 @@ class Asked:
     """What a request asks for.
 
     Attributes:
+        sql: The statement, or the name of a saved one.
+        saved: Whether it is that name.
+        parts: The names of saved ones that it reads from.
         limit: The most rows to give; None if it does not say.
         seconds: How long the database may compute; None if it does not say.
     """
@@ -47,6 +50,8 @@ class Asked:
     parameters: Mapping[str, Any] = field(default_factory=_no_values)
     limit: int | None = None
     seconds: float | None = None
+    saved: bool = False
+    parts: tuple[str, ...] = ()
 
 
 class Sql:
@@ -70,8 +75,8 @@ class Sql:
 
         Raises:
             EnfyraError: AUTHORIZATION_ERROR, INVALID_BODY, SQL_SYNTAX_ERROR, SQL_REFUSED,
-                INVALID_VALUE, DATABASE_QUERY_ERROR for what the database does not take, or
-                DATABASE_TIMEOUT.
+                INVALID_VALUE, INVALID_QUERY for a saved one that is not there,
+                DATABASE_QUERY_ERROR for what the database does not take, or DATABASE_TIMEOUT.
         """
         caller = context.caller
         if caller is None or not caller.is_root:
@@ -113,7 +118,22 @@ class Sql:
         if self._known is None or self._known[0] is not snapshot:
             self._known = (snapshot, Readable.of(snapshot))
         readable = self._known[1]
-        return guarded(asked.sql, self._database.engine, readable, asked.parameters), readable
+        text, parts = asked.sql, {name: snapshot.queries.of_sql(name) for name in asked.parts}
+        # What is said for this time wins over what has been saved.
+        saved = [*parts.values()]
+        if asked.saved:
+            whole = snapshot.queries.of_sql(asked.sql)
+            text = whole.sql or ""
+            saved.append(whole)
+        values = {name: one for each in saved for name, one in (each.parameters or {}).items()}
+        statement = guarded(
+            text,
+            self._database.engine,
+            readable,
+            {**values, **asked.parameters},
+            {name: one.sql or "" for name, one in parts.items()},
+        )
+        return statement, readable
 
     def _selecting(self, asked: Asked, statement: Guarded, readable: Readable) -> Any:
         database = cast("SqlDatabase", self._database)
@@ -186,8 +206,8 @@ def read_body(body: Any) -> Asked:
         EnfyraError: INVALID_BODY with every problem.
 
     Example:
-        >>> read_body({"sql": "SELECT 1", "limit": 5})
-        Asked(sql='SELECT 1', parameters={}, limit=5, seconds=None)
+        >>> read_body({"sql": "SELECT 1", "limit": 5}).limit
+        5
     """
     if not isinstance(body, Mapping):
         raise EnfyraError("INVALID_BODY", "The body must be a JSON object")
@@ -195,12 +215,19 @@ def read_body(body: Any) -> Asked:
     problems = [
         f"{name} is not allowed.{did_you_mean(name, _KEYS)}" for name in named if name not in _KEYS
     ]
-    sql, parameters = named.get("sql"), named.get("parameters")
+    saved, sql = named.get("saved"), named.get("sql")
+    parts, parameters = named.get("with"), named.get("parameters")
     limit, seconds = named.get("limit"), named.get("timeout")
-    if not isinstance(sql, str) or not sql.strip():
+    if saved is not None:
+        if not isinstance(saved, str) or sql is not None:
+            problems.append("saved must be the name of a query, in the place of sql")
+        sql = saved
+    elif not isinstance(sql, str) or not sql.strip():
         problems.append("sql must be a statement, such as SELECT title FROM post")
     elif "\0" in sql:
         problems.append("sql must not hold a null character")
+    if parts is not None and not _lists_texts(parts):
+        problems.append('with must list the names of saved queries, such as ["late"]')
     if parameters is not None and not isinstance(parameters, Mapping):
         problems.append('parameters must be an object, such as {"id": 7}')
     if limit is not None and (type(limit) is not int or limit < 0):
@@ -210,4 +237,15 @@ def read_body(body: Any) -> Asked:
     if problems:
         raise EnfyraError("INVALID_BODY", problems=problems)
     values = dict(cast("Mapping[str, Any]", parameters or {}))
-    return Asked(str(sql), values, limit, None if seconds is None else float(seconds))
+    return Asked(
+        str(sql),
+        values,
+        limit,
+        None if seconds is None else float(seconds),
+        saved=saved is not None,
+        parts=tuple(parts or ()),
+    )
+
+
+def _lists_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in cast("list[Any]", value))

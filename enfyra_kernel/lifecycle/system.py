@@ -32,6 +32,7 @@ from .login_rows import LoginRows
 from .messages import Response, success
 from .named import Named
 from .permits import permit_of
+from .query_rows import QUERY, QueryRows
 from .rule_rows import RuleRows
 from .script_rows import BOOTSTRAP, SOURCE, ScriptRows
 from .user_rows import PASSWORD, UserRows
@@ -40,9 +41,10 @@ from .writes import answer_of, key_of, refuse_idempotency
 ROLE = "role_definition"
 ROUTE = "route_definition"
 # Rows that refer to others by name.
-WITH_NAMES = SCRIPT_TABLES | PERMISSION_TABLES | {ROUTE, USER}
+WITH_NAMES = SCRIPT_TABLES | PERMISSION_TABLES | {QUERY, ROUTE, USER}
 PACKAGE = "package_definition"
 _PACKAGE = ("name", "version", "flags", "type")
+_QUERY = ("name", "language", "table", "query", "sql", "parameters")
 SETTING = "setting_definition"
 # Rows that hold a script.
 WITH_SOURCE = SCRIPT_TABLES | {BOOTSTRAP}
@@ -116,6 +118,7 @@ class SystemCrud(Lists):
         self._providers = providers
         self._access_rows = AccessRows(records)
         self._rule_rows = RuleRows(records)
+        self._query_rows = QueryRows(records.database.engine)
 
     async def create(self, context: Context) -> Response:
         """Answer POST: rows are never the system's own."""
@@ -292,6 +295,10 @@ class SystemCrud(Lists):
             named = await self._scripts.prepared(
                 context.table, named, context.snapshot, creating=creating
             )
+        if context.table.name == QUERY:
+            row = {} if key is None else await self._row(self._repository(context), key, *_QUERY)
+            caller = context.caller.id if context.caller is not None else None
+            named = await self._query_rows.prepared(row, named, context.snapshot, caller)
         if context.table.name in FLOW_TABLES:
             row = {} if creating else await self._row(self._repository(context), key_of(context))
             named = await self._flows.prepared(context.table.name, row, named, context.snapshot)
@@ -358,6 +365,8 @@ def _change_of(table: str) -> DefinitionChange:
         return DefinitionChange(permissions=True)
     if table in FLOW_TABLES:
         return DefinitionChange(flows=True)
+    if table == QUERY:
+        return DefinitionChange(queries=True)
     if table == SETTING:
         return DefinitionChange(settings=True)
     if table == ROUTE:

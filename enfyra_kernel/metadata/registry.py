@@ -14,6 +14,7 @@ from .definitions import RouteDefinition, TableDefinition
 from .flows import FlowDefinition, Flows
 from .hooks import Scripts
 from .permissions import Permissions
+from .queries import SavedQueries, SavedQuery
 from .snapshot import Snapshot
 
 _log = get_logger("registry")
@@ -28,6 +29,7 @@ class DefinitionChange(msgspec.Struct, frozen=True, kw_only=True):
     scripts: bool = False
     permissions: bool = False
     flows: bool = False
+    queries: bool = False
 
     def __or__(self, other: DefinitionChange) -> DefinitionChange:
         return DefinitionChange(
@@ -37,11 +39,18 @@ class DefinitionChange(msgspec.Struct, frozen=True, kw_only=True):
             scripts=self.scripts or other.scripts,
             permissions=self.permissions or other.permissions,
             flows=self.flows or other.flows,
+            queries=self.queries or other.queries,
         )
 
 
 EVERYTHING = DefinitionChange(
-    tables=None, routes=None, settings=True, scripts=True, permissions=True, flows=True
+    tables=None,
+    routes=None,
+    settings=True,
+    scripts=True,
+    permissions=True,
+    flows=True,
+    queries=True,
 )
 
 
@@ -52,7 +61,7 @@ def _union(one: frozenset[int] | None, other: frozenset[int] | None) -> frozense
 class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     """What was loaded, by id; an id that was asked for and is absent is gone.
 
-    Settings, scripts, permissions and flows are None where they were not asked for.
+    Settings, scripts, permissions, flows and queries are None where they were not asked for.
     """
 
     version: int
@@ -62,6 +71,7 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     scripts: Scripts | None = None
     permissions: Permissions | None = None
     flows: tuple[FlowDefinition, ...] | None = None
+    queries: tuple[SavedQuery, ...] | None = None
 
 
 # Which form the definitions have: instances of different versions may not understand each other's.
@@ -247,6 +257,7 @@ class Registry:
                 loaded.scripts,
                 loaded.permissions,
                 _flows(loaded),
+                _queries(loaded),
             )
         routes = change.routes
         if routes is None:
@@ -259,11 +270,16 @@ class Registry:
             scripts=loaded.scripts,
             permissions=loaded.permissions,
             flows=_flows(loaded),
+            queries=_queries(loaded),
         )
 
 
 def _flows(loaded: Definitions) -> Flows | None:
     return None if loaded.flows is None else Flows(loaded.flows)
+
+
+def _queries(loaded: Definitions) -> SavedQueries | None:
+    return None if loaded.queries is None else SavedQueries(loaded.queries)
 
 
 _T = TypeVar("_T")

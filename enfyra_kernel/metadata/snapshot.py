@@ -11,6 +11,7 @@ from .definitions import RelationDefinition, RouteDefinition, TableDefinition
 from .flows import Flows
 from .hooks import Scripts
 from .permissions import Permissions, grants_by_route
+from .queries import SavedQueries
 from .routes import RouteTable, make_route
 from .system import ALIASES
 from .tables import Table, resolve
@@ -28,6 +29,7 @@ class Snapshot:
         scripts: All hooks and handlers.
         permissions: Who may do what.
         flows: What runs beside requests.
+        queries: What has been given a name, to be asked by it.
 
     A request takes one Snapshot and sees it from start to end; a change makes a new one that
     shares what has not changed.
@@ -42,6 +44,7 @@ class Snapshot:
         scripts: Scripts | None = None,
         permissions: Permissions | None = None,
         flows: Flows | None = None,
+        queries: SavedQueries | None = None,
         *,
         previous: Snapshot | None = None,
         changed: Collection[int] | None = None,
@@ -55,6 +58,7 @@ class Snapshot:
         self.scripts = scripts or Scripts()
         self.permissions = permissions or Permissions()
         self.flows = flows or Flows()
+        self.queries = queries or SavedQueries()
         self._relations = {
             relation.id: relation for one in self.definitions.values() for relation in one.relations
         }
@@ -152,6 +156,7 @@ class Snapshot:
         scripts: Scripts | None = None,
         permissions: Permissions | None = None,
         flows: Flows | None = None,
+        queries: SavedQueries | None = None,
     ) -> Snapshot:
         """Make the next Snapshot: changed definitions by id, None for those that are gone."""
         tables = tables or {}
@@ -165,6 +170,7 @@ class Snapshot:
             self.scripts if scripts is None else scripts,
             self.permissions if permissions is None else permissions,
             self.flows if flows is None else flows,
+            self.queries if queries is None else queries,
             previous=self,
             changed=tuple(tables),
         )

@@ -14,6 +14,7 @@ from ..metadata.flows import FlowDefinition, FlowRow, FlowStepRow, assemble_flow
 from ..metadata.hooks import Scripts
 from ..metadata.permission_rows import PermissionRow, UserLinkRow, assemble_permissions
 from ..metadata.permissions import Permissions
+from ..metadata.queries import SavedQuery
 from ..metadata.registry import DefinitionChange, Definitions
 from ..metadata.rows import (
     LinkRow,
@@ -115,6 +116,7 @@ class SystemSource:
         scripts = (everything or change.scripts) and not physical_only
         permissions = (everything or change.permissions) and not physical_only
         flows = (everything or change.flows) and not physical_only
+        queries = (everything or change.queries) and not physical_only
         settings = None
         if everything or change.settings:
             settings = await self._settings()
@@ -138,6 +140,7 @@ class SystemSource:
             scripts=await self._scripts() if scripts else None,
             permissions=await self._permissions() if permissions else None,
             flows=await self._flows() if flows else None,
+            queries=await self._queries() if queries else None,
         )
 
     async def _flows(self) -> tuple[FlowDefinition, ...]:
@@ -145,6 +148,9 @@ class SystemSource:
             await self._rows("flow_definition", FlowRow, "id", None),
             await self._rows("flow_step_definition", FlowStepRow, "id", None),
         )
+
+    async def _queries(self) -> tuple[SavedQuery, ...]:
+        return tuple(await self._rows("query_definition", SavedQuery, "id", None))
 
     async def _scripts(self) -> Scripts:
         return assemble_scripts(

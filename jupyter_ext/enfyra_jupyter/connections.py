@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from .client import Client
 from .flows.names import FlowNames
+from .queries import QueryNames
 from .schema import SchemaCache
 
 DEFAULT = "default"
@@ -20,10 +21,12 @@ class Connection:
     client: Client
     cache: SchemaCache = field(init=False)
     flows: FlowNames = field(init=False)
+    queries: QueryNames = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cache", SchemaCache(self.client))
         object.__setattr__(self, "flows", FlowNames(self.client))
+        object.__setattr__(self, "queries", QueryNames(self.client))
         self.cache.glance()
         self.flows.glance()
 

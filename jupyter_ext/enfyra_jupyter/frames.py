@@ -54,6 +54,7 @@ class ResultFrame:
         limit: How many rows it has at most; 0 if it has all there are.
         aggregate: The figures that were asked for beside the rows: by field, and by what it is.
         progress: Whether a bar tells how far a download is; None for one of many rows.
+        note: What else stands below the rows.
 
     Raises:
         ApiError: What the server says is wrong with the query.
@@ -62,6 +63,8 @@ class ResultFrame:
         >>> frame = ResultFrame(client, "/post", {"sort": "-views"})  # doctest: +SKIP
         >>> frame.DataFrame().head()  # doctest: +SKIP
     """
+
+    note = ""
 
     def __init__(
         self,
@@ -151,7 +154,8 @@ class ResultFrame:
             for field, figures in self.aggregate.items()
             for name, value in figures.items()
         ]
-        return " · ".join([rows, *figures, f"{self.milliseconds:.0f} ms", f"GET {self.path}"])
+        end = [f"{self.milliseconds:.0f} ms", f"GET {self.path}", *filter(None, [self.note])]
+        return " · ".join([rows, *figures, *end])
 
     @property
     def url(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +30,7 @@ class SqlFrame(ResultFrame):
         parameters: The values.
         limit: The most rows; 0 for all.
         page: Which page is shown, from 1.
+        parts: The names of saved statements that this one reads from.
 
     Raises:
         ApiError: What the server says is wrong with the statement.
@@ -48,8 +49,10 @@ class SqlFrame(ResultFrame):
         *,
         limit: int = 0,
         page: int = 1,
+        parts: Sequence[str] = (),
     ) -> None:
         self.sql = sql
+        self.parts = list(parts)
         self.parameters = dict(parameters or {})
         self.page = page
         self.limit = limit
@@ -74,8 +77,13 @@ class SqlFrame(ResultFrame):
         self.rows = answer["data"][(self.page - 1) * PAGE :]
 
     def _asked(self, limit: int, sql: str | None = None) -> Any:
-        body = {"sql": sql or self.sql, "parameters": self.parameters, "limit": limit}
-        return self.client.post(PATH, body)
+        return self.client.post(PATH, {**self._body(sql), "limit": limit})
+
+    def _body(self, sql: str | None = None) -> dict[str, Any]:
+        body: dict[str, Any] = {"sql": sql or self.sql, "parameters": self.parameters}
+        if self.parts:
+            body["with"] = self.parts
+        return body
 
     @property
     def total(self) -> int:
@@ -113,7 +121,7 @@ class SqlFrame(ResultFrame):
         rows = f"more than {first + len(self.rows):,} rows" if known is None else _rows(known)
         if known is None or len(self.rows) < known:
             rows += f", {first + 1:,} to {first + len(self.rows):,} shown"
-        return " · ".join([rows, f"{self.milliseconds:.0f} ms", "SQL"])
+        return " · ".join([rows, f"{self.milliseconds:.0f} ms", "SQL", *filter(None, [self.note])])
 
     @property
     def url(self) -> str:
@@ -129,7 +137,12 @@ class SqlFrame(ResultFrame):
         if not self._more:
             raise StopIteration("This is the last page")
         return SqlFrame(
-            self.client, self.sql, self.parameters, limit=self.limit, page=self.page + 1
+            self.client,
+            self.sql,
+            self.parameters,
+            limit=self.limit,
+            page=self.page + 1,
+            parts=self.parts,
         )
 
     def grid(self) -> Any:
@@ -145,7 +158,7 @@ class SqlFrame(ResultFrame):
     @contextmanager
     def reader(self) -> Generator[pa.RecordBatchReader, None, None]:
         """Give all rows batch by batch, for results larger than memory."""
-        body: dict[str, Any] = {"sql": self.sql, "parameters": self.parameters}
+        body = self._body()
         if self.limit:
             body["limit"] = self.limit
         with self.client.stream(PATH, {}, body=body) as answer:
@@ -159,7 +172,7 @@ class SqlFrame(ResultFrame):
 
     def shape(self) -> pa.Schema:
         """Give the names and types of all columns, also of a result without rows."""
-        body = {"sql": self.sql, "parameters": self.parameters, "limit": 1}
+        body = {**self._body(), "limit": 1}
         with self.client.stream(PATH, {}, body=body) as answer:
             return pa.ipc.open_stream(answer.read()).schema
 

@@ -178,11 +178,17 @@ _OPERATIONS: dict[tuple[str, str], Described] = {
         "Read with one statement of SQL, as the administrator",
         {
             "sql": {**_TEXT, "description": "SELECT, WITH or VALUES; `:name` stands for a value"},
+            "saved": {**_TEXT, "description": "The name of a saved query, in the place of sql"},
+            "with": {
+                "type": "array",
+                "items": _TEXT,
+                "description": "The names of saved queries that it reads from",
+            },
             "parameters": {"type": "object", "description": "The values by their names"},
             "limit": {**_NUMBER, "description": "The most rows; 1000 without it"},
             "timeout": {"type": "number", "description": "The most seconds to compute"},
         },
-        ("sql",),
+        (),
         {
             **_list_of({}),
             "meta": {

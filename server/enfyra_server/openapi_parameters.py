@@ -50,6 +50,12 @@ PARAMETERS: list[Json] = [
         ),
         ("limit", "Rows in a page; 0 for all.", {"type": "integer", "minimum": 0, "default": 10}),
         ("page", "The page, from 1.", {"type": "integer", "minimum": 1, "default": 1}),
+        (
+            "saved",
+            "The name of a saved query; what stands beside it wins, and a filter narrows.",
+            {"type": "string"},
+        ),
+        ("parameters", "What its names stand for, as JSON: `{\"least\":5}`.", {"type": "string"}),
         ("format", "All records as a download.", {"type": "string", "enum": [*FORMATS]}),
         ("safe", "In CSV, make formulas harmless.", {"type": "boolean", "default": False}),
     )

@@ -11,7 +11,18 @@ from collections.abc import Mapping
 
 from ..definitions import ColumnDefinition, TableDefinition
 from ..types import ColumnType
-from . import access, app, definitions, files, flows, identity, jobs, realtime, routes
+from . import (
+    access,
+    app,
+    definitions,
+    files,
+    flows,
+    identity,
+    jobs,
+    queries,
+    realtime,
+    routes,
+)
 from .declarations import Declarations, alias_of
 
 __all__ = [
@@ -29,7 +40,7 @@ __all__ = [
     "SYSTEM_TABLES",
 ]
 
-_TOPICS = (definitions, routes, access, identity, app, realtime, flows, jobs, files)
+_TOPICS = (definitions, routes, access, identity, app, realtime, flows, jobs, files, queries)
 
 
 def _declare() -> tuple[TableDefinition, ...]:
@@ -76,6 +87,7 @@ DEFINITION_TABLES = (
     | FLOW_TABLES
     | {
         "method_definition",
+        "query_definition",
         "role_definition",
         "route_definition",
         "setting_definition",

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import sqlglot
@@ -37,6 +38,7 @@ _LITERALS = frozenset({TokenType.STRING, TokenType.NUMBER, TokenType.IDENTIFIER}
 # They lead to variables and further statements, or mean something to some databases only.
 _SIGNS = re.compile(r"[@;$#{}\\?]|:=")
 _OPERATORS = frozenset({"#>", "#>>", "@>", "<@"})
+_NO_PARTS: Mapping[str, str] = MappingProxyType({})
 
 
 class _MariaDb(MySQL):
@@ -78,7 +80,13 @@ class Guarded:
     shape: str
 
 
-def guarded(text: str, engine: str, readable: Readable, values: Mapping[str, Any]) -> Guarded:
+def guarded(
+    text: str,
+    engine: str,
+    readable: Readable,
+    values: Mapping[str, Any],
+    parts: Mapping[str, str] = _NO_PARTS,
+) -> Guarded:
     """Make a statement ready to be run, or refuse it.
 
     Args:
@@ -86,6 +94,7 @@ def guarded(text: str, engine: str, readable: Readable, values: Mapping[str, Any
         engine: `sqlite`, `postgresql` or `mysql`.
         readable: What may be read.
         values: The values by their names.
+        parts: Statements that this one can read from like from tables, by what they are called.
 
     Raises:
         EnfyraError: SQL_SYNTAX_ERROR, SQL_REFUSED, or INVALID_VALUE for what is wrong with values.
@@ -100,7 +109,7 @@ def guarded(text: str, engine: str, readable: Readable, values: Mapping[str, Any
         enfyra_kernel.errors.EnfyraError: A statement begins with SELECT, WITH or VALUES, not DELETE
     """
     try:
-        return _Guard(engine, readable).guard(text, values)
+        return _Guard(engine, readable).guard(text, values, parts)
     except RecursionError:
         raise _refused("The statement is nested too deeply") from None
     except UnsupportedError as error:
@@ -113,9 +122,13 @@ class _Guard:
         self._dialect: Any = sqlglot.Dialect.get_or_raise(_DIALECTS[engine])
         self._readable = readable
 
-    def guard(self, text: str, values: Mapping[str, Any]) -> Guarded:
+    def guard(self, text: str, values: Mapping[str, Any], parts: Mapping[str, str]) -> Guarded:
         """Do all that there is to it."""
         tree = self._parsed(text)
+        if parts:
+            # What is wrong with the statement has been said by now, with places that it has.
+            text = self._with_parts(text, parts)
+            tree = self._parsed(text)
         self._spell(tree)
         sources = Sources(tree, self._readable, folds=self._engine != "postgresql")
         _refuse_hidden(tree, sources)
@@ -158,6 +171,28 @@ class _Guard:
         if not isinstance(found[0], exp.Query | exp.Values):
             raise _refused("Only SELECT, WITH and VALUES can be run")
         return found[0]
+
+    def _with_parts(self, text: str, parts: Mapping[str, str]) -> str:
+        """Give a statement with others in a `WITH` in front, before those of its own."""
+        written: list[str] = []
+        for name, part in parts.items():
+            self._parsed(part)
+            tokens = self._dialect.tokenize(part)
+            ends = [one.end for one in tokens if one.token_type is not TokenType.SEMICOLON]
+            # Without a semicolon at its end, and what may be said behind it.
+            inner = part[: ends[-1] + 1]
+            written.append(f"{_identifier(name, self._dialect)} AS (\n{inner}\n)")
+        first, *others = self._dialect.tokenize(text)
+        if first.token_type is not TokenType.WITH:
+            return f"WITH {', '.join(written)}\n{text}"
+        recursive = bool(others) and others[0].token_type is TokenType.RECURSIVE
+        place = (others[0] if recursive else first).end + 1
+        return f"{text[:place]} {', '.join(written)}, {text[place:]}"
+
+    def names(self, text: str) -> frozenset[str]:
+        """Give the names that stand for values in a statement."""
+        found = self._parsed(text).find_all(exp.Placeholder)
+        return frozenset(one.this for one in found if isinstance(one.this, str))
 
     def _spell(self, tree: Any) -> None:
         """Give names the case that they have in the definitions, unless they are quoted."""
@@ -205,6 +240,23 @@ class _Guard:
                 elif word not in (called if calls and word == last else alone):
                     what = f"The function {word[:80]}" if calls else f"{word[:80]}"
                     raise _refused(f"{what} cannot be used here")
+
+
+def names_in(text: str, engine: str) -> frozenset[str]:
+    """Give the names that stand for values in a statement.
+
+    Raises:
+        EnfyraError: SQL_SYNTAX_ERROR or SQL_REFUSED for what is no statement that reads.
+
+    Example:
+        >>> sorted(names_in("SELECT ':no', title FROM post WHERE views > :least", "sqlite"))
+        ['least']
+    """
+    return _Guard(engine, Readable({})).names(text)
+
+
+def _identifier(name: str, dialect: Any) -> str:
+    return exp.Identifier(this=name, quoted=True).sql(dialect=dialect)
 
 
 def _may_list_columns(token: Any, before: Any) -> bool:

@@ -31,6 +31,7 @@ from . import (
     profiling,
     pushing,
     querying,
+    saving,
     scripting,
 )
 from .arguments import manual, parse
@@ -67,6 +68,7 @@ _SHOWING = {
     "apply": filing.apply,
     "profile": profiling.profile,
     "plot": profiling.plot,
+    "queries": saving.show,
     "run": flowing.run,
     "runs": flow_history.runs,
     "logs": flow_history.logs,

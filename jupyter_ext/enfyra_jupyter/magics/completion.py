@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
 from enfyra_kernel.metadata.system.flows import STEP_KINDS
+from enfyra_kernel.metadata.system.queries import SQL
 from IPython.core.completer import (
     CompletionContext,
     SimpleCompletion,
@@ -148,6 +149,8 @@ class Completer:
             return _table_names(schema, word)
         if name == "help":
             return _starting(COMMANDS, word)
+        if name == "queries":
+            return _starting(self._session.glance_at_queries(), word)
         if name in {"connect", "use", "close"}:
             return _starting(self._connections(name), word)
         if name in _FLOW_COMMANDS:
@@ -184,6 +187,11 @@ class Completer:
             configured = []
         return configured if command == "connect" else [*dict.fromkeys([*open_ones, *configured])]
 
+    def _queries(self, *, only_sql: bool) -> list[str]:
+        """Give the names of saved queries."""
+        known = self._session.glance_at_queries().items()
+        return [name for name, language in known if language == SQL or not only_sql]
+
     def _variables(self) -> list[tuple[str, Any]]:
         """Give the notebook's variables that have a name of their own."""
         names = list(self._shell.user_ns.items())
@@ -200,6 +208,8 @@ class Completer:
         if flag == "--from":
             steps = self._session.glance_at_flows().get(_table_of(arguments), ())
             return fragment, _starting(steps, fragment)
+        if flag in {"--saved", "--with"}:
+            return fragment, _starting(self._queries(only_sql=flag == "--with"), fragment)
         if flag == "--timezone":
             return fragment, _starting(sorted(available_timezones()), value) if value else []
         if flag == "--params":

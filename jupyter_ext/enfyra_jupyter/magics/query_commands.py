@@ -29,6 +29,17 @@ _OUT = argument(
     help="put the result into a variable, too; VARIABLE << in front does the same",
 )
 
+_SAVE = argument("--save", metavar="NAME", help="save what it asks under this name")
+_SAVED = argument("--saved", metavar="NAME", help="ask what is saved under this name")
+_WITH = argument(
+    "--with",
+    dest="parts",
+    action="append",
+    default=[],
+    metavar="NAME",
+    help="read from what is saved in SQL under this name, as from a table",
+)
+
 QUERY_COMMANDS = (
     Command(
         name="query",
@@ -69,6 +80,9 @@ QUERY_COMMANDS = (
             ),
             _LIMIT,
             *_VALUES,
+            _SAVED,
+            _SAVE,
+            _WITH,
             argument(
                 "--lang",
                 choices=("filter", "sql"),
@@ -88,11 +102,19 @@ QUERY_COMMANDS = (
         name="sql",
         summary="Read with one statement of SQL, as the administrator. The result is used like "
         "that of a query.",
-        arguments=(_LIMIT, *_VALUES, _OUT),
+        arguments=(_LIMIT, *_VALUES, _SAVED, _SAVE, _WITH, _OUT),
         body="the statement",
-        needs_body=True,
         example="%%enfyra sql --param least=1\n"
         "SELECT title, count(*) AS n FROM post WHERE number >= :least GROUP BY title",
+    ),
+    Command(
+        name="queries",
+        summary="List the saved queries, or show one of them as the cell that saves it.",
+        arguments=(
+            argument("name", nargs="?", metavar="NAME", help="its name, or a pattern as in late*"),
+            argument("--delete", action="store_true", help="delete it"),
+        ),
+        example="%enfyra queries\n%enfyra queries popular",
     ),
     Command(
         name="profile",

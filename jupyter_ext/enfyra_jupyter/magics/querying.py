@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 from enfyra_kernel.errors import did_you_mean
+from enfyra_kernel.metadata.system.queries import SQL
+from enfyra_kernel.query.placeholders import ParameterError, names_in, placed, refuse_unused
 from IPython.core.error import UsageError
 
+from .. import queries
 from ..frames import ResultFrame
-from ..parameters import ParameterError, placed, plain, refuse_unused
+from ..parameters import plain
 from ..sqlframes import SqlFrame
 from ..yamls import NotYamlError, read_yaml
+from . import saving
 from .session import QUERY_KEYS, Session
 
 _OBJECTS = ("filter", "deep", "aggregate")
@@ -32,21 +36,54 @@ def query(
         user: Where variables of the notebook are made.
         variables: What can be referred to, variables of a function around it included.
     """
-    if given.lang == "sql":
-        return sql(session, given, body, user, variables)
+    _refuse_both(given)
+    row = queries.found(session.client, given.saved) if given.saved is not None else None
+    if given.lang == SQL or (row is not None and row["language"] == SQL):
+        return _sql(session, given, body, user, variables, row)
+    if given.parts:
+        raise UsageError("--with is for SQL; --saved and a filter of your own find what meets both")
     values = values_of(given, variables)
-    asked = read_query(body) if body is not None else {}
-    asked |= {key: value for key in QUERY_KEYS if (value := getattr(given, key)) not in (None, [])}
-    try:
-        used: set[str] = set()
-        asked |= {key: placed(asked[key], values, used) for key in _OBJECTS if key in asked}
-        refuse_unused(values, used)
-    except ParameterError as error:
-        raise UsageError(str(error)) from None
+    written = read_query(body) if body is not None else {}
+    written |= {
+        key: value for key in QUERY_KEYS if (value := getattr(given, key)) not in (None, [])
+    }
+    asked = _with_values(written, values, names_in(row["query"]) if row is not None else ())
+    if row is not None:
+        asked = saving.asked_by_name(row, asked, values)
     table = asked.pop("table", None)
     if not table:
         raise UsageError("Which table? Write %enfyra query TABLE")
-    return kept(session.query(str(table), asked), given, user)
+    frame = session.query(str(table), asked)
+    if given.save is not None:
+        written.pop("table", None)
+        frame.note = saving.save_filter(
+            session, given.save, session.name_of(table), written, values
+        )
+    return kept(frame, given, user)
+
+
+def _refuse_both(given: Namespace) -> None:
+    if given.saved is not None and given.save is not None:
+        raise UsageError("--saved asks what has a name, and --save gives one: take one of them")
+
+
+def _with_values(
+    written: Mapping[str, Any], values: Mapping[str, Any], theirs: Iterable[str]
+) -> dict[str, Any]:
+    """Give what a cell says, with values in the place of their names.
+
+    Args:
+        theirs: Names of the saved query that the cell goes by.
+    """
+    used = set(theirs)
+    try:
+        placed_ = {key: placed(written[key], values, used) for key in _OBJECTS if key in written}
+        refuse_unused(values, used)
+    except ParameterError as error:
+        name = error.missing
+        more = f" --param {name}=VALUE gives one; the text ':{name}' itself is written '::{name}'"
+        raise UsageError(f"{error}{more if name is not None else ''}") from None
+    return {**written, **placed_}
 
 
 def sql(
@@ -57,7 +94,26 @@ def sql(
     variables: Mapping[str, Any],
 ) -> ResultFrame:
     """Do `%%enfyra sql`."""
-    statement = (body or "").strip()
+    _refuse_both(given)
+    row = queries.found(session.client, given.saved) if given.saved is not None else None
+    return _sql(session, given, body, user, variables, row)
+
+
+def _sql(
+    session: Session,
+    given: Namespace,
+    body: str | None,
+    user: MutableMapping[str, Any],
+    variables: Mapping[str, Any],
+    row: Mapping[str, Any] | None,
+) -> ResultFrame:
+    statement, saved = (body or "").strip(), {}
+    if row is not None:
+        if statement:
+            raise UsageError(f"'{row['name']}' is a statement by itself; --with reads from it")
+        if row["language"] != SQL:
+            raise UsageError(f"'{row['name']}' is no SQL: %enfyra query --saved {row['name']}")
+        statement, saved = row["sql"], row["parameters"] or {}
     if not statement:
         raise UsageError("Where is the statement? Write it below %%enfyra sql")
     for key in QUERY_KEYS:
@@ -65,7 +121,13 @@ def sql(
             name = f"--{key}" if key != "table" else f"'{given.table}'"
             raise UsageError(f"SQL says by itself what {name} would say")
     values = values_of(given, variables)
-    frame = SqlFrame(session.client, statement, values, limit=given.limit or 0)
+    frame = SqlFrame(
+        session.client, statement, {**saved, **values}, limit=given.limit or 0, parts=given.parts
+    )
+    if given.save is not None:
+        if given.parts:
+            raise UsageError("What reads from saved queries cannot be saved itself")
+        frame.note = saving.save_sql(session, given.save, statement, values)
     return kept(frame, given, user)
 
 

@@ -113,6 +113,15 @@ class Session:
 
     # -- queries --------------------------------------------------------------------------------
 
+    def glance_at_queries(self) -> Mapping[str, str]:
+        """Give the names of saved queries with their languages, as far as known, at once."""
+        here = self.connections.active
+        return here.queries.glance() if here is not None else {}
+
+    def forget_queries(self) -> None:
+        """Look again for saved queries, since they have changed."""
+        self._connection.queries.forget()
+
     def query(self, name: str, query: Mapping[str, Any]) -> ResultFrame:
         """Find rows of a table."""
         table = self._find_for_query(name)
@@ -134,6 +143,11 @@ class Session:
             # It has been renamed or dropped since we looked.
             found(self.schema(), name)
             raise
+
+    def name_of(self, table: str) -> str:
+        """Give the name of a table that may be called by another one, as far as one may know it."""
+        known = self._find_for_query(table)
+        return table if known is None else known.name
 
     def _its_shelf(self) -> Shelf:
         return self.shelf

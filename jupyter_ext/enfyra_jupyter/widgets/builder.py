@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 from enfyra_kernel.metadata.types import DOCUMENTS, NUMBERS, TEXTS, ColumnType
+from enfyra_kernel.query.placeholders import spelled
 
 from ..magics.session import found
-from ..parameters import spelled
 from ..schema import Schema, TableInfo
 from .connected import Connected
 from .drafts import field_value

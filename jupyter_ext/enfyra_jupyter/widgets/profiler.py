@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
+from enfyra_kernel.query.placeholders import spelled
 
 from ..client import ApiError
-from ..parameters import spelled
 from ..profiles.asking import AT_ONCE, figures, frequent, sample
 from ..profiles.bars import Bar, bars_of, said, values_of, without
 from ..profiles.looking import ColumnProfile, looked_at

@@ -67,7 +67,7 @@ class TestSql:
         assert "is a secret" in posts.refused("%%enfyra sql\nSELECT password FROM user_definition")
         assert "titel" in posts.refused("%%enfyra sql\nSELECT titel FROM post")
         assert "Where is the statement?" in posts.refused("%%enfyra sql\n ")
-        assert "begins a cell" in posts.refused("%enfyra sql")
+        assert "Where is the statement?" in posts.refused("%enfyra sql")
         assert "what --sort would say" in posts.refused(
             "%%enfyra query --lang sql --sort id\nSELECT 1"
         )

@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from enfyra_kernel.query.placeholders import placed
 
 from enfyra_jupyter.magics.querying import read_query
-from enfyra_jupyter.parameters import placed
 from enfyra_jupyter.widgets.builder import Builder
 
 

@@ -96,6 +96,24 @@ async def furnish(api: Api) -> None:
             "filter": {"author": {"name": {"_eq": "Ann"}}},
         },
     )
+    await api.create(
+        "/query_definition",
+        {
+            "name": "popular",
+            "table": "post",
+            "query": {"filter": {"views": {"_gte": ":least"}}, "sort": "-views"},
+            "parameters": {"least": 10},
+            "description": "What many have read",
+        },
+    )
+    await api.create(
+        "/query_definition",
+        {
+            "name": "authors",
+            "language": "sql",
+            "sql": "SELECT name\nFROM person -- all\nWHERE name <> ''",
+        },
+    )
     answer = await api.put("/admin/flow/nightly", FLOW)
     assert answer.status == 200, answer.body
     await api.create("/bootstrap_script_definition", {"name": "seed", "sourceCode": "return 1"})

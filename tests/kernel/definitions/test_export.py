@@ -24,10 +24,11 @@ async def test_everything_that_was_defined_is_in_it_and_comes_back(
         "access/fields.yaml", "access/guards.yaml", "access/origins.yaml", "access/records.yaml",
         "access/roles.yaml", "access/routes.yaml", "bootstrap/seed.py", "enfyra.yaml",
         "flows/nightly.yaml", "handlers/report.%3Ayear.GET.py", "hooks/all.post.تحقق.py",
-        "hooks/post.pre.validate %2F check.py", "routes.yaml", "settings.yaml", "system.yaml",
+        "hooks/post.pre.validate %2F check.py", "queries.yaml", "routes.yaml", "settings.yaml",
+        "system.yaml",
         "tables/person.yaml", "tables/post.yaml",
     }  # fmt: skip
-    assert (written.files, written.removed) == (17, ())
+    assert (written.files, written.removed) == (18, ())
     read = read_folder(tmp_path)
     again = files_of({**read.document, "secrets": document["secrets"]})
     assert again == files_of(document)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,17 @@ def run_all(page: Any, server: Server, notebook: str = "quickstart.ipynb") -> No
         timeout=PATIENCE,
     )
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=PATIENCE)
+
+
+def begin_all(page: Any, notebook: Any) -> None:
+    """Run all cells: a click before there is a kernel, which nothing shows, is lost."""
+    prompt = notebook.locator(".jp-CodeCell .jp-InputPrompt").first
+    end = time.monotonic() + PATIENCE / 1000
+    while prompt.inner_text().strip() == "[ ]:":
+        assert time.monotonic() < end, "there is no kernel"
+        page.click(".lm-MenuBar-itemLabel:text-is('Run')")
+        page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
+        page.wait_for_timeout(500)
 
 
 def write_notebook(path: Path, *cells: str) -> None:

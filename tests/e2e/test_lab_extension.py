@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from .conftest import PATIENCE
+from .conftest import PATIENCE, begin_all
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -119,11 +119,7 @@ def begin_a_first_notebook(page: Any) -> None:
     card(page, "Enfyra Notebook").click()
     notebook = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     expect(notebook.locator("h1")).to_contain_text("Enfyra")
-    expect(page.locator(".jp-Notebook-ExecutionIndicator:visible")).to_have_attribute(
-        "data-status", "idle"
-    )
-    page.click(".lm-MenuBar-itemLabel:text-is('Run')")
-    page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
+    begin_all(page, notebook)
     expect(notebook).to_contain_text("administrator")
     expect(notebook).to_contain_text("todo would be created")
     last = notebook.locator(".jp-CodeCell").last.locator(".jp-OutputArea-output")
@@ -134,8 +130,8 @@ def begin_a_first_notebook(page: Any) -> None:
 
 def say_what_is_wrong(page: Any, panel: Any) -> None:
     """No Enfyra, and no rights."""
-    refused = '{"error": {"code": "AUTHENTICATION_ERROR", "message": "Log in first"}}'
-    answers = iter(((404, "<h1>Not found</h1>"), (401, refused)))
+    refused = '{"error": {"code": "AUTHORIZATION_ERROR", "message": "You may not"}}'
+    answers = iter(((404, "<h1>Not found</h1>"), (401, "{}"), (403, refused)))
 
     def answer(route: Any) -> None:
         status, body = next(answers)
@@ -143,11 +139,13 @@ def say_what_is_wrong(page: Any, panel: Any) -> None:
 
     refresh = panel.get_by_role("button", name="Refresh")
     search = panel.get_by_role("searchbox")
-    page.route("**/enfyra/metadata", answer, times=2)
+    page.route("**/enfyra/metadata", answer, times=3)
     refresh.click()
     expect(panel).to_contain_text("There is no Enfyra at /user/ann/enfyra/")
     expect(search).to_be_hidden()
     refresh.click()
-    expect(panel).to_contain_text("AUTHENTICATION_ERROR: Log in first")
+    expect(panel).to_contain_text("needs ENFYRA_TOKEN")
+    refresh.click()
+    expect(panel).to_contain_text("AUTHORIZATION_ERROR: You may not")
     refresh.click()
     expect(search).to_be_visible()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import PATIENCE, write_notebook
+from .conftest import PATIENCE, begin_all, write_notebook
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -36,9 +36,7 @@ def test_notebook_7(watched: Any, lab: Any) -> None:
     page = watched.page
     page.goto(f"{lab.url}notebooks/harbours.ipynb?token={lab.token}")
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=PATIENCE)
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=PATIENCE)
-    page.click(".lm-MenuBar-itemLabel:text-is('Run')")
-    page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
+    begin_all(page, page.locator(".jp-NotebookPanel"))
     show_harbours(page)
     # The panel of our extension of JupyterLab, by its command.
     page.click(".lm-MenuBar-itemLabel:text-is('View')")

@@ -35,9 +35,18 @@ export class Server {
     }
     const body = await answer.json().catch(() => null);
     if (answer.ok && body?.data !== undefined) return body.data;
+    if (answer.status === 401) throw new Trouble(401, this.#stranger());
     if (body?.error?.code) throw new Trouble(answer.status, body.error);
     if (answer.ok || answer.status === 404) throw new Trouble(404, this.#missing());
     throw new Trouble(answer.status, { message: `The Jupyter Server answers ${answer.status}` });
+  }
+
+  #stranger() {
+    return {
+      message: `You are nobody at ${this.path}`,
+      hint: "A Jupyter Server that is attached to a central server needs ENFYRA_TOKEN for it, and on a server that "
+        + "somebody shares with you, Enfyra stays his own",
+    };
   }
 
   #missing() {

@@ -8,6 +8,7 @@ takes the pictures in the documentation.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ CELLS = (
     "})\n"
     "trees['rings'] = trees['rings'].astype('Int32')\n"
     "%enfyra push trees --table tree --no-progress",
+    "%enfyra pick tree",
     "%enfyra profile tree --click",
 )
 
@@ -62,6 +64,7 @@ def test_widgets(watched: Any, lab: Any) -> None:
     run_a_flow(page)
     build_a_query(page)
     narrow_a_profile(page)
+    pick_a_record(page)
     design_a_table(page)
     assert watched.errors == []
     assert watched.elsewhere == []
@@ -73,11 +76,14 @@ def part(page: Any, cell: str) -> Any:
     return page.locator(".jp-CodeCell").filter(has=written).locator(".enfyra-part")
 
 
-def take_picture(one: Any, name: str) -> None:
+def take_picture(one: Any, name: str, below: int = 0) -> None:
+    """Take a picture of a widget, and of so many pixels below it."""
     if PICTURES:
         path = Path(PICTURES) / f"widget-{name}.png"
         one.page.mouse.move(5, 5)
-        one.screenshot(path=str(path))
+        box = one.bounding_box()
+        clip = {**box, "height": box["height"] + below}
+        one.page.screenshot(path=str(path), clip=clip) if below else one.screenshot(path=str(path))
         assert path.stat().st_size < 150_000
 
 
@@ -239,3 +245,32 @@ def narrow_a_profile(page: Any) -> None:
     expect(profile.get_by_text("tree: 200 rows")).to_be_visible()
     profile.get_by_label("Columns like").fill("kin")
     expect(profile.get_by_text("1 of 7 columns")).to_be_visible()
+
+
+def pick_a_record(page: Any) -> None:
+    picker = part(page, "%enfyra pick tree")
+    box = picker.get_by_role("combobox", name="Record of tree")
+    found = picker.get_by_role("listbox")
+    box.evaluate("(one) => one.scrollIntoView({block: 'center'})")
+    box.press("ArrowDown")
+    expect(box).to_have_attribute("aria-expanded", "true")
+    expect(found.get_by_role("option")).to_have_count(20)
+    # What is behind the last one comes when one goes there.
+    box.press("PageDown")
+    box.press("PageDown")
+    expect(found.get_by_role("option")).to_have_count(40)
+    box.press("Escape")
+    expect(found).to_be_hidden()
+    box.fill("<B>e")
+    expect(found.get_by_role("option", name="<b>elm</b>").first).to_have_attribute(
+        "aria-selected", "true"
+    )
+    box.press("ArrowDown")
+    chosen = found.get_by_role("option", selected=True)
+    expect(box).to_have_attribute("aria-activedescendant", chosen.get_attribute("id"))
+    take_picture(picker, "pick", below=300)
+    box.press("Enter")
+    expect(picker.get_by_role("region", name="The chosen record of tree")).to_contain_text(
+        "<b>elm</b>"
+    )
+    expect(box).to_have_value(re.compile(r"^<b>elm</b> \(\d+\)$"))

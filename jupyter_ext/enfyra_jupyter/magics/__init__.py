@@ -84,6 +84,7 @@ _SHOWING = {
     "access": accessing.show_matrix,
     "design": clicking.design,
     "build": clicking.build,
+    "pick": clicking.pick,
     "studio": clicking.studio,
     "board": clicking.board,
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..widgets.designer import Designer
     from ..widgets.erd import Erd
     from ..widgets.permissions import Permissions
+    from ..widgets.picker import Picker
     from ..widgets.profiler import Profiler
     from ..widgets.studio import Studio
 
@@ -76,3 +77,13 @@ def profile(
     profiler = session.shelf.put(Profiler(session, table, columns, where, size), subject)
     profiler.begin()
     return profiler
+
+
+def pick(session: Session, given: Namespace) -> Picker:
+    """Do `%enfyra pick`."""
+    from ..widgets.picker import Picker
+
+    table = session.find(given.table)
+    subject = f"{given.table} {given.label} {given.filter}"
+    picker = Picker(session, table, label=given.label, where=given.filter)
+    return session.shelf.put(picker, subject)

@@ -57,6 +57,10 @@ _ACCESS_WORDS = {
     "grant": (EVERYBODY, LOGGED_IN, *METHODS, ALL),
     "revoke": (EVERYBODY, LOGGED_IN, *METHODS, ALL),
 }
+_TABLE_COMMANDS = frozenset(
+    {"profile", "plot", "query", "grid", "describe", "erd", "table", "tables", "design", "build",
+     "pick"}
+)  # fmt: skip
 _FLOW_COMMANDS = frozenset({"flow", "run", "runs", "logs", "cancel", "board"})
 _ON_ERROR = ("stop", "skip", "retry")
 LOGIC = ("_and", "_or", "_not")
@@ -135,17 +139,7 @@ class Completer:
         if name in {"profile", "plot"} and before:
             table = schema.tables.get(before[0])
             return _starting(table.columns if table is not None and name == "plot" else (), word)
-        if name in {
-            "profile",
-            "plot",
-            "query",
-            "grid",
-            "describe",
-            "erd",
-            "table",
-            "tables",
-            "design",
-        }:
+        if name in _TABLE_COMMANDS:
             return _table_names(schema, word)
         if name == "help":
             return _starting(COMMANDS, word)
@@ -155,7 +149,7 @@ class Completer:
             return _starting(self._connections(name), word)
         if name in _FLOW_COMMANDS:
             return _starting(self._session.glance_at_flows(), word)
-        if name == "build" or (name == "studio" and not word.startswith("/")):
+        if name == "studio" and not word.startswith("/"):
             return _table_names(schema, word)
         if name in {"hook", "handler", "studio"}:
             if word.startswith("/"):
@@ -224,6 +218,8 @@ class Completer:
         if flag == "--missing":
             return fragment, _starting(("error", "null"), fragment)
         table = schema.tables.get(_table_of(arguments))
+        if flag == "--label":
+            return fragment, _starting(table.columns if table is not None else (), fragment)
         if flag in {"--fields", "--sort", "--key", "--rename", "--dimensions", "--measures"}:
             sign = "-" if fragment.startswith("-") else ""
             paths = _paths(schema, table, fragment.removeprefix("-"))

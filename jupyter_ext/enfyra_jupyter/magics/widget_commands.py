@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .command import Command, argument
+from .command import Command, argument, object_of
 
 WIDGET_COMMANDS = (
     Command(
@@ -40,5 +40,20 @@ WIDGET_COMMANDS = (
         "that asks the same, and\nthe first page of what it finds.",
         arguments=(argument("table", metavar="TABLE", help="where from"),),
         example="%enfyra build post",
+    ),
+    Command(
+        name="pick",
+        summary="Choose a record of a table by its name or its key. The result's .value is the "
+        "key, and .record is\nall of it. Without widgets: say what is chosen.",
+        arguments=(
+            argument("table", metavar="TABLE", help="where from"),
+            argument(
+                "--label", metavar="FIELD", help="the column that records are known by, and found"
+            ),
+            argument(
+                "--filter", type=object_of, metavar="OBJECT", help="which rows, in JSON or YAML"
+            ),
+        ),
+        example="who = %enfyra pick author",
     ),
 )

@@ -11,8 +11,10 @@ import traitlets
 from enfyra_kernel.metadata.types import DOCUMENTS, NUMBERS, TEXTS, ColumnType
 from enfyra_kernel.query.placeholders import spelled
 
+from ..client import ApiError
 from ..magics.session import found
 from ..schema import Schema, TableInfo
+from .candidates import Candidates
 from .connected import Connected
 from .drafts import field_value
 from .part import action
@@ -32,11 +34,13 @@ class Builder(Connected):
     """A query to put together.
 
     Attributes:
-        facts: The fields that it can name, each with its type and operators.
+        facts: The fields that it can name, each with its type and operators, and whether it is the
+            key of a related record.
         draft: What has been chosen.
     """
 
     face: ClassVar[str] = "builder"
+    faces: ClassVar[tuple[str, ...]] = ("picking",)
     keeps: ClassVar[tuple[str, ...]] = ("draft",)
     facts = traitlets.Dict().tag(sync=True)
     draft = traitlets.Dict().tag(sync=True)
@@ -46,6 +50,7 @@ class Builder(Connected):
         schema = session.schema()
         table = found(schema, name)
         fields = _fields(schema, table)
+        self._candidates: dict[str, Candidates] = {}
         self.facts = {"table": name, "fields": fields}
         own = [one["path"] for one in fields if "." not in one["path"]]
         self.draft = {"fields": own[:6], "filters": [], "any": False, "sort": [], "limit": 10}
@@ -61,6 +66,19 @@ class Builder(Connected):
         rows = [[_reached(row, path.split(".")) for path in columns] for row in answer["data"]]
         total = answer["meta"]["filterCount"]
         return {"cell": self.cell(draft), "columns": columns, "rows": rows, "total": total}
+
+    @action
+    def candidates(self, field: str, text: str, after: str | None = None) -> dict[str, Any]:
+        """Give a page of the related records that a text may mean."""
+        known = self._candidates.get(field)
+        if known is None:
+            schema = self._session.schema()
+            table = found(schema, self.facts["table"])
+            target = schema.follow(table, field.split(".")[:-1])
+            if target is None:
+                raise ApiError("RESOURCE_NOT_FOUND", f"{field} leads to no table any more")
+            known = self._candidates[field] = Candidates(self._session.client, target)
+        return known.search(text, after)
 
     @action
     def cell(self, draft: Mapping[str, Any]) -> str:
@@ -100,8 +118,11 @@ def _fields(schema: Schema, table: TableInfo) -> list[dict[str, Any]]:
     fields = [_field(name, column) for name, column in table.columns.items()]
     for name, relation in table.relations.items():
         target = schema.tables.get(str(relation["targetTable"]))
-        for inner, column in target.columns.items() if target is not None else ():
-            fields.append(_field(f"{name}.{inner}", column))
+        if target is None:
+            continue
+        for inner, column in target.columns.items():
+            picks = inner == target.key
+            fields.append(_field(f"{name}.{inner}", column) | {"picks": picks})
     return fields
 
 

@@ -33,8 +33,8 @@ class Part(anywidget.AnyWidget):
     Nothing is loaded from another host: the face is part of the package.
 
     Attributes:
-        face: The name of its JavaScript, without the ending; CSS of its own is named
-            the same.
+        face: The name of its JavaScript, without the ending; CSS that belongs to a file is named
+            as that is.
         faces: The names of files that its JavaScript is made of beside that one, in their order.
         keeps: The names of traits that live on when its cell runs again.
 
@@ -57,7 +57,9 @@ class Part(anywidget.AnyWidget):
     def __init_subclass__(cls, **options: Any) -> None:
         if "face" in cls.__dict__:
             cls._esm = "\n".join(_read(f"{one}.js") for one in ("common", *cls.faces, cls.face))
-            cls._css = "".join(_read(f"{one}.css") for one in dict.fromkeys(("common", cls.face)))
+            cls._css = "".join(
+                _read(f"{one}.css") for one in dict.fromkeys(("common", *cls.faces, cls.face))
+            )
         super().__init_subclass__(**options)
         marked = frozenset(name for name, value in vars(cls).items() if hasattr(value, _MARK))
         cls._actions = cls._actions | marked

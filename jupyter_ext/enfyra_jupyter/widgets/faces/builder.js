@@ -102,7 +102,7 @@ export default widget(({ model, el, ask, say, done }) => {
     const needsNone = one.operator.includes("null");
     const values = field.type === "boolean" ? ["true", "false"] : field.choices;
     const several = ["_in", "_not_in", "_between"].includes(one.operator);
-    const value = values.length && !several
+    const value = field.picks && !several ? record(one, label) : values.length && !several
       ? h("select", { "aria-label": `Value of ${label}`, value: one.value, onchange: (event) => { one.value = event.target.value; typed(); } },
         ["", ...values].map((each) => h("option", { value: each }, each)))
       : h("input", {
@@ -113,12 +113,24 @@ export default widget(({ model, el, ask, say, done }) => {
       picker(one, `Field of ${label}`, () => {
         const next = byPath.get(one.field);
         if (!next.operators.includes(one.operator)) one.operator = next.operators[0];
-        one.value = "";
+        one.value = one.label = "";
       }),
       h("select", { "aria-label": `Operator of ${label}`, value: one.operator, onchange: (event) => { one.operator = event.target.value; changed(); } },
         field.operators.map((name) => h("option", { value: name }, name))),
       needsNone ? "" : value,
       h("button", { "aria-label": `Remove ${label}`, onclick: () => { draft.filters.splice(number, 1); changed(); } }, "✕"));
+  }
+  // A related record: by its name.
+  function record(one, label) {
+    return picking({
+      label: `Value of ${label}`,
+      search: (text, after) => ask("candidates", { field: one.field, text, after }, { quiet: true }),
+      picked: (chosen) => {
+        Object.assign(one, { value: chosen?.key ?? "", label: chosen?.label ?? "" });
+        typed();
+      },
+      chosen: one.value ? { key: one.value, label: one.label } : null,
+    }).element;
   }
   function order(one, number) {
     return h("div", { class: "enfyra-row" },

@@ -212,6 +212,10 @@ class SiteDelegate(httputil.HTTPMessageDelegate):
     def finish(self) -> None:
         """Answer, now that the request is complete."""
         if self._incoming is not None:
+            connection = self._connection
+            if isinstance(connection, HTTP1Connection):
+                # A load whose client goes away before it knows what became of it is taken back.
+                connection.set_close_callback(self.on_connection_close)
             self._incoming.end()
         elif self._broken:
             self._router.end(self)

@@ -34,15 +34,21 @@ _RUNNING = {
 
 @asynccontextmanager
 async def _asking(
-    server: Server, http: httpx.AsyncClient, method: str, path: str, body: Any = None
+    server: Server,
+    http: httpx.AsyncClient,
+    method: str,
+    path: str,
+    body: Any = None,
+    *,
+    text: str = "",
 ) -> AsyncGenerator[None, None]:
-    """Ask, and go away without an answer at the end of the block."""
-    content = b"" if body is None else json.dumps(body).encode()
+    """Ask, with JSON or with CSV, and go away without an answer at the end of the block."""
+    content = text.encode() if body is None else json.dumps(body).encode()
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n"
         f"Authorization: {http.headers['Authorization']}\r\n"
     )
-    kind = "Content-Type: application/json\r\n" if content else ""
+    kind = f"Content-Type: {'text/csv' if text else 'application/json'}\r\n" if content else ""
     connection = await Connection.open(server.port)
     await connection.send(f"{head}{kind}\r\n".encode() + content)
     yield
@@ -78,7 +84,7 @@ async def test_statements_end_with_their_clients(server: Server, engine: str) ->
 
 
 async def _list_behind_a_lock(server: Server, http: httpx.AsyncClient) -> None:
-    """A plain list is ended as well; it waits for a lock, so that it takes long enough."""
+    """A plain list is ended as well, and a load; they wait for a lock, so that they take long."""
     answer = await http.post(
         "/table_definition", json={"name": "post", "columns": [{"name": "title", "type": "text"}]}
     )
@@ -90,6 +96,10 @@ async def _list_behind_a_lock(server: Server, http: httpx.AsyncClient) -> None:
         else:
             await runner.run("LOCK TABLES post WRITE", ())
         async with _asking(server, http, "GET", "/post"):
+            await _until(server, running=True)
+        await _until(server, running=False)
+        # So is a load that is there whole.
+        async with _asking(server, http, "POST", "/post", text="title\nx\n"):
             await _until(server, running=True)
         await _until(server, running=False)
         if server.kernel.database.engine == "mysql":

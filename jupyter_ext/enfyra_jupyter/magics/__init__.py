@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 NAME = "enfyra"
+INTERRUPTED = "Interrupted; the server stops working on it, and keeps what it has finished"
 
 _FINDING = {"query": querying.query, "sql": querying.sql}
 _WRITTEN = {"hook": scripting.hook, "handler": scripting.handler, "flow": flowing.flow}
@@ -121,6 +122,9 @@ class EnfyraMagics(Magics):
             said = str(error)
             told = pointed(said, line, cell)
             raise (error if told == said else UsageError(told)) from error.__cause__
+        except KeyboardInterrupt:
+            # The connection has been closed, by which the server knows.
+            raise UsageError(INTERRUPTED) from None
 
     enfyra.__doc__ = manual()
 

@@ -70,7 +70,9 @@ def _sent(
         )
     except KeyboardInterrupt:
         # The connection has been closed, and the server takes back what it had.
-        raise UsageError("Interrupted; nothing was loaded") from None
+        raise UsageError(
+            "Interrupted; nothing is loaded, unless the server had just finished"
+        ) from None
 
 
 def _inferred(source: Source, key: list[str]) -> dict[str, Any]:

@@ -207,14 +207,12 @@ class EnfyraHandler(JupyterHandler):
         if normal_path(self._request.path) == "/me":
             # Reading it sends the cookie that a page needs for all but GET.
             _ = self.xsrf_token
-        begun = self._answering is not None
-        if begun or not is_reading(self.request.method, self._request.path):
+        if self._answering is None and not is_reading(self.request.method, self._request.path):
             await self._send(await self._response())
             return
-        # What only reads is for nobody once its client has gone.
-        self._answering = asyncio.ensure_future(self._response())
+        # What only reads, and a load, is for nobody once its client has gone.
         try:
-            response = await self._answering
+            response = await self._breakable()
         except asyncio.CancelledError:
             if not self._is_gone:
                 raise
@@ -269,6 +267,13 @@ class EnfyraHandler(JupyterHandler):
             except EnfyraError as error:
                 return failure(error, self._request)
         return await self._home.answer(self._request, holder=self._holder)
+
+    async def _breakable(self) -> Response:
+        """Give the answer, unless the client goes away before."""
+        if self._answering is not None:
+            return await self._response()
+        self._answering = asyncio.ensure_future(self._response())
+        return await self._answering
 
     async def _send(self, response: Response) -> None:
         if response.stream is not None and self.request.method != "HEAD":

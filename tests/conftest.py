@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -30,8 +32,10 @@ from .databases import (
 )
 from .engines import left_out
 from .preparing import at_once, imported
+from .rendering import rendered_once
 from .replication import Replication
 from .services import SERVICES, Service, ServiceMissing
+from .services.base import fast_folder
 
 pytest_plugins = ["tests.loop_watch"]
 
@@ -142,7 +146,7 @@ def _system_statements() -> Iterator[None]:
         if engine in SQL_ENGINES:
             self._prepared = made.setdefault((engine, type(self._database)), _ByName())
 
-    with pytest.MonkeyPatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched, rendered_once():
         patched.setattr(SystemSource, "__init__", share)
         yield
 
@@ -158,9 +162,11 @@ def mongodb_url() -> str:
 
 
 @pytest.fixture(scope="session")
-def _database_makers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Databases]]:
-    makers: dict[str, Databases] = {"sqlite": SqliteDatabases(tmp_path_factory.mktemp("sqlite"))}
+def _database_makers() -> Iterator[dict[str, Databases]]:
+    folder = Path(tempfile.mkdtemp("-sqlite", dir=fast_folder()))
+    makers: dict[str, Databases] = {"sqlite": SqliteDatabases(folder)}
     yield makers
+    shutil.rmtree(folder)
     mongodb = makers.get("mongodb")
     if isinstance(mongodb, MongodbDatabases):
         mongodb.close()

@@ -46,7 +46,7 @@ def as_nobody(command: Sequence[str]) -> list[str]:
     return ["setpriv", *identity, *command]
 
 
-def _fast_folder() -> str | None:
+def fast_folder() -> str | None:
     """Give a folder in memory, where there is room: databases sync a lot, above all MariaDB."""
     try:
         facts = os.statvfs(MEMORY)
@@ -67,7 +67,7 @@ class Service:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"enfyra-{self.name}-", dir=_fast_folder()))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"enfyra-{self.name}-", dir=fast_folder()))
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
         self.folder.chmod(0o755)

@@ -26,11 +26,14 @@ async ({script, css, hostile, count}) => {
     const kinds = ["integer", "text", "choice", "boolean", "date", "json"];
     const columns = Array.from({length: count}, (_, n) => ({
         name: `c${n}`, kind: kinds[n % 6], choices: n % 6 === 2 ? ["draft", "done"] : [],
-        nullable: true, editable: n > 0, sortable: true, filterable: true,
+        nullable: true, editable: n > 0, insertable: n > 0, default: null,
+        sortable: true, filterable: true,
     }));
     const traits = {columns, size: 20, name: "wide", sort: [], filters: {}, filterable: true,
-                    top: 0, left: 0, widths: {}};
-    const value = (row, n) =>
+                    top: 0, left: 0, widths: {}, fresh: [], marked: {}, creatable: true,
+                    deletable: true};
+    const theirs = {};
+    const value = (row, n) => (n === 1 && theirs[row]) ||
         [String(row), [hostile, "", null][row % 3], "done", "true", "2024-01-31", "{}"][n % 6];
     const cells = (row) => columns.map((_, n) => value(row, n));
     window.asked = [];
@@ -41,6 +44,13 @@ async ({script, css, hostile, count}) => {
             rows: Array.from({length: 20}, (_, n) => (
                 {key: String(number * 20 + n), cells: cells(number * 20 + n)})),
         }),
+        create: ({given}) => (given.c1 === "taken"
+            ? {code: "DUPLICATE", hint: null, problems: {c1: "c1 is taken"}}
+            : {key: "1000001", cells: columns.map((one) => given[one.name] ?? null)}),
+        delete: ({key, base}) => {
+            if (key === "4") theirs[4] = "theirs";
+            return key === "4" && base.c1 !== "theirs" ? {changed: cells(4)} : {gone: true};
+        },
         change: ({key, name, text}) => ({
             value: text,
             cells: cells(Number(key)).map((one, n) => (columns[n].name === name ? text : one)),
@@ -130,3 +140,71 @@ def test_a_wide_grid(page: Any) -> None:
     changes = page.evaluate("window.asked.filter((one) => one.action === 'change')")
     assert [one["given"]["text"] for one in changes] == ["draft", None]
     page.evaluate("window.end()")
+
+
+def test_rows_come_and_go(page: Any) -> None:
+    page.get_by_role("button", name="Try again").click()
+    cell(page, 1, 2).click()
+
+    # A new row stands at the end, is refused at its cell, and is saved.
+    page.keyboard.press("Insert")
+    expect(page.get_by_role("rowheader", name="new")).to_be_visible()
+    page.keyboard.type("taken")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".enfyra-grid-message")).to_contain_text("c1 is taken")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("free")
+    page.keyboard.press("Enter")
+    # What is not saved is undone, and done again.
+    page.keyboard.press("Control+z")
+    expect(cell(page, 1_000_001, 2)).to_have_text("taken")
+    page.keyboard.press("Control+y")
+    page.wait_for_function(
+        "window.traits.fresh.length === 1 && window.traits.fresh[0].c1 === 'free'"
+    )
+    page.keyboard.press("Control+Enter")
+    said = page.locator(".enfyra-said")
+    waiting = page.get_by_role("group", name="Not saved")
+    expect(said).to_contain_text("1 row saved as 1000001")
+    expect(waiting).to_be_hidden()
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+
+    # Several rows are marked, one is kept, and the others are asked for.
+    page.get_by_label("Go to row").fill("4")
+    page.get_by_label("Go to row").press("Enter")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Shift+ArrowDown")
+    expect(page.locator("tr[aria-selected=true]")).to_have_count(3)
+    page.get_by_role("button", name="Delete 3 rows").click()
+    expect(waiting).to_contain_text("3 rows to be deleted")
+    page.keyboard.press("Enter")
+    expect(said).to_have_text("Row 6 is to be deleted")
+    page.keyboard.press("Control+Delete")
+    expect(waiting).to_contain_text("2 rows to be deleted")
+    page.keyboard.press("Control+z")
+    expect(waiting).to_contain_text("3 rows to be deleted")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("button", name="Not yet")).to_be_focused()
+    page.keyboard.press("Escape")
+    assert page.evaluate("window.asked.filter((one) => one.action === 'delete').length") == 0
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("button", name="Delete 3 rows", exact=True).last.click()
+    # Somebody has changed one of them.
+    expect(waiting.get_by_role("alert")).to_contain_text("Somebody has changed 1 row meanwhile (4)")
+    expect(cell(page, 5, 2)).to_have_text("theirs")
+    waiting.get_by_role("button", name="Save").click()
+    expect(waiting).to_be_hidden()
+    deleted = page.evaluate("window.asked.filter((one) => one.action === 'delete')")
+    assert [one["given"]["key"] for one in deleted] == ["3", "4", "5", "4"]
+
+    # All of it can be dropped, and brought back.
+    cell(page, 5, 2).click()
+    page.keyboard.press("Insert")
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("Control+Delete")
+    expect(waiting).to_contain_text("1 new row, 1 row to be deleted")
+    waiting.get_by_role("button", name="Drop").click()
+    expect(waiting).to_be_hidden()
+    page.get_by_role("button", name="Undo").click()
+    expect(waiting).to_contain_text("1 new row, 1 row to be deleted")

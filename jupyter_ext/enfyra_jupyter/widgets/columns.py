@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from ..display import text_of
 from ..schema import Schema, TableInfo
 
 # What a column's type means to whoever looks at it: which editor, which filter.
@@ -41,6 +42,8 @@ class Column:
         choices: What a choice is made from.
         nullable: Whether it may have no value.
         editable: Whether whoever asks may change it, as far as the definitions tell.
+        insertable: Whether it may be given for a new row.
+        default: What it becomes in a new row without it; None for nothing.
         sets: The field that a change is sent as, if it is not `name`: a relation is set by its key.
     """
 
@@ -50,6 +53,8 @@ class Column:
     nullable: bool = True
     editable: bool = False
     sets: str = ""
+    insertable: bool = False
+    default: str | None = None
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -84,13 +89,20 @@ class Column:
             "choices": list(self.choices),
             "nullable": self.nullable,
             "editable": self.editable,
+            "insertable": self.insertable,
+            "default": self.default,
             "sortable": self.sortable,
             "filterable": self.filterable,
         }
 
 
 def columns_of(
-    shape: pa.Schema, table: TableInfo | None, schema: Schema, *, writable: bool
+    shape: pa.Schema,
+    table: TableInfo | None,
+    schema: Schema,
+    *,
+    writable: bool,
+    creatable: bool = False,
 ) -> list[Column]:
     """Give the columns of a result.
 
@@ -98,15 +110,22 @@ def columns_of(
         shape: The schema of its Arrow stream.
         table: Where the rows are from; None if that is not known, or the rows are groups.
         writable: Whether whoever asks may change rows.
+        creatable: Whether whoever asks may make rows.
 
     Example:
         >>> shape = pa.schema([("n", pa.int64()), ("author", pa.struct([("name", pa.string())]))])
         >>> [(one.name, one.kind) for one in columns_of(shape, None, Schema(), writable=False)]
         [('n', 'integer'), ('author.name', 'text')]
     """
-    return [
-        _column(path, field, table, schema, writable=writable) for path, field in _leaves(shape)
-    ]
+    may = _May(writable, creatable)
+    return [_column(path, field, table, schema, may) for path, field in _leaves(shape)]
+
+
+class _May(NamedTuple):
+    """What whoever asks may do with rows."""
+
+    change: bool
+    create: bool
 
 
 def _leaves(
@@ -121,12 +140,7 @@ def _leaves(
 
 
 def _column(
-    path: tuple[str, ...],
-    field: pa.Field,
-    table: TableInfo | None,
-    schema: Schema,
-    *,
-    writable: bool,
+    path: tuple[str, ...], field: pa.Field, table: TableInfo | None, schema: Schema, may: _May
 ) -> Column:
     name = ".".join(path)
     owner = schema.follow(table, path[:-1])
@@ -138,25 +152,37 @@ def _column(
     options = known["options"] if isinstance(known["options"], list) else []
     choices = tuple(map(str, options)) if kind == "choice" else ()
     if len(path) == 1:
-        changes = writable and bool(known["isUpdatable"]) and not known["isPrimary"]
-        nullable = bool(known["isNullable"])
-        editable = changes and not known["readOnly"]
-        return Column(name, kind, choices, nullable=nullable, editable=editable)
-    relation = _set_by_key(path, known, table) if writable else None
+        free = not known["readOnly"]
+        return Column(
+            name,
+            kind,
+            choices,
+            nullable=bool(known["isNullable"]),
+            editable=may.change and free and bool(known["isUpdatable"]) and not known["isPrimary"],
+            insertable=may.create and free and not known["isGenerated"],
+            default=None if known["defaultValue"] is None else text_of(known["defaultValue"]),
+        )
+    relation = _set_by_key(path, known, table)
     if relation is None:
         return Column(name, kind, choices)
-    return Column(name, kind, nullable=bool(relation["isNullable"]), editable=True, sets=path[0])
+    return Column(
+        name,
+        kind,
+        nullable=bool(relation["isNullable"]),
+        editable=may.change and bool(relation["isUpdatable"]),
+        insertable=may.create,
+        sets=path[0],
+    )
 
 
 def _set_by_key(
     path: tuple[str, ...], known: Mapping[str, Any], table: TableInfo | None
 ) -> Mapping[str, Any] | None:
-    """Give the relation that a change of a related record's key sets."""
+    """Give the relation that a related record's key sets."""
     if len(path) != 2 or not known["isPrimary"] or table is None:
         return None
     relation = table.relations[path[0]]
-    fixed = relation["readOnly"] or not relation["isUpdatable"]
-    return None if fixed or relation["type"] not in _TO_ONE else relation
+    return None if relation["readOnly"] or relation["type"] not in _TO_ONE else relation
 
 
 def _kind_in_arrow(field: pa.Field) -> str:

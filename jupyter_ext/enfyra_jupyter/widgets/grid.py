@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import quote
 
 import traitlets
 
@@ -15,6 +14,7 @@ from .columns import KINDS, Column, columns_of
 from .filtering import condition
 from .order import DEEP, Order
 from .part import Part, action
+from .records import Records, problems_by_column
 
 if TYPE_CHECKING:
     from ..frames import ResultFrame
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 # So many cells travel at once, in rows of at least MIN and at most MAX.
 _CELLS = 4_000
 _MIN, _MAX = 20, 100
-_TRIES = 3
 
 
 class Grid(Part):
@@ -36,14 +35,22 @@ class Grid(Part):
         top: The first row that is seen.
         left: How far it is scrolled to the side, in pixels.
         widths: Of columns that have been given another one, in pixels.
+        creatable: Whether whoever asks may make rows.
+        deletable: Whether whoever asks may delete rows.
+        fresh: Rows that are written and not saved: texts by the names of columns.
+        marked: Rows that are to be deleted, by key: what is seen of each, by the names of columns.
 
     Example:
         >>> frame.grid()  # doctest: +SKIP
     """
 
     face: ClassVar[str] = "grid"
-    faces: ClassVar[tuple[str, ...]] = ("grid_pages", "grid_view", "grid_editor")
-    keeps: ClassVar[tuple[str, ...]] = ("sort", "filters", "top", "left", "widths")
+    faces: ClassVar[tuple[str, ...]] = (
+        "grid_pages", "grid_view", "grid_history", "grid_rows", "grid_waiting", "grid_editor",
+    )  # fmt: skip
+    keeps: ClassVar[tuple[str, ...]] = (
+        "sort", "filters", "top", "left", "widths", "fresh", "marked",
+    )  # fmt: skip
 
     columns = traitlets.List().tag(sync=True)
     size = traitlets.Int(_MAX).tag(sync=True)
@@ -54,6 +61,10 @@ class Grid(Part):
     top = traitlets.Int().tag(sync=True)
     left = traitlets.Int().tag(sync=True)
     widths = traitlets.Dict().tag(sync=True)
+    creatable = traitlets.Bool(False).tag(sync=True)
+    deletable = traitlets.Bool(False).tag(sync=True)
+    fresh = traitlets.List().tag(sync=True)
+    marked = traitlets.Dict().tag(sync=True)
 
     def __init__(self, frame: ResultFrame) -> None:
         table, schema = _table_of(frame)
@@ -61,9 +72,14 @@ class Grid(Part):
         self._key = _key_of(table)
         self._order: Order | None = None
         methods = _methods(table, frame.path)
-        writable = "PATCH" in methods and table is not None and not table.facts["readOnly"]
-        found = columns_of(frame.shape(), table, schema, writable=writable)
+        changes = (
+            methods if self._key is not None and not (table and table.facts["readOnly"]) else ()
+        )
+        found = columns_of(
+            frame.shape(), table, schema, writable="PATCH" in changes, creatable="POST" in changes
+        )
         self._columns = {column.name: column for column in found}
+        self._records = Records(frame.client, frame.path, self._key or _NO_KEY, _shape(frame.query))
         super().__init__(
             name=frame.path.strip("/"),
             columns=[column.facts() for column in found],
@@ -71,6 +87,8 @@ class Grid(Part):
             sort=_names(frame.query.get("sort")),
             # A filter is for records; groups have none.
             filterable=not frame.grouped,
+            creatable=any(column.insertable for column in found),
+            deletable="DELETE" in changes,
         )
 
     # -- looking --------------------------------------------------------------------------------
@@ -133,8 +151,8 @@ class Grid(Part):
     @action
     def value(self, key: str, name: str) -> str | None:
         """Give the whole of a value, of which only the beginning was sent."""
-        row, _ = self._record(key)
-        return cells.whole(self._columns[name].value_in(row))
+        record, _ = self._records.read(key)
+        return cells.whole(self._columns[name].value_in(record))
 
     @action
     def change(self, key: str, name: str, text: str | None, base: str | None) -> dict[str, Any]:
@@ -144,46 +162,28 @@ class Grid(Part):
         `conflict`, with the value that is `theirs`.
         """
         column = self._columns[name]
-        body = {column.sets or name: cells.read(column, text)}
-        for _ in range(_TRIES):
-            record, tag = self._record(key)
-            theirs = cells.whole(column.value_in(record))
-            if theirs != base:
-                return {"conflict": True, "theirs": theirs}
-            try:
-                row = self._patched(key, body, tag)
-            except ApiError as error:
-                if error.code != "PRECONDITION_FAILED":
-                    raise
-                continue
-            return {**self._row(row), "value": cells.whole(column.value_in(row))}
-        raise ApiError(
-            "PRECONDITION_FAILED", "Others change this record all the time", hint="Try again"
-        )
+        record, done = self._records.change(key, column, text, base)
+        value = cells.whole(column.value_in(record))
+        if not done:
+            return {"conflict": True, "theirs": value}
+        return {**self._row(record), "value": value}
 
-    def _record(self, key: str) -> tuple[dict[str, Any], str | None]:
-        """Give a record as it is now, and the ETag that stands for that."""
-        assert self._key is not None  # noqa: S101 - only rows with keys can be changed
-        wanted = {self._key.name: {"_eq": cells.read(self._key, key)}}
-        record, tag = self._frame.client.record(self._frame.path, filter=wanted)
-        if record is None:
-            raise ApiError("RESOURCE_NOT_FOUND", "The row is not there any more", hint="Refresh")
-        return record, tag
+    @action
+    def create(self, given: Mapping[str, str | None]) -> dict[str, Any]:
+        """Make a record; what the server says against it is told as `problems`, by column."""
+        known = {name: text for name, text in given.items() if name in self._columns}
+        try:
+            return self._row(self._records.create(self._columns, known))
+        except ApiError as error:
+            problems = problems_by_column(error, self._columns)
+            return {"problems": problems, "code": error.code, "hint": error.hint}
 
-    def _patched(self, key: str, body: Mapping[str, Any], tag: str | None) -> dict[str, Any]:
-        shape = {
-            name: value
-            for name in ("fields", "include", "deep")
-            if (value := self._frame.query.get(name))
-        }
-        answer = self._frame.client.send(
-            "PATCH",
-            f"{self._frame.path}/{quote(key, safe='')}",
-            body=body,
-            params=shape,
-            headers={"if-match": tag} if tag else {},
-        )
-        return answer["data"][0]
+    @action
+    def delete(self, key: str, base: Mapping[str, Any]) -> dict[str, Any]:
+        """Delete a record, if it is still what was seen of it; else give it as it is now."""
+        if self._records.delete(key, self._columns.values(), base).done:
+            return {"gone": True}
+        return {"changed": self._row(self._records.row(key))["cells"]}
 
     # -- as text --------------------------------------------------------------------------------
 
@@ -210,6 +210,14 @@ def _table_of(frame: ResultFrame) -> tuple[TableInfo | None, Schema]:
         if any(route["path"] == frame.path for route in table.facts.get("routes", ())):
             return table, schema
     return None, schema
+
+
+# Of rows without keys, nothing is asked by key.
+_NO_KEY = Column("", "text")
+
+
+def _shape(query: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: query[name] for name in ("fields", "include", "deep") if query.get(name)}
 
 
 def _key_of(table: TableInfo | None) -> Column | None:

@@ -300,8 +300,58 @@ def test_who_may_not_write_cannot_change(notes, server):
         notes.patch(f"/route_definition/{rule['id']}", {"publicMethods": ["GET"]})
         grid = ResultFrame(nobody, "/note", {}).grid()
         assert page(grid)["total"] == COUNT
-        assert not any(one["editable"] for one in grid.columns)
+        assert not any(one["editable"] or one["insertable"] for one in grid.columns)
+        assert not grid.creatable
+        assert not grid.deletable
         notes.patch(f"/route_definition/{rule['id']}", {"publicMethods": []})
+
+
+def test_rows_are_made(notes):
+    grid = ResultFrame(notes, "/note", {"fields": "title,views,writer,origin"}).grid()
+    assert grid.creatable
+    assert {one["name"] for one in grid.columns if one["insertable"]} == {
+        "title", "views", "writer.id", "origin",
+    }  # fmt: skip
+    given = {"title": HOSTILE, "views": str(2**60 + 1), "writer.id": "2", "gone": "x"}
+    made = ask(grid, "create", given=given)
+    (stored,) = notes.get("/note", filter={"id": int(made["key"])})["data"]
+    assert (stored["title"], stored["views"], stored["writer"]) == (HOSTILE, 2**60 + 1, {"id": 2})
+    assert dict(zip([one["name"] for one in grid.columns], made["cells"], strict=True)) == {
+        "id": made["key"], "title": HOSTILE, "views": str(2**60 + 1), "writer.id": "2",
+        "origin": None,
+    }  # fmt: skip
+    notes.send("DELETE", f"/note/{made['key']}")
+
+
+@pytest.mark.parametrize(
+    ("given", "problems"),
+    [
+        ({"views": "many", "status": "gone"},
+         {"views": "views must be an integer", "status": "status must be one of: draft, done"}),
+        ({"writer.id": "77"}, {"writer.id": "writer refers to a record that does not exist"}),
+        ({"facts": "{b"}, {"facts": "facts must be JSON"}),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_new_row_is_said_by_column(notes, given, problems):
+    grid = ResultFrame(notes, "/note", {}).grid()
+    said = ask(grid, "create", given=given)["problems"]
+    assert said.keys() == problems.keys()
+    assert all(said[name].startswith(text) for name, text in problems.items())
+    assert page(grid)["total"] == COUNT
+
+
+def test_a_row_is_deleted_if_it_is_what_was_seen(notes, row):
+    grid = ResultFrame(notes, "/note", {"fields": "title,views,writer.name"}).grid()
+    assert grid.deletable
+    seen = {"id": str(row), "title": "mine", "views": "1", "writer.id": "1", "writer.name": "?"}
+    notes.patch(f"/note/{row}", {"views": 2})
+    now = ask(grid, "delete", key=str(row), base=seen)["changed"]
+    assert now == [str(row), "mine", "2", "1", "Ann"]
+    assert ask(grid, "delete", key=str(row), base=seen | {"views": "2"}) == {"gone": True}
+    assert notes.get("/note", filter={"id": row})["data"] == []
+    # Who comes too late finds it done.
+    assert ask(grid, "delete", key=str(row), base=seen) == {"gone": True}
+    notes.post("/note", {"id": row, "title": "mine"})
 
 
 def test_deep_pages_are_found_by_their_keys(notes, monkeypatch):

@@ -3,7 +3,7 @@
 export default widget(({ model, el, ask, say, done }) => {
   const columns = model.get("columns").map((one) => ({ ...one }));
   const state = {
-    row: 0, column: 0,
+    row: 0, column: 0, anchor: null,
     sort: [...model.get("sort")], filters: { ...model.get("filters") }, widths: { ...model.get("widths") },
     top: model.get("top"), left: model.get("left"),
   };
@@ -17,25 +17,38 @@ export default widget(({ model, el, ask, say, done }) => {
 
   const pages = gridPages({
     ask, size: model.get("size"), asked: () => ({ sort: state.sort, filters: state.filters }), changed,
+    extra: () => rows,
+  });
+  const history = gridHistory({
+    columns, state, pages, ask, say, changed, busy: () => editor.isOpen,
+    view: { show: (...place) => view.show(...place), focus: () => view.focus() },
+  });
+  const rows = gridRows({
+    columns, state, pages, history, ask, say, changed, kept: { fresh: model.get("fresh"), marked: model.get("marked") },
   });
   const view = gridView({
-    columns, state, pages, label: model.get("name"), filterable, header, filter,
+    columns, state, pages, rows, label: model.get("name"), filterable, header, filter,
     scrolled() {
       keep();
       editor.scrolled();
     },
   });
-  const editor = gridEditor({ columns, state, pages, view, ask, say, changed });
+  const editor = gridEditor({ columns, state, pages, rows, view, history, ask, say, changed });
   const count = h("span", { class: "note" });
   const failure = h("div", { class: "enfyra-grid-failure", role: "alert", hidden: true });
   const refresh = h("button", { onclick: anew, title: "Ask the server again" }, "Refresh");
   const clear = h("button", { onclick: unfilter, hidden: true }, "Clear filters");
-  const undo = h("button", { onclick: () => editor.undo(), title: "Ctrl+Z" }, "Undo");
-  const redo = h("button", { onclick: () => editor.redo(), title: "Ctrl+Y" }, "Redo");
+  const undo = h("button", { onclick: () => history.undo(), title: "Ctrl+Z" }, "Undo");
+  const redo = h("button", { onclick: () => history.redo(), title: "Ctrl+Y" }, "Redo");
+  const creatable = model.get("creatable");
+  const deletable = model.get("deletable");
+  const insert = h("button", { onclick: add, title: "Insert", hidden: !creatable }, "New row");
+  const remove = h("button", { onclick: mark, title: "Ctrl+Delete" }, "Delete row");
+  const waiting = gridWaiting({ rows, save, drop: () => rows.drop(), back: () => view.focus() });
   const jump = h("input", { inputmode: "numeric", size: "9", placeholder: "Go to row", "aria-label": "Go to row", onkeydown: leap });
-  const bar = h("div", { class: "enfyra-grid-bar", role: "group", "aria-label": "Grid" }, refresh, undo, redo, jump, clear, count);
+  const bar = h("div", { class: "enfyra-grid-bar", role: "group", "aria-label": "Grid" }, refresh, undo, redo, insert, remove, jump, clear, count);
   view.pane.append(failure);
-  el.append(bar, view.scroller);
+  el.append(bar, view.scroller, waiting.element);
 
   // -- what is kept for the next run of the cell ------------------------------------------------
 
@@ -43,7 +56,7 @@ export default widget(({ model, el, ask, say, done }) => {
     clearTimeout(keeping);
     keeping = setTimeout(() => {
       const { sort, filters, widths, top, left } = state;
-      model.set({ sort: [...sort], filters: { ...filters }, widths: { ...widths }, top, left: Math.round(left) });
+      model.set({ sort: [...sort], filters: { ...filters }, widths: { ...widths }, top, left: Math.round(left), ...rows.kept() });
       model.save_changes();
     }, 250);
   }
@@ -61,10 +74,14 @@ export default widget(({ model, el, ask, say, done }) => {
     } else view.render();
     const filtered = Object.keys(state.filters).length > 0;
     clear.hidden = !filtered;
-    undo.hidden = redo.hidden = !columns.some((one) => one.editable);
-    undo.disabled = !editor.past;
-    redo.disabled = !editor.future;
-    if (pages.known) count.textContent = `${pages.total.toLocaleString("en")} row${pages.total === 1 ? "" : "s"}${filtered ? " meet the filters" : ""}`;
+    undo.hidden = redo.hidden = !creatable && !deletable && !columns.some((one) => one.editable);
+    undo.disabled = !history.past;
+    redo.disabled = !history.future;
+    remove.hidden = !deletable && !rows.count;
+    showChosen();
+    waiting.show();
+    keep();
+    if (pages.known) count.textContent = `${rows.counted(pages.saved, "row")}${filtered ? " meet the filters" : ""}`;
     showFailure(pages.failure);
   }
 
@@ -86,6 +103,36 @@ export default widget(({ model, el, ask, say, done }) => {
     pages.forget();
     view.render();
     keep();
+  }
+
+  // -- rows that come and go ------------------------------------------------------------------------
+
+  const chosen = () => [state.row, state.anchor ?? state.row].sort((a, b) => a - b);
+  function showChosen() {
+    const [from, to] = chosen();
+    remove.disabled = to < 0 || !pages.total;
+    remove.textContent = to === from ? "Delete row" : `Delete ${rows.counted(to - from + 1, "row")}`;
+  }
+  function add() {
+    if (!creatable) return say("New rows are not to be had here", "bad");
+    if (!pages.known) return undefined;
+    const first = columns.findIndex((one) => one.insertable);
+    state.anchor = null;
+    return go(rows.add(), first);
+  }
+  function mark() {
+    const [from, to] = chosen();
+    if (from < 0 || !pages.total) return undefined;
+    if (!deletable && !pages.row(from)?.fresh) return say("Rows cannot be deleted here", "bad");
+    rows.mark(from, to);
+    state.anchor = null;
+    return go(Math.min(to, pages.total - 1), state.column);
+  }
+  async function save() {
+    const refused = await rows.save();
+    if (!refused) return pages.total && go(Math.min(state.row, pages.total - 1), state.column);
+    go(rows.place(refused.row), refused.at);
+    return editor.begin(state.row, state.column);
   }
 
   // -- the head -----------------------------------------------------------------------------------
@@ -178,10 +225,20 @@ export default widget(({ model, el, ask, say, done }) => {
 
   function go(row, column) {
     const first = filterable || row !== GRID.filter ? row : row > state.row ? 0 : GRID.header;
+    state.anchor = null;
     state.row = Math.min(Math.max(first, GRID.header), Math.max(pages.total - 1, GRID.header));
     state.column = Math.min(Math.max(column, 0), columns.length - 1);
     view.show(state.row, state.column);
     view.focus();
+    showChosen();
+  }
+
+  // As many rows as there are from where it began.
+  function choose(row, from = state.anchor ?? state.row) {
+    go(Math.max(row, 0), state.column);
+    state.anchor = from;
+    view.render();
+    showChosen();
   }
 
   function leap(event) {
@@ -223,10 +280,15 @@ export default widget(({ model, el, ask, say, done }) => {
     const { row, column } = state;
     const { key } = event;
     if (event.ctrlKey || event.metaKey) {
-      if (key === "z" && !event.shiftKey) editor.undo();
-      else if (key === "y" || key.toLowerCase() === "z") editor.redo();
+      if (key === "z" && !event.shiftKey) history.undo();
+      else if (key === "y" || key.toLowerCase() === "z") history.redo();
+      else if (key === "Delete") mark();
+      else if (key === "Enter") waiting.ask();
       else return false;
     } else if (event.altKey) return false;
+    else if (event.shiftKey && (key === "ArrowUp" || key === "ArrowDown")) choose(row + (key === "ArrowUp" ? -1 : 1));
+    else if (key === "Escape" && state.anchor !== null) go(row, column);
+    else if (key === "Insert") add();
     else if (key === "Enter" || key === "F2") editor.begin(row, column);
     else if (key === "Delete") editor.clear(row, column);
     else if (key.length === 1) editor.begin(row, column, key);
@@ -261,13 +323,20 @@ export default widget(({ model, el, ask, say, done }) => {
     return to && go(...to);
   });
   view.table.addEventListener("mousedown", (event) => {
+    const number = event.target.closest("tbody th.gutter, tbody td");
+    if (number && (event.shiftKey || number.matches("th"))) {
+      event.preventDefault();
+      const { row } = view.where(number);
+      return choose(row, event.shiftKey ? state.anchor ?? Math.max(state.row, 0) : row);
+    }
     const cell = event.target.closest("th:not(.gutter), td");
-    if (!cell || event.target.closest(".enfyra-grid-handle")) return;
-    Object.assign(state, view.where(cell));
+    if (!cell || event.target.closest(".enfyra-grid-handle")) return undefined;
+    Object.assign(state, view.where(cell), { anchor: null });
     view.render();
-    if (event.target.matches("input, select")) return;
+    showChosen();
+    if (event.target.matches("input, select")) return undefined;
     event.preventDefault();
-    view.focus();
+    return view.focus();
   });
   view.table.addEventListener("dblclick", (event) => {
     if (event.target.closest("tbody td")) editor.begin(state.row, state.column);

@@ -1,11 +1,8 @@
-// Changing a cell in its place: an editor for its type, what the server says of it, what somebody
-// else has made of it meanwhile, and the way back.
+// Changing a cell in its place: an editor for its type, what the server says of it, and what somebody
+// else has made of it meanwhile. A cell of a row that is not saved yet is changed here only.
 
-function gridEditor({ columns, state, pages, view, ask, say, changed }) {
-  const MOST = 200;
+function gridEditor({ columns, state, pages, rows, view, history, ask, say, changed }) {
   let open = null;
-  const past = [];
-  const future = [];
 
   // -- editors by type ------------------------------------------------------------------------
 
@@ -54,8 +51,10 @@ function gridEditor({ columns, state, pages, view, ask, say, changed }) {
     const column = columns[at];
     const record = pages.row(row);
     if (!record || open) return;
-    if (!column.editable || record.key === null) return say(`${column.name} cannot be changed here`);
-    let base = record.cells[at];
+    if (rows.isMarked(record)) return say(`Row ${row + 1} is to be deleted`, "bad");
+    const free = record.fresh ? column.insertable : column.editable && record.key !== null;
+    if (!free) return say(`${column.name} cannot be changed here`);
+    let base = record.cells[at] ?? null;
     if (base?.beginning !== undefined) {
       try {
         base = await ask("value", { key: record.key, name: column.name });
@@ -67,7 +66,7 @@ function gridEditor({ columns, state, pages, view, ask, say, changed }) {
     const message = h("div", { class: "enfyra-grid-message", role: "alert" });
     const none = column.nullable && !control.matches("select") && h("button", { title: "Set to null", onclick: () => save(null) }, "null");
     const box = h("div", { class: "enfyra-grid-editor", onkeydown: typedIn, onfocusout: left }, h("div", { class: "row" }, control, none), message);
-    open = { row, at, column, key: record.key, base, control, read, message, box, top: state.top, left: state.left, begun: read() };
+    open = { row, at, column, record, key: record.key, base, control, read, message, box, top: state.top, left: state.left, begun: read() };
     view.pane.append(box);
     place();
     control.focus({ preventScroll: true });
@@ -75,6 +74,7 @@ function gridEditor({ columns, state, pages, view, ask, say, changed }) {
       control.value = typed;
       control.dispatchEvent(new Event("input"));
     } else control.select?.();
+    if (record.problems?.[column.name]) refused(open, { message: record.problems[column.name] });
   }
 
   function place() {
@@ -134,13 +134,17 @@ function gridEditor({ columns, state, pages, view, ask, say, changed }) {
   async function save(value, base = open.base) {
     const one = open;
     if (one.saving) return false;
+    if (one.record.fresh) {
+      rows.write(one.record, one.at, value);
+      close();
+      return true;
+    }
     one.saving = true;
     one.control.removeAttribute("aria-invalid");
     try {
       const answer = await ask("change", { key: one.key, name: one.column.name, text: value, base }, { quiet: true });
       if (answer.conflict) return conflict(one, value, answer.theirs);
-      done(past, { key: one.key, row: one.row, at: one.at, before: base, after: answer.value });
-      future.length = 0;
+      history.did({ key: one.key, row: one.row, at: one.at, before: base, after: answer.value });
       taken(one.key, answer.cells, `${one.column.name} of row ${one.row + 1} is saved`);
       close();
       return true;
@@ -192,52 +196,17 @@ function gridEditor({ columns, state, pages, view, ask, say, changed }) {
     say(text, "good");
   }
 
-  // -- there and back ---------------------------------------------------------------------------
-
-  function done(list, entry) {
-    list.push(entry);
-    if (list.length > MOST) list.shift();
-  }
-
-  async function again(from, to, word) {
-    if (open || !from.length) return;
-    const entry = from.at(-1);
-    const { name } = columns[entry.at];
-    let answer;
-    try {
-      answer = await ask("change", { key: entry.key, name, text: entry.before, base: entry.after });
-    } catch { return; }
-    if (from.at(-1) !== entry) return;
-    from.pop();
-    if (answer.conflict) {
-      pages.set(entry.key, entry.at, answer.theirs);
-      changed();
-      say(`${name} has been changed meanwhile, and is left as it is`, "bad");
-      return;
-    }
-    done(to, { ...entry, before: entry.after, after: answer.value });
-    if (pages.row(entry.row)?.key === entry.key) {
-      Object.assign(state, { row: entry.row, column: entry.at });
-      view.show(entry.row, entry.at);
-    }
-    taken(entry.key, answer.cells, `${name} of row ${entry.row + 1} is ${word}`);
-    view.focus();
-  }
-
   return {
     begin,
     // No value at all, without opening the editor.
     async clear(row, at) {
       const column = columns[at];
-      if (!column.editable || !column.nullable) return say(`${column.name} cannot be null`, "bad");
+      if (!column.nullable) return say(`${column.name} cannot be null`, "bad");
       await begin(row, at);
-      if (open && open.base !== null) save(null);
+      if (open && (open.base !== null || open.record.cells[at] === undefined)) save(null);
       else close();
     },
-    undo: () => again(past, future, "undone"),
-    redo: () => again(future, past, "done again"),
-    get past() { return past.length; },
-    get future() { return future.length; },
+    get isOpen() { return open !== null; },
     // It is scrolled away.
     scrolled() {
       if (open && !open.saving && (open.top !== state.top || open.left !== state.left)) open.control.blur();

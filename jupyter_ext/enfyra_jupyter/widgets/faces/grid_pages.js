@@ -1,7 +1,7 @@
 // The rows of a grid, fetched page by page when they come into sight: one question at a time,
 // and always for what is in sight by then.
 
-function gridPages({ ask, size, asked, changed }) {
+function gridPages({ ask, size, asked, changed, extra }) {
   const MOST = 60;
   const PAUSE = 40;
   let pages = new Map();
@@ -53,10 +53,15 @@ function gridPages({ ask, size, asked, changed }) {
   }
 
   return {
-    get total() { return total ?? 0; },
+    // Rows that are not saved yet stand behind those that are.
+    get total() { return total === null ? 0 : total + extra().count; },
+    get saved() { return total ?? 0; },
     get known() { return total !== null; },
     get failure() { return failure; },
-    row(number) { return pages.get(Math.floor(number / size))?.[number % size]; },
+    row(number) {
+      if (total !== null && number >= total) return extra().at(number - total);
+      return pages.get(Math.floor(number / size))?.[number % size];
+    },
     put(key, cells) {
       for (const rows of pages.values()) for (const row of rows) if (row.key === key) row.cells = cells;
     },

@@ -14,7 +14,7 @@ function gridText(text) {
       (one) => `⟨${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
 }
 
-function gridView({ columns, state, pages, label, filterable, header, filter, scrolled }) {
+function gridView({ columns, state, pages, rows, label, filterable, header, filter, scrolled }) {
   const table = h("table", { role: "grid", "aria-label": label, tabindex: "-1" });
   const group = h("colgroup");
   const head = h("thead");
@@ -96,21 +96,37 @@ function gridView({ columns, state, pages, label, filterable, header, filter, sc
   function renderRow(line, number, first, count) {
     const row = pages.row(number);
     line.setAttribute("aria-rowindex", number + headRows.length + 1);
-    line.children[0].textContent = (number + 1).toLocaleString("en");
+    const gone = rows.isMarked(row);
+    const chosen = state.anchor !== null && number >= Math.min(state.anchor, state.row) && number <= Math.max(state.anchor, state.row);
+    line.children[0].textContent = row?.fresh ? "new" : gone ? `✕ ${(number + 1).toLocaleString("en")}` : (number + 1).toLocaleString("en");
+    line.children[0].title = gone ? "to be deleted" : "";
+    line.className = [row?.fresh ? "fresh" : "", gone ? "gone" : "", chosen ? "chosen" : ""].join(" ");
+    if (chosen) line.setAttribute("aria-selected", "true");
+    else line.removeAttribute("aria-selected");
     resize(line, count + 1, () => h("td", { dir: "auto" }));
     for (let at = 0; at < count; at++) {
       const column = first + at;
       const cell = line.children[at + 1];
-      const { kind, editable } = columns[column];
-      const value = row?.cells[column];
+      const { kind, editable, insertable } = columns[column];
+      const value = row?.fresh ? row.cells[column] ?? given(row, column) : row?.cells[column];
+      const problem = row?.problems?.[columns[column].name];
       const text = value === undefined ? "…" : value === null ? "null" : gridText(value.beginning ?? value);
       if (cell.textContent !== text) cell.textContent = text;
-      cell.title = text.length > 20 ? text : "";
-      cell.className = [GRID_RIGHT.has(kind) ? "n" : "", value === null ? "null" : "", value === undefined ? "wait" : "", value?.length > text.length ? "cut" : ""].join(" ");
+      cell.title = problem ?? (text.length > 20 ? text : "");
+      cell.className = [GRID_RIGHT.has(kind) ? "n" : "", value === null || (row?.fresh && row.cells[column] === undefined) ? "null" : "", value === undefined ? "wait" : "", value?.length > text.length ? "cut" : ""].join(" ");
       cell.setAttribute("aria-colindex", column + 2);
-      cell.setAttribute("aria-readonly", !(editable && row?.key != null));
+      cell.setAttribute("aria-readonly", !(row?.fresh ? insertable : editable && row?.key != null));
+      if (problem) cell.setAttribute("aria-invalid", "true");
+      else cell.removeAttribute("aria-invalid");
       cell.tabIndex = state.row === number && state.column === column ? 0 : -1;
     }
+  }
+
+  // What a cell of a new row becomes if nothing is written there.
+  function given(row, column) {
+    const { insertable, nullable, default: value } = columns[column];
+    if (row.cells[column] === null) return null;
+    return insertable ? value ?? (nullable ? "" : "required") : "";
   }
 
   // -- moving ---------------------------------------------------------------------------------

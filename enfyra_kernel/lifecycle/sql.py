@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from ..encoding import encode_json
 from ..errors import EnfyraError, did_you_mean
 from ..logs import get_logger
 from ..metadata.snapshot import Snapshot
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _log = get_logger("sql")
 
 ROWS = 1_000
-_KEYS = ("sql", "saved", "with", "parameters", "limit", "timeout")
+_KEYS = ("sql", "saved", "with", "parameters", "limit", "timeout", "explain")
 _LANGUAGES = frozenset({"sqlite", "postgresql", "mysql"})
 
 
@@ -44,6 +45,7 @@ class Asked:
         parts: The names of saved ones that it reads from.
         limit: The most rows to give; None if it does not say.
         seconds: How long the database may compute; None if it does not say.
+        explain: Whether the database's plan is asked for, rather than what it finds.
     """
 
     sql: str
@@ -52,6 +54,7 @@ class Asked:
     seconds: float | None = None
     saved: bool = False
     parts: tuple[str, ...] = ()
+    explain: bool = False
 
 
 class Sql:
@@ -93,6 +96,8 @@ class Sql:
             _log.info("sql refused", extra={"user": caller.id, "code": error.code})
             raise
         _log.info("sql", extra={"user": caller.id, "statement": statement.shape[:2000]})
+        if asked.explain:
+            return await self._explained(asked, statement, readable)
         format_ = context.answer_format
         if format_ is JSON:
             return await self._page(asked, statement, readable)
@@ -139,6 +144,15 @@ class Sql:
         database = cast("SqlDatabase", self._database)
         seconds = min(asked.seconds or self._seconds, self._seconds)
         return database.selecting(statement.text, statement.arguments, seconds, readable.may_read)
+
+    async def _explained(self, asked: Asked, statement: Guarded, readable: Readable) -> Response:
+        """Tell how the database would answer, as for a query; the statement is not run."""
+        database = cast("SqlDatabase", self._database)
+        seconds = min(asked.seconds or self._seconds, self._seconds)
+        plan = await database.planned(
+            statement.text, statement.arguments, seconds, readable.may_read
+        )
+        return success(encode_json([{"statements": [statement.text], "database": [plan]}]))
 
     async def _page(self, asked: Asked, statement: Guarded, readable: Readable) -> Response:
         from ..storage.sql.selecting.answers import rows_as_json
@@ -217,7 +231,7 @@ def read_body(body: Any) -> Asked:
     ]
     saved, sql = named.get("saved"), named.get("sql")
     parts, parameters = named.get("with"), named.get("parameters")
-    limit, seconds = named.get("limit"), named.get("timeout")
+    limit, seconds, explain = named.get("limit"), named.get("timeout"), named.get("explain")
     if saved is not None:
         if not isinstance(saved, str) or sql is not None:
             problems.append("saved must be the name of a query, in the place of sql")
@@ -234,6 +248,8 @@ def read_body(body: Any) -> Asked:
         problems.append("limit must be a whole number")
     if seconds is not None and (type(seconds) not in {int, float} or not 0 < seconds <= 86_400):
         problems.append("timeout must be a number of seconds")
+    if explain is not None and not isinstance(explain, bool):
+        problems.append("explain must be true or false")
     if problems:
         raise EnfyraError("INVALID_BODY", problems=problems)
     values = dict(cast("Mapping[str, Any]", parameters or {}))
@@ -244,6 +260,7 @@ def read_body(body: Any) -> Asked:
         None if seconds is None else float(seconds),
         saved=saved is not None,
         parts=tuple(parts or ()),
+        explain=bool(explain),
     )
 
 

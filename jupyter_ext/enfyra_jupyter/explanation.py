@@ -16,7 +16,7 @@ class Explanation:
     """What the database is asked, and how it means to answer.
 
     Attributes:
-        plan: The query with all names resolved.
+        plan: The query with all names resolved; of SQL, there is none.
         statements: What the database is asked, with placeholders for values.
         database: Its own plan of each statement.
 
@@ -33,9 +33,9 @@ class Explanation:
 
     @staticmethod
     def of(told: Mapping[str, Any]) -> Explanation:
-        """Read the answer to `explain=true`."""
+        """Read the answer to `explain=true`, or to `explain` of SQL."""
         return Explanation(
-            told["plan"],
+            told.get("plan", {}),
             tuple(map(_text, told["statements"])),
             tuple(map(_text, told["database"])),
         )

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from enfyra_kernel.pieces import PieceFile
 
 from .client import ApiError, Client
+from .explanation import Explanation
 from .frames import PAGE, ResultFrame
+
+if TYPE_CHECKING:
+    from .widgets.shelf import Shelf
+    from .widgets.sql_grid import SqlGrid
 
 PATH = "/admin/sql"
 _READ = 1 << 16
@@ -31,6 +36,7 @@ class SqlFrame(ResultFrame):
         limit: The most rows; 0 for all.
         page: Which page is shown, from 1.
         parts: The names of saved statements that this one reads from.
+        shelf: Gives where its widgets stand.
 
     Raises:
         ApiError: What the server says is wrong with the statement.
@@ -50,7 +56,9 @@ class SqlFrame(ResultFrame):
         limit: int = 0,
         page: int = 1,
         parts: Sequence[str] = (),
+        shelf: Callable[[], Shelf] | None = None,
     ) -> None:
+        self._shelf = shelf
         self.sql = sql
         self.parts = list(parts)
         self.parameters = dict(parameters or {})
@@ -143,15 +151,30 @@ class SqlFrame(ResultFrame):
             limit=self.limit,
             page=self.page + 1,
             parts=self.parts,
+            shelf=self._shelf,
         )
 
-    def grid(self) -> Any:
-        """Refuse: rows of SQL are no records that could be sorted and edited one by one."""
-        raise TypeError("A result of SQL has no grid; that of %enfyra query has one")
+    def grid(self) -> SqlGrid:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Give the rows as a table to scroll, sort and filter; they cannot be changed.
 
-    def explain(self) -> Any:
-        """Refuse: the statement is one's own."""
-        raise TypeError("A result of SQL is not explained; that of %enfyra query is")
+        All rows are fetched, up to a million; sorting and filtering ask nobody.
+
+        Raises:
+            ApiError: What the server says.
+        """
+        from .widgets.sql_grid import SqlGrid
+
+        grid = SqlGrid(self)
+        return self._shelf().put(grid, self.sql) if self._shelf is not None else grid
+
+    def explain(self) -> Explanation:
+        """Say how the database would answer; the statement is not run.
+
+        Raises:
+            ApiError: What the server says is wrong with the statement.
+        """
+        told = self.client.post(PATH, {**self._body(), "explain": True})
+        return Explanation.of(told["data"][0])
 
     # -- getting it -----------------------------------------------------------------------------
 

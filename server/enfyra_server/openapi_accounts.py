@@ -187,6 +187,7 @@ _OPERATIONS: dict[tuple[str, str], Described] = {
             "parameters": {"type": "object", "description": "The values by their names"},
             "limit": {**_NUMBER, "description": "The most rows; 1000 without it"},
             "timeout": {"type": "number", "description": "The most seconds to compute"},
+            "explain": {"type": "boolean", "description": "Tell the plan in the place of rows"},
         },
         (),
         {

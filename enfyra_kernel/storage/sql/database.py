@@ -372,6 +372,13 @@ class SqlDatabase:
         """Open a statement that somebody has written, so that it can only read."""
         return self.driver.selecting(text, arguments, seconds, may_read)
 
+    async def planned(self, text: str, arguments: Values, seconds: float, may_read: MayRead) -> Any:
+        """Tell how a statement that somebody has written would be answered; it is not run."""
+        told = self.dialect.explain + text
+        async with self.selecting(told, arguments, seconds, may_read) as found:
+            rows = await found.fetch(_STEPS)
+        return self.dialect.read_explanation([tuple(row) for row in rows])
+
     # -- schema ---------------------------------------------------------------------------------
 
     async def survey(self) -> list[PhysicalTable]:
@@ -397,6 +404,8 @@ class SqlDatabase:
         return SqlSession(self, connection.runner)
 
 
+# More steps than a plan has.
+_STEPS = 100_000
 MANY = 500
 MANY_BYTES = 1 << 20
 

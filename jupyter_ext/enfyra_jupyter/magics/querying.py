@@ -122,7 +122,12 @@ def _sql(
             raise UsageError(f"SQL says by itself what {name} would say")
     values = values_of(given, variables)
     frame = SqlFrame(
-        session.client, statement, {**saved, **values}, limit=given.limit or 0, parts=given.parts
+        session.client,
+        statement,
+        {**saved, **values},
+        limit=given.limit or 0,
+        parts=given.parts,
+        shelf=lambda: session.shelf,
     )
     if given.save is not None:
         if given.parts:

@@ -32,7 +32,7 @@ def condition(column: Column, text: str) -> dict[str, Any] | None:
     if not text:
         return None
     *relations, last = column.path
-    asked = {last: _asked(column, text)}
+    asked = {last: operators(column, text)}
     for name in reversed(relations):
         asked = {name: asked}
         if text == "null":
@@ -41,7 +41,16 @@ def condition(column: Column, text: str) -> dict[str, Any] | None:
     return asked
 
 
-def _asked(column: Column, text: str) -> dict[str, Any]:
+def operators(column: Column, text: str) -> dict[str, Any]:
+    """Give what the value of a column must meet, by operators.
+
+    Raises:
+        ApiError: Naming the column, and what can be written.
+
+    Example:
+        >>> operators(Column("n", "integer"), "1..9")
+        {'_gte': 1, '_lte': 9}
+    """
     if text in {"null", "!null"}:
         return {"_is_null": text == "null"}
     if column.kind == "json":

@@ -3,68 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import traitlets
+from typing import TYPE_CHECKING, Any
 
 from ..client import ApiError
 from ..schema import EMPTY, Schema, TableInfo
 from . import cells
 from .columns import KINDS, Column, columns_of
 from .filtering import condition
+from .grid_part import GridPart, rows_of_a_page
 from .order import DEEP, Order
-from .part import Part, action
+from .part import action
 from .records import Records, problems_by_column
 
 if TYPE_CHECKING:
     from ..frames import ResultFrame
 
-# So many cells travel at once, in rows of at least MIN and at most MAX.
-_CELLS = 4_000
-_MIN, _MAX = 20, 100
 
-
-class Grid(Part):
+class Grid(GridPart):
     """The rows of a result as a table; what is seen of it is fetched when it comes into sight.
-
-    Attributes:
-        columns: What each column holds.
-        size: How many rows a page has.
-        sort: By what it is sorted, as in `["-views", "title"]`.
-        filters: What is typed above the columns, by their names.
-        top: The first row that is seen.
-        left: How far it is scrolled to the side, in pixels.
-        widths: Of columns that have been given another one, in pixels.
-        creatable: Whether whoever asks may make rows.
-        deletable: Whether whoever asks may delete rows.
-        fresh: Rows that are written and not saved: texts by the names of columns.
-        marked: Rows that are to be deleted, by key: what is seen of each, by the names of columns.
 
     Example:
         >>> frame.grid()  # doctest: +SKIP
     """
-
-    face: ClassVar[str] = "grid"
-    faces: ClassVar[tuple[str, ...]] = (
-        "grid_pages", "grid_view", "grid_history", "grid_rows", "grid_waiting", "grid_editor",
-    )  # fmt: skip
-    keeps: ClassVar[tuple[str, ...]] = (
-        "sort", "filters", "top", "left", "widths", "fresh", "marked",
-    )  # fmt: skip
-
-    columns = traitlets.List().tag(sync=True)
-    size = traitlets.Int(_MAX).tag(sync=True)
-    name = traitlets.Unicode().tag(sync=True)
-    sort = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    filters = traitlets.Dict().tag(sync=True)
-    filterable = traitlets.Bool(True).tag(sync=True)
-    top = traitlets.Int().tag(sync=True)
-    left = traitlets.Int().tag(sync=True)
-    widths = traitlets.Dict().tag(sync=True)
-    creatable = traitlets.Bool(False).tag(sync=True)
-    deletable = traitlets.Bool(False).tag(sync=True)
-    fresh = traitlets.List().tag(sync=True)
-    marked = traitlets.Dict().tag(sync=True)
 
     def __init__(self, frame: ResultFrame) -> None:
         table, schema = _table_of(frame)
@@ -72,9 +32,8 @@ class Grid(Part):
         self._key = _key_of(table)
         self._order: Order | None = None
         methods = _methods(table, frame.path)
-        changes = (
-            methods if self._key is not None and not (table and table.facts["readOnly"]) else ()
-        )
+        fixed = table is None or self._key is None or table.facts["readOnly"]
+        changes = () if fixed else methods
         found = columns_of(
             frame.shape(), table, schema, writable="PATCH" in changes, creatable="POST" in changes
         )
@@ -83,7 +42,7 @@ class Grid(Part):
         super().__init__(
             name=frame.path.strip("/"),
             columns=[column.facts() for column in found],
-            size=max(_MIN, min(_MAX, _CELLS // max(len(found), 1))),
+            size=rows_of_a_page(len(found)),
             sort=_names(frame.query.get("sort")),
             # A filter is for records; groups have none.
             filterable=not frame.grouped,

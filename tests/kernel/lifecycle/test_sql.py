@@ -48,6 +48,7 @@ async def test_sql_is_for_the_administrator(
         ({"sql": "SELECT 1", "limit": -1}, "limit must be a whole number"),
         ({"sql": "SELECT 1", "limit": True}, "limit must be a whole number"),
         ({"sql": "SELECT 1", "timeout": 0}, "timeout must be a number of seconds"),
+        ({"sql": "SELECT 1", "explain": 1}, "explain must be true or false"),
         ({"sql": "SELECT 1", "parameters": [1]}, "parameters must be an object"),
         ({"sql": "SELECT '\0'"}, "sql must not hold a null character"),
     ],

@@ -81,7 +81,7 @@ export default widget(({ model, el, ask, say, done }) => {
     showChosen();
     waiting.show();
     keep();
-    if (pages.known) count.textContent = `${rows.counted(pages.saved, "row")}${filtered ? " meet the filters" : ""}`;
+    if (pages.known) count.textContent = `${rows.counted(pages.saved, "row")}${[model.get("note"), filtered ? "meet the filters" : ""].filter(Boolean).map((one) => ` ${one}`).join("")}`;
     showFailure(pages.failure);
   }
 

@@ -52,6 +52,27 @@ async def _sql(api: Api, sql: str, **more: Any) -> Any:
     return answer
 
 
+async def test_the_plan_is_told_and_nothing_is_run(api: Api, engine: str) -> None:
+    await _table(api)
+    told = await _sql(
+        api,
+        "SELECT title FROM post WHERE id = :id OR day = :day -- no more",
+        parameters={"id": 1, "day": "2024-01-02"},
+        explain=True,
+    )
+    (found,) = told.data
+    assert "title" in found["statements"][0]
+    assert "2024" not in found["statements"][0]
+    assert "post" in str(found["database"][0])
+    # Neither is it a way to what may not be read, nor does it take the time of what it is about.
+    await _sql(api, ENDLESS[engine], explain=True)
+    refused = {"sql": "SELECT password FROM user_definition", "explain": True}
+    assert (await api.post("/admin/sql", refused)).body["error"]["code"] == "SQL_REFUSED"
+    for text in ("EXPLAIN SELECT 1", "ANALYZE SELECT 1"):
+        answer = await api.post("/admin/sql", {"sql": text, "explain": True})
+        assert answer.body["error"]["code"] == "SQL_REFUSED"
+
+
 async def test_reading(api: Api, engine: str) -> None:
     await _table(api)
     found = await _sql(

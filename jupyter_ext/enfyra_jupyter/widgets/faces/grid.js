@@ -14,6 +14,8 @@ export default widget(({ model, el, ask, say, done }) => {
   let keeping = null;
   let typing = null;
   let fitted = false;
+  // Whether somebody waits to hear how many rows there are.
+  let asked = false;
 
   const pages = gridPages({
     ask, size: model.get("size"), asked: () => ({ sort: state.sort, filters: state.filters }), changed,
@@ -96,10 +98,14 @@ export default widget(({ model, el, ask, say, done }) => {
     failure.hidden = !error || inFilter;
     if (inFilter) say(text, "bad");
     else if (error) failure.replaceChildren(h("p", { class: "bad" }, text), h("button", { class: "main", onclick: anew }, "Try again"));
-    else if (pages.known) say(`${count.textContent}${state.sort.length ? `, sorted by ${state.sort.join(", ")}` : ""}`);
+    else if (pages.known && asked) {
+      asked = false;
+      say(`${count.textContent}${state.sort.length ? `, sorted by ${state.sort.join(", ")}` : ""}`);
+    }
   }
 
   function anew() {
+    asked = true;
     pages.forget();
     view.render();
     keep();

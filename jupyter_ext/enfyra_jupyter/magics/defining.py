@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -145,10 +145,27 @@ def quiet_differences(table: TableInfo, payload: Mapping[str, Any]) -> list[tupl
             if key in one and one[key] != relation[fact]:
                 change = _changed(key, relation[fact], one[key])
                 lines.append(("", f"~ {one['propertyName']}: {change}"))
+        if "rules" in one and _rules(one["rules"]) != _rules(relation["rules"]):
+            change = _changed("rules", relation["rules"], one["rules"])
+            lines.append(("", f"~ {one['propertyName']}: {change}"))
     return lines
 
 
+def _rules(rules: Sequence[Mapping[str, Any]]) -> str:
+    """Give rules as a person names them, in an order of their own."""
+    return ", ".join(sorted(map(_rule, rules)))
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    value = rule["value"]
+    plain = value["v"] if isinstance(value, Mapping) and set(value) == {"v"} else value
+    said = f" '{rule['message']}'" if rule.get("message") else ""
+    return f"{rule['ruleType']} {text_of(plain)}{said}"
+
+
 def _changed(what: str, before: Any, after: Any) -> str:
+    if what == "rules":
+        before, after = _rules(before), _rules(after)
     return f"{what} {text_of(before) or 'none'} becomes {text_of(after) or 'none'}"
 
 

@@ -12,7 +12,7 @@ from ..client import ApiError
 from ..magics.defining import PATH, differences, quiet_differences
 from ..schema import Schema
 from .connected import Connected
-from .drafts import EMPTY_COLUMN, cell_of, draft_of, payload_of
+from .drafts import EMPTY_COLUMN, EMPTY_RELATION, cell_of, draft_of, payload_of
 from .part import action
 from .problems import problems_of
 
@@ -28,7 +28,9 @@ _CHOICES: Mapping[str, Any] = {
     "kinds": [one.value for one in RelationKind if one is not RelationKind.ONE_TO_MANY],
     "onDelete": [one.value for one in OnDelete],
     "rules": [one.value for one in RuleType],
+    "relationRules": [RuleType.MIN_ITEMS.value, RuleType.MAX_ITEMS.value],
     "column": EMPTY_COLUMN,
+    "relation": EMPTY_RELATION,
 }
 
 

@@ -70,6 +70,12 @@ EMPTY_COLUMN: Mapping[str, Any] = {
 }  # fmt: skip
 
 
+EMPTY_RELATION: Mapping[str, Any] = {
+    "id": None, "was": None, "name": "", "type": RelationKind.MANY_TO_ONE.value, "target": "",
+    "required": False, "inverse": "", "onDelete": "", "rules": [],
+}  # fmt: skip
+
+
 def _column(facts: Mapping[str, Any], unique: bool) -> dict[str, Any]:
     return {
         "id": facts["id"],
@@ -107,6 +113,7 @@ def _relation(facts: Mapping[str, Any]) -> dict[str, Any]:
         "required": not facts["isNullable"],
         "inverse": facts["inverse"] or "",
         "onDelete": facts["onDelete"] or "",
+        "rules": [_rule(one) for one in facts["rules"]],
     }
 
 
@@ -222,6 +229,9 @@ def _relation_payload(relation: Mapping[str, Any]) -> dict[str, Any]:
     }
     if relation["onDelete"] and relation["type"] != RelationKind.MANY_TO_MANY:
         payload["onDelete"] = relation["onDelete"]
+    if relation["rules"] or relation["type"] == RelationKind.MANY_TO_MANY:
+        # Rules say how many records there are; the server refuses them where there is one.
+        payload["rules"] = [_rule_payload("", one) for one in relation["rules"]]
     return _with_id(payload, relation)
 
 

@@ -31,7 +31,8 @@ POST = {
     "relations": [
         {"propertyName": "author", "type": "many-to-one", "targetTable": "author",
          "inversePropertyName": "posts", "onDelete": "CASCADE", "isNullable": False},
-        {"propertyName": "friends", "type": "many-to-many", "targetTable": "author"},
+        {"propertyName": "friends", "type": "many-to-many", "targetTable": "author",
+         "rules": [{"ruleType": "maxItems", "value": 3}]},
     ],
     "uniques": [["number"], ["title", "state"]],
     "indexes": [["price"]],
@@ -79,6 +80,7 @@ def test_the_cell_says_what_the_form_says(designer: Designer) -> None:
     writer = read["relations"][0]
     assert (writer["propertyName"], writer["was"]) == ("writer", "author")
     assert writer["onDelete"] == "CASCADE"
+    assert read["relations"][1]["rules"] == [{"ruleType": "maxItems", "value": 3}]
 
 
 def test_what_would_change_is_said_and_then_done(designer: Designer, client: Any) -> None:
@@ -104,6 +106,29 @@ def test_what_would_change_is_said_and_then_done(designer: Designer, client: Any
     assert done == {"live": "/user/ann/enfyra/post", "name": "post"}
     assert [one["name"] for one in designer.base["columns"]][-1] == "views"
     assert designer.draft == {}
+
+
+def test_how_many_records_a_relation_has_is_a_rule(designer: Designer, client: Any) -> None:
+    wanted = draft(designer)
+    wanted["relations"][1]["rules"].append(
+        {"id": None, "kind": "minItems", "value": "1", "message": "Nobody is alone"}
+    )
+    (line,) = [text for _, text in ask(designer, "preview", draft=wanted)["lines"]]
+    assert line == "~ friends: rules maxItems 3 becomes maxItems 3, minItems 1 'Nobody is alone'"
+    ask(designer, "apply", draft=wanted)
+    assert [one["kind"] for one in designer.base["relations"][1]["rules"]] == [
+        "maxItems", "minItems",
+    ]  # fmt: skip
+    wanted = draft(designer)
+    wanted["relations"][1]["rules"] = []
+    ask(designer, "apply", draft=wanted)
+    assert designer.base["relations"][1]["rules"] == []
+    wanted = draft(designer)
+    # Of one record, nobody counts how many there are.
+    rule = {"id": None, "kind": "minItems", "value": "1", "message": ""}
+    wanted["relations"][0]["rules"] = [rule]
+    (problem,) = ask(designer, "preview", draft=wanted)["problems"]
+    assert problem["place"] == "relations.0.rules"
 
 
 def test_problems_are_told_by_their_fields(designer: Designer) -> None:

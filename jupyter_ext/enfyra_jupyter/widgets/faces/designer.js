@@ -190,10 +190,8 @@ export default widget(({ model, el, ask, say, watch, done }) => {
       ),
       grid("Columns", ["name", "type", "options", "required", "default", "unique", "shown", "description", "rules", ""], draft.columns.flatMap(column)),
       adding("columns", "Add a column", () => copyOf(choices().column)),
-      grid("Relations", ["name", "kind", "table", "required", "inverse", "on delete", ""], draft.relations.map(relation)),
-      adding("relations", "Add a relation", () => ({
-        id: null, was: null, name: "", type: choices().kinds[0], target: "", required: false, inverse: "", onDelete: "",
-      })),
+      grid("Relations", ["name", "kind", "table", "required", "inverse", "on delete", "rules", ""], draft.relations.flatMap(relation)),
+      adding("relations", "Add a relation", () => copyOf(choices().relation)),
       h("div", { class: "enfyra-row" },
         area("uniques", "Unique together", "author, title"),
         area("indexes", "Indexes", "state, createdAt"),
@@ -231,30 +229,38 @@ export default widget(({ model, el, ask, say, watch, done }) => {
       tick(one, "unique", place("unique"), `${what} is unique`),
       tick(one, "shown", place("shown"), `${what} is in answers`),
       text(one, "description", place("description"), `Description of ${what}`),
-      h("button", {
-        "data-place": place("rules"), "aria-expanded": String(open.has(one)), "aria-label": `Rules of ${what}`,
-        onclick: () => { open.has(one) ? open.delete(one) : open.add(one); build(); focus(place("rules")); },
-      }, one.rules.length ? `${one.rules.length} ▾` : "▾"),
+      opening(one, place("rules"), what),
       removal(draft.columns, number, `${what} ${one.name}`),
     ];
-    const row = h("tr", {}, cells.map((cell) => h("td", {}, cell)));
-    return open.has(one) ? [row, h("tr", {}, h("td", { colspan: "10", class: "enfyra-rules" }, rules(one, number)))] : [row];
+    const kinds = choices().rules;
+    return withRules(one, cells, `columns.${number}`, kinds, one.type === "varchar" ? "minLength" : "min");
   }
-  function rules(one, number) {
-    const place = (index, key) => `columns.${number}.rule.${index}.${key}`;
-    return h("fieldset", {}, h("legend", {}, `Rules of ${one.name || "the column"}`),
+  function opening(one, place, what) {
+    return h("button", {
+      "data-place": place, "aria-expanded": String(open.has(one)), "aria-label": `Rules of ${what}`,
+      onclick: () => { open.has(one) ? open.delete(one) : open.add(one); build(); focus(place); },
+    }, one.rules.length ? `${one.rules.length} ▾` : "▾");
+  }
+  function withRules(one, cells, place, kinds, usual) {
+    const row = h("tr", {}, cells.map((cell) => h("td", {}, cell)));
+    if (!open.has(one)) return [row];
+    return [row, h("tr", {}, h("td", { colspan: cells.length, class: "enfyra-rules" }, rules(one, place, kinds, usual)))];
+  }
+  function rules(one, owner, kinds, usual) {
+    const place = (index, key) => `${owner}.rule.${index}.${key}`;
+    return h("fieldset", {}, h("legend", {}, `Rules of ${one.name || "the field"}`),
       one.rules.map((rule, index) => h("div", { class: "enfyra-row" },
-        pick(rule, "kind", place(index, "kind"), `Kind of rule ${index + 1}`, choices().rules),
+        pick(rule, "kind", place(index, "kind"), `Kind of rule ${index + 1}`, kinds),
         text(rule, "value", place(index, "value"), `Value of rule ${index + 1}`, { placeholder: "value" }),
         text(rule, "message", place(index, "message"), `Message of rule ${index + 1}`, { placeholder: "what people are told" }),
         h("button", {
           "aria-label": `Remove rule ${index + 1}`,
-          onclick: () => { one.rules.splice(index, 1); changed(true); focus(`columns.${number}.rules`); },
+          onclick: () => { one.rules.splice(index, 1); changed(true); focus(`${owner}.rules`); },
         }, "✕"),
       )),
       h("button", {
         onclick: () => {
-          one.rules.push({ id: null, kind: one.type === "varchar" ? "minLength" : "min", value: "", message: "" });
+          one.rules.push({ id: null, kind: usual, value: "", message: "" });
           changed(true);
           focus(place(one.rules.length - 1, "value"));
         },
@@ -264,15 +270,19 @@ export default widget(({ model, el, ask, say, watch, done }) => {
   function relation(one, number) {
     const place = (key) => `relations.${number}.${key}`;
     const what = `relation ${number + 1}`;
-    return h("tr", {}, [
+    // How many there are is a question where there can be several.
+    const many = one.type === "many-to-many" || one.rules.length > 0;
+    const cells = [
       text(one, "name", place("name"), `Name of ${what}`),
       pick(one, "type", place("type"), `Kind of ${what}`, choices().kinds),
       text(one, "target", place("target"), `Table of ${what}`, { list: tables.id, placeholder: "type to find" }),
       tick(one, "required", place("required"), `${what} must not be empty`),
       text(one, "inverse", place("inverse"), `Name of ${what} in the other table`),
       pick(one, "onDelete", place("onDelete"), `What a deletion does to ${what}`, ["", ...choices().onDelete]),
+      many ? opening(one, place("rules"), what) : "",
       removal(draft.relations, number, `${what} ${one.name}`),
-    ].map((cell) => h("td", {}, cell)));
+    ];
+    return withRules(one, cells, `relations.${number}`, choices().relationRules, "minItems");
   }
 
   watch("base", taken);

@@ -105,14 +105,26 @@ def run_all(page: Any, server: Server, notebook: str = "quickstart.ipynb") -> No
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=PATIENCE)
     # The indicator is idle, too, before there is a kernel.
     page.wait_for_selector("text='Python 3 (ipykernel) | Idle'", timeout=PATIENCE)
+    _run(page, 1)
+
+
+def run_again(page: Any) -> None:
+    """Run all cells of the notebook in the page once more."""
+    cells = page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+    _run(page, 1 + max(int(one.strip("[]: \u00a0")) for one in cells))
+
+
+def _run(page: Any, least: int) -> None:
+    """Run all cells, and wait until each has a number from some one on."""
     page.click(".lm-MenuBar-itemLabel:text-is('Run')")
     page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
     page.wait_for_function(
-        """() => {
+        """least => {
             const cells = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
-            const done = one => /^\\[\\d+\\]:/.test(one.textContent.trim());
-            return cells.length > 0 && cells.every(done);
+            const number = one => /^\\[(\\d+)\\]:/.exec(one.textContent.trim())?.[1] ?? -1;
+            return cells.length > 0 && cells.every(one => Number(number(one)) >= least);
         }""",
+        arg=least,
         timeout=PATIENCE,
     )
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=PATIENCE)

@@ -56,6 +56,11 @@ class Peek(Generic[Known]):
             threading.Thread(target=self._load_quietly, daemon=True).start()
         return self.current
 
+    def wait(self, seconds: float) -> None:
+        """Wait for what is being asked, but not longer."""
+        if self._loading.acquire(timeout=seconds):
+            self._loading.release()
+
     def _load_quietly(self) -> None:
         try:
             self.load()

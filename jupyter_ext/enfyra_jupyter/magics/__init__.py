@@ -158,7 +158,7 @@ def unload(shell: InteractiveShell) -> None:
     magics = _registered(shell)
     if magics is None:
         return
-    magics.session.connections.close_all()
+    magics.session.end()
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop(NAME, None)
     shell.magics_manager.registry.pop(type(magics).__name__, None)

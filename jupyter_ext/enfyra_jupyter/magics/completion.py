@@ -75,6 +75,16 @@ _INTO = re.compile(r"^\w+\s+<<\s+")
 _FRAGMENT = re.compile(r"[^\s,{}\[\]()'\":=]*$")
 
 
+def is_about_us(before: list[str]) -> bool:
+    """Say whether the cursor is in what the magic reads.
+
+    Example:
+        >>> is_about_us(["x = 1", "%enfyra "]), is_about_us(["%enfyra tables", "x"])
+        (True, False)
+    """
+    return bool(_HEAD.match(before[0]) or _LINE.search(before[-1]))
+
+
 class Completer:
     """Knows what can stand where."""
 
@@ -90,6 +100,8 @@ class Completer:
         def enfyra_matcher(context: CompletionContext) -> SimpleMatcherResult:
             lines = context.full_text.split("\n")
             before = [*lines[: context.cursor_line], context.text_until_cursor]
+            if is_about_us(before):
+                self._session.begin()
             fragment, found = self.complete(before)
             return {
                 "completions": [SimpleCompletion(text=one, type="enfyra") for one in found],

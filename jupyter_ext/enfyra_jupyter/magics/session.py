@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 QUERY_KEYS = (
     "table", "filter", "sort", "fields", "deep", "aggregate", "dimensions", "measures", "limit",
 )  # fmt: skip
+# Seconds that the first completion may take.
+FIRST_LOOK = 0.3
 
 
 class Session:
@@ -36,6 +39,9 @@ class Session:
         self.connections = Connections()
         self.last_error: Exception | None = None
         self._shelf: Shelf | None = None
+        self._is_begun = False
+        self._is_over = False
+        self._changing = threading.RLock()
 
     @property
     def client(self) -> Client:
@@ -49,15 +55,53 @@ class Session:
     @property
     def _connection(self) -> Connection:
         here = self.connections.active
-        if here is None:
-            self.use(connect())
+        return here if here is not None else self._use_unless_there(connect())
+
+    def _use_unless_there(self, client: Client) -> Connection:
+        """Take a connection if there is none by now."""
+        with self._changing:
+            here = self.connections.active
+            if here is not None:
+                client.close()
+                return here
+            self.use(client)
             here = self.connections.active
         assert here is not None  # noqa: S101 - `use` sets it
         return here
 
     def use(self, client: Client, name: str | None = None) -> None:
         """Take a connection, and use it."""
-        self.connections.put(client, name)
+        with self._changing:
+            self.connections.put(client, name)
+            self._is_begun = True
+
+    def begin(self) -> None:
+        """Connect behind the notebook's back, once, so that completion has something to say."""
+        if not self._is_begun:
+            self._is_begun = True
+            connecting = threading.Thread(target=self._connect_quietly, daemon=True)
+            connecting.start()
+            # What is not there by then is there the next time.
+            connecting.join(FIRST_LOOK)
+
+    def _connect_quietly(self) -> None:
+        try:
+            client = connect()
+        except (ApiError, RuntimeError):
+            # Whoever runs a cell is told.
+            return
+        with self._changing:
+            if self._is_over:
+                client.close()
+                return
+            here = self._use_unless_there(client)
+        here.cache.wait(FIRST_LOOK)
+
+    def end(self) -> None:
+        """Close all connections, and the one that is being made."""
+        with self._changing:
+            self._is_over = True
+            self.connections.close_all()
 
     def close(self) -> None:
         """Close the connection in use."""

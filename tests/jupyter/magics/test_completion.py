@@ -10,6 +10,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 
 LIMIT = 0.050
+PATIENCE = 30.0
 LIFETIME = 5.1
 
 
@@ -46,7 +47,7 @@ def complete(shell):
     "text",
     [
         "%enfyra desc|ribe",
-        "df = %enfyra qu|ery",
+        "df = %enfyra prof|ile",
         "x = 1\n%enfyra sta|tus",
         "    %enfyra sta|tus",
         "%%enfyra ta|ble",
@@ -133,6 +134,17 @@ def test_never_waits_for_the_server(shell, server, complete):
         os.kill(server.pid, signal.SIGCONT)
 
 
-def test_is_there_without_a_connection(complete):
-    assert complete("%enfyra query po") == []
+def test_connects_behind_the_notebooks_back(client, complete, shell):
+    client.post("/table_definition", {"name": "post"})
+    text = "%enfyra query po"
     assert complete("%enfyra query --li") == ["%enfyra query --limit"]
+    # Mostly there at once, but nobody waits for long.
+    end = time.monotonic() + PATIENCE
+    while not (found := complete(text)):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert found == ["%enfyra query post"]
+    # A connection that was closed stays closed.
+    shell.run("%enfyra close")
+    complete(text)
+    assert shell.session.connections.active is None

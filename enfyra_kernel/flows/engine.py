@@ -6,7 +6,9 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
+
+import msgspec
 
 from ..clock import Clock
 from ..errors import EnfyraError
@@ -112,6 +114,18 @@ def timeout_of(step: StepDefinition) -> int:
     return step.timeout or _TIMEOUTS.get(step.kind, TIMEOUT)
 
 
+class _Place(NamedTuple):
+    """Where steps are in a run.
+
+    Attributes:
+        note: Notes that one of them is over.
+        turn: Which turns of the loops around them it is.
+    """
+
+    note: Callable[[Entry], None]
+    turn: tuple[int, ...] = ()
+
+
 class _Work:
     """One run at work."""
 
@@ -150,7 +164,7 @@ class _Work:
                     await self.level(_branch(step, progress.results.get(step.key)))
                 continue
             progress.begin(step)
-            result = await self._tried(step, progress.known(self._meta), progress.note)
+            result = await self._tried(step, progress.known(self._meta), _Place(progress.note))
             progress.keep(step.key, result)
             if step.kind == CONDITION:
                 await self.level(_branch(step, result))
@@ -158,22 +172,20 @@ class _Work:
                 await self._saved()
 
     async def _sequence(
-        self, steps: Sequence[StepDefinition], known: Mapping[str, Any]
+        self, steps: Sequence[StepDefinition], known: Mapping[str, Any], place: _Place
     ) -> dict[str, Any]:
         """Run the steps of one turn of a loop: what they give is known to each other only."""
         local = dict(known)
         for step in steps:
-            result = await self._tried(step, local, _nothing)
+            result = await self._tried(step, local, place)
             local |= {step.key: result, "last": result}
             if step.kind == CONDITION:
-                local = await self._sequence(_branch(step, result), local)
+                local = await self._sequence(_branch(step, result), local, place)
         return local
 
     # -- one ------------------------------------------------------------------------------------
 
-    async def _tried(
-        self, step: StepDefinition, known: Mapping[str, Any], note: Callable[[Entry], None]
-    ) -> Any:
+    async def _tried(self, step: StepDefinition, known: Mapping[str, Any], place: _Place) -> Any:
         """Run one step, again where it says so; give its result.
 
         Raises:
@@ -184,7 +196,7 @@ class _Work:
         retries = 0
         while True:
             try:
-                result = await self._once(step, known)
+                result = await self._once(step, known, place)
                 break
             except StepFailed as failed:
                 error, inner = failed.error, failed
@@ -197,7 +209,7 @@ class _Work:
                 continue
             took = round((time.perf_counter() - began) * 1000, 1)
             skipped = step.on_error == "skip"
-            note(
+            place.note(
                 Entry(
                     key=step.key, type=step.kind, status="skipped" if skipped else "failed",
                     duration=took, started_at=started, retries=retries, error=error.message,
@@ -208,7 +220,7 @@ class _Work:
             raise inner or StepFailed(step, error)
         took = round((time.perf_counter() - began) * 1000, 1)
         branch = str(bool(result)).lower() if step.kind == CONDITION else None
-        note(
+        place.note(
             Entry(
                 key=step.key, type=step.kind, status="completed", duration=took,
                 started_at=started, retries=retries, branch=branch,
@@ -216,7 +228,7 @@ class _Work:
         )  # fmt: skip
         return result
 
-    async def _once(self, step: StepDefinition, known: Mapping[str, Any]) -> Any:
+    async def _once(self, step: StepDefinition, known: Mapping[str, Any], place: _Place) -> Any:
         milliseconds = timeout_of(step)
         scene = Scene(
             run=self._run,
@@ -231,7 +243,7 @@ class _Work:
         limit = asyncio.timeout(milliseconds / 1000)
         try:
             async with limit:
-                return await self._done(scene)
+                return await self._done(scene, place)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -244,13 +256,13 @@ class _Work:
             _log.exception("step failed", extra={"flow": self._flow.name, "step": step.key})
             raise EnfyraError("INTERNAL_SERVER_ERROR") from error
 
-    async def _done(self, scene: Scene) -> Any:
+    async def _done(self, scene: Scene, place: _Place) -> Any:
         config = await self._engine.filled(scene.step.config, scene)
         match scene.step.kind:
             case "parallel":
-                return await self._parallel(scene.step, config, scene.known)
+                return await self._parallel(scene.step, config, scene.known, place)
             case "foreach":
-                return await self._each(scene.step, config, scene.known)
+                return await self._each(scene.step, config, scene.known, place)
             case _:
                 changed = Scene(
                     run=scene.run, flow=scene.flow, step=scene.step, config=config,
@@ -261,12 +273,27 @@ class _Work:
 
     # -- many -----------------------------------------------------------------------------------
 
+    def _within(self, step: StepDefinition, turn: Sequence[int]) -> _Place:
+        """Give where the steps of a turn are noted."""
+        around, progress = list(turn), self._progress
+
+        def note(entry: Entry) -> None:
+            progress.note_turn(msgspec.structs.replace(entry, within=step.key, turn=around))
+
+        return _Place(note, tuple(turn))
+
     async def _parallel(
-        self, step: StepDefinition, config: Mapping[str, Any], known: Mapping[str, Any]
+        self,
+        step: StepDefinition,
+        config: Mapping[str, Any],
+        known: Mapping[str, Any],
+        place: _Place,
     ) -> dict[str, Any]:
         """Run all steps within one at the same time; give their results by key."""
+        self._progress.turn_anew(step.key, place.turn)
+        inner = self._within(step, place.turn)
         results = await self._together(
-            [lambda child=child: self._sequence([child], known) for child in step.children],
+            [lambda child=child: self._sequence([child], known, inner) for child in step.children],
             _at_once(config, len(step.children)),
         )
         return {
@@ -274,7 +301,11 @@ class _Work:
         }
 
     async def _each(
-        self, step: StepDefinition, config: Mapping[str, Any], known: Mapping[str, Any]
+        self,
+        step: StepDefinition,
+        config: Mapping[str, Any],
+        known: Mapping[str, Any],
+        place: _Place,
     ) -> list[Any]:
         """Run the steps within one for each item; give what the last of them gave each time."""
         items = config["items"]
@@ -289,10 +320,12 @@ class _Work:
         # The workers of a cluster are there to be used.
         at_once = _at_once(config, AT_ONCE if config.get(EXECUTOR) == DASK else 1)
         done = 0
+        self._progress.turn_anew(step.key, place.turn)
 
         async def turn(index: int, item: Any) -> Any:
             nonlocal done
-            local = await self._sequence(children, {**known, "item": item, "index": index})
+            inner = self._within(step, (*place.turn, index))
+            local = await self._sequence(children, {**known, "item": item, "index": index}, inner)
             done += 1
             self._progress.work(done, len(listed), step.key)
             return local["last"] if children else item
@@ -349,7 +382,3 @@ def _pause(retry: int) -> float:
     """Give the seconds before a retry: twice as long each time, and never quite the same."""
     longest = min(FIRST_PAUSE * 2 ** (retry - 1), LONGEST_PAUSE)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
-
-
-def _nothing(_: Entry) -> None:
-    """Note nothing: of a loop, the entry is one."""

@@ -215,6 +215,7 @@ def _again(run: Run, flow: FlowDefinition, body: Mapping[str, Any], by: str | No
     state = cast("dict[str, Any]", run.state or {})
     results = cast("dict[str, Any]", state.get("results") or {})
     listed = cast("list[dict[str, Any]]", run.completed_steps or [])
+    turns = cast("list[dict[str, Any]]", run.turns or [])
     entries = [one for one in listed if one.get("key") in kept]
     over = {one["key"] for one in entries if one.get("status") != "failed"}
     missing = [one.key for one in before if one.key not in over]
@@ -230,6 +231,7 @@ def _again(run: Run, flow: FlowDefinition, body: Mapping[str, Any], by: str | No
         rerun_of=run.id,
         start_at=step.key,
         completed=entries,
+        turns=[one for one in turns if one.get("within") in kept],
         state={
             "results": {key: value for key, value in results.items() if key in kept},
             "last": results.get(before[-1].key) if before else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -17,8 +17,9 @@ from .runs import MOST_STATE, Run
 # Lines that a run may leave behind, and characters of one.
 MOST_LINES = 10_000
 MOST_LINE = 10_000
-# Entries of steps; those of a long loop are left out.
+# Entries of steps, and of those that loops and parallel steps have run: of these, the last ones.
 MOST_ENTRIES = 1_000
+MOST_TURNS = 200
 
 
 class Entry(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
@@ -27,6 +28,8 @@ class Entry(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
     Attributes:
         duration: Milliseconds.
         retries: How often it was tried again.
+        within: The key of the loop, or of the parallel step, that has run it.
+        turn: Which turn of that loop it was, from 0; of loops within loops, the outer one first.
     """
 
     key: str
@@ -37,12 +40,15 @@ class Entry(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
     branch: str | None = None
     retries: int = 0
     error: str | None = None
+    within: str | None = None
+    turn: list[int] = []
 
 
 class RunProgress:
     """The results, entries and log lines of one run.
 
     Attributes:
+        turns: The entries of steps within others, the last ones.
         current: The key of the step that runs, if it is one of the flow's own level.
     """
 
@@ -56,6 +62,8 @@ class RunProgress:
         self._sizes = {key: len(encode_json(one)) for key, one in self.results.items()}
         self.entries: list[Entry] = msgspec.convert(run.completed_steps or [], list[Entry])
         self._over = {one.key for one in self.entries if one.status != "failed"}
+        turns = msgspec.convert(run.turns or [], list[Entry])
+        self.turns: deque[Entry] = deque(turns, maxlen=MOST_TURNS)
         self.current: str | None = None
         self._said = 0
         self._lines: deque[dict[str, Any]] = deque()
@@ -111,6 +119,24 @@ class RunProgress:
             self.entries.append(entry)
         self.changed = True
 
+    def note_turn(self, entry: Entry) -> None:
+        """Note that a step within another is over, once."""
+        self.turns.append(entry)
+        self.changed = True
+
+    def turn_anew(self, within: str, turn: Sequence[int]) -> None:
+        """Forget the turns of a loop that begins, since it does so once more.
+
+        Args:
+            turn: The turn of the loop that it is in.
+        """
+        around = list(turn)
+        gone = [
+            one for one in self.turns if one.within == within and one.turn[: len(around)] == around
+        ]
+        for one in gone:
+            self.turns.remove(one)
+
     def work(self, done: float, total: float, what: str) -> None:
         """Note how far the step at work is."""
         self._working = {"done": done, "total": total, "what": what[:200]}
@@ -150,8 +176,11 @@ class RunProgress:
         """Give the columns of the run's row."""
         self.changed = False
         done = len({one.key for one in self.entries if one.status != "failed"})
+        # Most runs have none, and write nothing for them.
+        turns = {"turns": msgspec.to_builtins(list(self.turns))} if self.turns else {}
         return {
             "completedSteps": msgspec.to_builtins(self.entries),
+            **turns,
             "state": {"results": self.results, "last": self.last},
             "progress": {"done": done, "total": max(self._steps, done), **self._within()},
             "currentStep": self.current,

@@ -54,6 +54,7 @@ class Run(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
         fence: Grows with each claim.
         state: The results of steps so far, by key, and the last one.
         completed: What is known of the steps that are over.
+        turns: The same of steps within loops and parallel steps.
         chain: The ids of the flows that have set it off, the first one first.
         start_at: The step to begin at; None for the first one.
     """
@@ -65,6 +66,7 @@ class Run(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     payload: Any = None
     state: Any = None
     completed_steps: Any = None
+    turns: Any = None
     chain: Any = None
     fence: int = 0
     start_at: str | None = None
@@ -79,8 +81,8 @@ class Run(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 FIELDS = (
-    "id", "flow", "status", "trigger", "payload", "state", "completedSteps", "chain", "fence",
-    "startAt", "scheduledFor", "startedAt", "triggeredBy",
+    "id", "flow", "status", "trigger", "payload", "state", "completedSteps", "turns", "chain",
+    "fence", "startAt", "scheduledFor", "startedAt", "triggeredBy",
 )  # fmt: skip
 
 
@@ -102,6 +104,7 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
     start_at: str | None = None
     state: Mapping[str, Any] = {}
     completed: Sequence[Any] = ()
+    turns: Sequence[Any] = ()
     holder: str | None = None
 
 
@@ -146,6 +149,8 @@ class Runs:
             "state": dict(beginning.state),
             "completedSteps": list(beginning.completed),
         }
+        if beginning.turns:
+            row["turns"] = list(beginning.turns)
         if beginning.by:
             row["triggeredBy"] = {"id": beginning.by}
         if beginning.rerun_of is not None:

@@ -51,7 +51,7 @@ def declare(d: Declarations) -> None:
         is_nullable=False,
     )
     d.choice("trigger", ["manual", "schedule", "webhook", "event", "flow", "rerun"], "manual")
-    d.json("payload", "completedSteps", "state", "progress", "chain")
+    d.json("payload", "completedSteps", "turns", "state", "progress", "chain")
     d.text("currentStep")
     d.json("error")
     d.instant("scheduledFor", "startedAt", "completedAt")

@@ -15,7 +15,9 @@ from .steps import CANCELLED, COMPLETED, FAILED, RUNNING, SKIPPED, UNDER_WAY, St
 from .views import FlowView, said_of
 
 RUNS = "/flow_execution_definition"
-SHOWN = "id,status,trigger,currentStep,progress,completedSteps,error,startedAt,duration,flow.name"
+SHOWN = (
+    "id,status,trigger,currentStep,progress,completedSteps,turns,error,startedAt,duration,flow.name"
+)
 # Seconds between two looks: short runs are seen to end at once, long ones cost little.
 _SHORTEST, _LONGEST = 0.05, 1.0
 # Seconds that the server may be away, as it is when it is started again.

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .durations import duration_of
+from .turns import Turns
+
 WAITING, RUNNING, COMPLETED, FAILED = "waiting", "running", "completed", "failed"
 SKIPPED, CANCELLED = "skipped", "cancelled"
 LEFT_OUT, UNREACHED, OFF = "left out", "not reached", "turned off"
@@ -102,7 +105,25 @@ def states_of(steps: Sequence[Step], run: Mapping[str, Any]) -> dict[str, State]
     entries = {one["key"]: one for one in run.get("completedSteps") or []}
     states: dict[str, State] = {}
     _mark(steps, entries, run, states)
+    turns = Turns(run)
+    for step in (one for top in steps for one in top.walk() if one.kind in {FOREACH, PARALLEL}):
+        _mark_turns(step, turns, states)
     return states
+
+
+def _mark_turns(step: Step, turns: Turns, states: dict[str, State]) -> None:
+    """Say of the steps within one what has become of them, all turns together."""
+    for child in (one for top in step.children for one in top.walk()):
+        known = {one["status"] for one in turns.of(child.key)}
+        if not known:
+            continue
+        if FAILED in known:
+            word = FAILED
+        elif states[step.key].word == RUNNING:
+            word = RUNNING
+        else:
+            word = SKIPPED if known == {SKIPPED} else COMPLETED
+        states[child.key] = State(word, turns.told(child.key))
 
 
 def _mark(
@@ -118,7 +139,7 @@ def _mark(
         entry = entries.get(step.key)
         state = states[step.key] = _state(step, entry, run)
         if step.kind != CONDITION:
-            # Of a loop, what its parts have become is not told apart.
+            # As long as nothing is known of its turns.
             inner = State(state.word) if state.word in {WAITING, RUNNING, COMPLETED} else State("")
             for child in step.children:
                 _all(child.walk(), inner if child.kind != CONDITION else State(""), states)
@@ -147,23 +168,3 @@ def _state(step: Step, entry: Mapping[str, Any] | None, run: Mapping[str, Any]) 
     if run.get("currentStep") == step.key and status in {"running", "cancelled"}:
         return State(RUNNING if status == "running" else CANCELLED)
     return State(WAITING if status in UNDER_WAY else UNREACHED)
-
-
-def duration_of(milliseconds: Any) -> str:
-    """Say how long something took.
-
-    Example:
-        >>> duration_of(12.4), duration_of(1500), duration_of(200_000), duration_of(None)
-        ('12 ms', '1.5 s', '3 min 20 s', '')
-    """
-    if milliseconds is None:
-        return ""
-    if milliseconds < 1000:
-        return f"{milliseconds:.0f} ms"
-    seconds = milliseconds / 1000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"

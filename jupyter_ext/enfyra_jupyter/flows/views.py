@@ -8,8 +8,9 @@ from html import escape
 from typing import Any
 
 from ..display import wrapped
+from .durations import duration_of
 from .picture import svg_of
-from .steps import CONDITION, UNDER_WAY, State, Step, duration_of, states_of
+from .steps import CONDITION, UNDER_WAY, State, Step, states_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ..display import Lines, Listing
+from ..flows.durations import duration_of
 from ..flows.following import RUNS, find_run, looks
 from ..flows.instants import clock_of, instant_in
-from ..flows.steps import UNDER_WAY, duration_of
+from ..flows.steps import UNDER_WAY
 from .flowing import find_flow, run_of
 from .session import Session
 

@@ -10,10 +10,12 @@ import traitlets
 from enfyra_kernel.errors import did_you_mean
 from IPython.core.error import UsageError
 
+from ..flows.durations import duration_of
 from ..flows.following import RUNS, SHOWN, find_run
 from ..flows.instants import clock_of
 from ..flows.picture import drawing_of
-from ..flows.steps import UNDER_WAY, Step, duration_of, states_of, steps_of
+from ..flows.steps import UNDER_WAY, Step, states_of, steps_of
+from ..flows.turns import Turns, label_of
 from ..flows.views import said_of, why_failed
 from ..magics.flow_history import KINDS, LISTED, line_text, lines_of
 from ..magics.flowing import FLOWS, find_flow, triggered, view_of
@@ -24,8 +26,8 @@ from .part import action
 if TYPE_CHECKING:
     from ..magics.session import Session
 
-# Runs and lines that are shown.
-_RUNS, _LINES = 20, 500
+# Runs, lines, and turns of a loop that are shown.
+_RUNS, _LINES, _TURNS = 20, 500, 50
 
 
 class Board(Connected):
@@ -160,16 +162,11 @@ def _bars(run: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
         return []
     began = _instant(run["startedAt"])
     entries: Sequence[Mapping[str, Any]] = run.get("completedSteps") or []
+    turns = Turns(run)
     bars = [
-        {
-            "key": one["key"],
-            "kind": one.get("type") or "",
-            "status": one["status"],
-            "start": _after(_instant(one["startedAt"]), began),
-            "length": float(one.get("duration") or 0),
-            "took": duration_of(one.get("duration")) or "",
-        }
-        for one in entries
+        _bar(one, began, within=one is not entry)
+        for entry in entries
+        for one in [entry, *turns.within(entry["key"])[-_TURNS:]]
         if one.get("startedAt")
     ]
     current = run.get("currentStep")
@@ -177,10 +174,24 @@ def _bars(run: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
         start = max((one["start"] + one["length"] for one in bars), default=0.0)
         length = max(_after(now, began) - start, 0.0)
         bars.append(
-            {"key": current, "kind": "", "status": "running", "start": start, "length": length,
-             "took": ""}
+            {"key": current, "label": current, "kind": "", "status": "running", "start": start,
+             "length": length, "took": "", "within": False}
         )  # fmt: skip
+        bars += [_bar(one, began, within=True) for one in turns.within(current)[-_TURNS:]]
     return bars
+
+
+def _bar(entry: Mapping[str, Any], began: datetime, *, within: bool) -> dict[str, Any]:
+    return {
+        "key": entry["key"],
+        "label": label_of(entry),
+        "kind": entry.get("type") or "",
+        "status": entry["status"],
+        "start": _after(_instant(entry["startedAt"]), began),
+        "length": float(entry.get("duration") or 0),
+        "took": duration_of(entry.get("duration")) or "",
+        "within": within,
+    }
 
 
 def _instant(text: str) -> datetime:

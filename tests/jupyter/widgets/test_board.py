@@ -69,6 +69,31 @@ def test_a_flow_runs_and_is_watched(flows: Any) -> None:
     assert ask(board, "runs", name="orders")[0]["status"] == "completed"
 
 
+def test_turns_of_a_loop_are_told_apart(flows: Any) -> None:
+    flows.run(
+        "%%enfyra flow letters\n"
+        "- key: each\n  type: foreach\n  config: {items: '{{ @FLOW_PAYLOAD }}'}\n  children:\n"
+        "    - {key: write, type: script, source: return 6 / @FLOW.item, onError: skip}\n"
+        "    - {key: even, type: condition, source: return @FLOW.item % 2 == 0,\n"
+        "       then: [{key: say, type: log, config: {message: even}}]}\n"
+        "- {key: end, type: log}"
+    )
+    board = flows.run("%enfyra board letters")
+    run = ask(board, "start", name="letters", payload="[3, 0, 2]")
+    said = seen(board, run, lambda run: run["over"])
+    assert said["status"] == "completed"
+    assert [(one["label"], one["status"]) for one in said["bars"] if one["key"] != "even"] == [
+        ("each", "completed"), ("write · turn 1", "completed"), ("write · turn 2", "skipped"),
+        ("say · turn 2", "completed"), ("write · turn 3", "completed"),
+        ("say · turn 3", "completed"), ("end", "completed"),
+    ]  # fmt: skip
+    assert [one["within"] for one in said["bars"][:2]] == [False, True]
+    told = " ".join(texts(said["drawing"]))
+    assert "3 turns" in told
+    assert "1 skipped" in told
+    assert "1 false, 2 true" in told
+
+
 def test_a_failure_goes_on_from_its_step(flows: Any) -> None:
     flows.run(ORDERS)
     board = flows.run("%enfyra board orders")

@@ -114,6 +114,13 @@ async def test_loops_and_parallel_steps(api: Api) -> None:
     row = await ran(api, "many", [10, 20, 30, 40])
     assert results(row) == {"each": [20, 41, 62, 83], "both": {"a": 1, "b": 2}}
     assert entries(row) == [("each", "completed"), ("both", "completed")]
+    # Each turn is told apart, in the order in which they were over.
+    turns = sorted((one["within"], one.get("turn", []), one["key"]) for one in row["turns"])
+    assert turns == [
+        ("both", [], "a"), ("both", [], "b"),
+        *(("each", [n], key) for n in range(4) for key in ("double", "plus")),
+    ]  # fmt: skip
+    assert {one["status"] for one in row["turns"]} == {"completed"}
 
 
 async def test_expressions_compute_and_keep_their_type(api: Api) -> None:
@@ -208,6 +215,44 @@ async def test_what_fails_in_a_loop_breaks_off_the_rest(api: Api) -> None:
     )  # fmt: skip
     row = await ran(api, "loop")
     assert (row["status"], row["error"]["failedStep"]) == ("failed", "over")
+    (failed,) = [one for one in row["turns"] if one["status"] == "failed"]
+    assert (failed["key"], failed["turn"]) == ("over", [3])
+    assert "zero" in failed["error"]
+
+
+async def test_loops_within_loops_begin_anew(api: Api) -> None:
+    inner = {
+        **step("inner", "foreach", config={"items": "{{ @FLOW.item }}"}),
+        "children": [step("twice", source="return @FLOW.item * 2")],
+    }
+    again = (
+        "n = (await @CACHE.get('n') or 0) + 1\nawait @CACHE.set('n', n, 60000)\nreturn 1 / (n - 1)"
+    )
+    await flow(
+        api, "nested",
+        {**step("outer", "foreach", config={"items": [[1, 2], [3]]}),
+         "children": [inner, step("once", source=again)], "onError": "retry", "retryAttempts": 1},
+        step("end", source="return 1"),
+    )  # fmt: skip
+    row = await ran(api, "nested")
+    assert row["status"] == "completed", row["error"]
+    # Of the try that failed, nothing is left.
+    assert [(one["key"], one["turn"]) for one in row["turns"]] == [
+        ("twice", [0, 0]), ("twice", [0, 1]), ("inner", [0]), ("once", [0]),
+        ("twice", [1, 0]), ("inner", [1]), ("once", [1]),
+    ]  # fmt: skip
+
+
+async def test_of_many_turns_the_last_ones_are_kept(api: Api) -> None:
+    await flow(
+        api, "long",
+        {**step("each", "foreach", config={"items": list(range(250))}),
+         "children": [step("say", "log", config={"message": "x"})]},
+    )  # fmt: skip
+    row = await ran(api, "long")
+    assert [one["turn"] for one in row["turns"]] == [[n] for n in range(50, 250)]
+    answer = await api.post(f"/admin/flow/rerun/{row['id']}", {"from": "each"})
+    assert answer.status == 202
 
 
 async def test_results_that_are_too_large_fail_the_step(api: Api) -> None:

@@ -147,11 +147,11 @@ export default widget(({ model, el, ask, say, done }) => {
     picture.replaceChildren(drawn(run.drawing));
     if (run.failed) from.value = run.failed;
     const whole = Math.max(1, ...run.bars.map((one) => one.start + one.length));
-    bars.replaceChildren(...run.bars.map((one) => h("tr", { "data-step": one.key },
-      h("th", { scope: "row" }, one.key),
+    bars.replaceChildren(...run.bars.map((one) => h("tr", { "data-step": one.key, class: one.within ? "within" : "" },
+      h("th", { scope: "row", dir: "auto" }, one.label),
       h("td", { class: kindOf(one.status) }, one.status),
       h("td", { class: "enfyra-bar" }, h("span", {
-        class: one.status, title: `${one.key}: from ${Math.round(one.start)} ms, for ${one.took || `${Math.round(one.length)} ms`}`,
+        class: one.status, title: `${one.label}: from ${Math.round(one.start)} ms, for ${one.took || `${Math.round(one.length)} ms`}`,
         style: `margin-left:${(100 * one.start) / whole}%;width:${Math.max(0.5, (100 * one.length) / whole)}%`,
       })),
       h("td", {}, one.took))));

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import pyarrow as pa
 from enfyra_kernel.pieces import PieceFile
 from IPython.core.error import UsageError
-from tqdm.auto import tqdm
 
 from .client import ApiError, Client, encoded
 from .display import html_table, text_table, wrapped
@@ -23,6 +21,7 @@ from .explanation import Explanation
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
+    import pyarrow as pa
 
     from .widgets.grid import Grid
     from .widgets.shelf import Shelf
@@ -233,6 +232,9 @@ class ResultFrame:
             ...     for batch in batches:
             ...         print(batch.num_rows)
         """
+        # Here and below: it takes long to import, and a first page needs none of it.
+        import pyarrow as pa
+
         query = {name: value for name, value in self.query.items() if name != "aggregate"}
         with self.client.stream(self.path, {**query, "limit": self.limit}) as answer:
             pieces = answer.iter_raw(_READ)
@@ -249,6 +251,8 @@ class ResultFrame:
         Raises:
             ApiError: What the server says is wrong with the query.
         """
+        import pyarrow as pa
+
         query = {name: value for name, value in self.query.items() if name != "aggregate"}
         with self.client.stream(self.path, {**query, "limit": 1}) as answer:
             return pa.ipc.open_stream(answer.read()).schema
@@ -259,6 +263,8 @@ class ResultFrame:
         if not (self.progress if self.progress is not None else self.total > MANY):
             yield None
             return
+        from tqdm.auto import tqdm
+
         name = self.path.strip("/")
         with tqdm(total=self.total, desc=name, unit=" rows", unit_scale=True, miniters=1) as bar:
             yield bar
@@ -352,6 +358,7 @@ class ResultFrame:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Hand all rows to a library that speaks Arrow."""
+        import pyarrow as pa
 
         def batches() -> Iterator[pa.RecordBatch]:
             with opened as reader:
@@ -363,6 +370,8 @@ class ResultFrame:
 
 
 def _counted(reader: pa.RecordBatchReader, bar: Any) -> pa.RecordBatchReader:
+    import pyarrow as pa
+
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in reader:
             yield batch

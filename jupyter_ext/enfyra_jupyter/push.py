@@ -15,8 +15,6 @@ from .client import Client
 from .schema import Schema, TableInfo
 from .sources import Fitting, Source
 
-MODES = ("append", "upsert", "replace")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:

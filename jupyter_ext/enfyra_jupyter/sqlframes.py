@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from enfyra_kernel.pieces import PieceFile
 
 from .client import ApiError, Client
@@ -16,6 +15,8 @@ from .explanation import Explanation
 from .frames import PAGE, ResultFrame
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from .widgets.shelf import Shelf
     from .widgets.sql_grid import SqlGrid
 
@@ -181,6 +182,8 @@ class SqlFrame(ResultFrame):
     @contextmanager
     def reader(self) -> Generator[pa.RecordBatchReader, None, None]:
         """Give all rows batch by batch, for results larger than memory."""
+        import pyarrow as pa
+
         body = self._body()
         if self.limit:
             body["limit"] = self.limit
@@ -195,6 +198,8 @@ class SqlFrame(ResultFrame):
 
     def shape(self) -> pa.Schema:
         """Give the names and types of all columns, also of a result without rows."""
+        import pyarrow as pa
+
         body = {**self._body(), "limit": 1}
         with self.client.stream(PATH, {}, body=body) as answer:
             return pa.ipc.open_stream(answer.read()).schema

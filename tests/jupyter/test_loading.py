@@ -1,4 +1,4 @@
-"""What `%load_ext` imports: nothing that takes long and may never be used."""
+"""What `%load_ext` and the first command import: nothing that takes long and may never be used."""
 
 from __future__ import annotations
 
@@ -16,17 +16,25 @@ shell = InteractiveShell.instance()
 before = set(sys.modules)
 shell.run_line_magic("load_ext", "enfyra_jupyter")
 assert "enfyra" in shell.magics_manager.magics["cell"]
-print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})))
+def imported():
+    return sorted({name.partition(".")[0] for name in set(sys.modules) - before})
+loaded = imported()
+shell.run_line_magic("enfyra", "help tables")
+print(json.dumps([loaded, imported()]))
 """
-HEAVY = {
-    "anywidget", "duckdb", "httpx", "ipywidgets", "matplotlib", "numpy", "pandas", "polars",
-    "pyarrow", "pydantic", "sqlalchemy", "tornado", "tqdm",
+# What only data that is loaded or fetched whole needs, and widgets.
+OF_DATA = {
+    "anywidget", "duckdb", "ipywidgets", "matplotlib", "numpy", "pandas", "polars", "pyarrow",
+    "tqdm",
 }  # fmt: skip
+HEAVY = OF_DATA | {"httpx", "pydantic", "sqlalchemy", "tornado"}
 
 
 def test_loading_is_light() -> None:
     done = subprocess.run([sys.executable, "-c", LOAD], capture_output=True, text=True, check=True)
-    assert HEAVY.isdisjoint(json.loads(done.stdout))
+    loaded, used = json.loads(done.stdout)
+    assert HEAVY.isdisjoint(loaded)
+    assert OF_DATA.isdisjoint(used)
 
 
 def test_what_stands_in_makes_room_when_it_is_used(bare_shell: InteractiveShell) -> None:

@@ -29,7 +29,6 @@ from . import (
     gridding,
     logging_in,
     profiling,
-    pushing,
     querying,
     saving,
     scripting,
@@ -138,6 +137,9 @@ class EnfyraMagics(Magics):
         if name in _FINDING:
             return _FINDING[name](self.session, given, cell, user, variables)
         if name == "push":
+            # Arrow takes longer to import than all else.
+            from . import pushing
+
             return pushing.push(self.session, given, variables)
         if name in _WRITTEN:
             return _WRITTEN[name](self.session, given, cell)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from enfyra_kernel.errors import did_you_mean
 from IPython.core.error import UsageError
 
-from ..push import MODES
+from ..modes import MODES
 from .access_commands import ACCESS_COMMANDS
 from .command import (
     Command,

@@ -32,7 +32,7 @@ from ..definitions import (
 )
 from ..flows.reading import FLOW_KEYS, STEP_KEYS, WITHIN
 from ..grants import EVERYBODY, LOGGED_IN
-from ..push import MODES
+from ..modes import MODES
 from ..schema import Schema, TableInfo
 from .arguments import COMMANDS, ON
 from .logging_in import VERBS as TOKEN_VERBS

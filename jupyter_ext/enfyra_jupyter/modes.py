@@ -1,0 +1,3 @@
+"""The ways in which records come into a table."""
+
+MODES = ("append", "upsert", "replace")

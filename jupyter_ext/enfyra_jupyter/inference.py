@@ -74,7 +74,7 @@ def _name_problem(name: str) -> str | None:
     problem = field_name_problem(name)
     if problem is None:
         return None
-    better = re.sub(r"\W+", "_", name).strip("_") or "column"
+    better = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or "column"
     better = better if better[0].isalpha() else f"column_{better}"
     return f"'{name}' {problem}; --rename '{name}={better}' gives another name"
 

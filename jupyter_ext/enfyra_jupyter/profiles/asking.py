@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+from enfyra_kernel.query.figures import MAX_FIGURES
 
 from ..client import ApiError, Client
 from ..schema import TableInfo
@@ -30,9 +31,7 @@ def figures(
     """
     rows = 0
     found: dict[str, Figures] = {}
-    # Without columns, rows are counted all the same.
-    for first in range(0, max(len(columns), 1), AT_ONCE):
-        some = columns[first : first + AT_ONCE]
+    for some in _parts(table, columns):
         asked = dict(_measures(table, some))
         answer = client.get(table.path, measures={"rows": "count", **asked}, filter=where)
         row = answer["data"][0] if answer["data"] else {"rows": 0}
@@ -44,6 +43,21 @@ def figures(
                 if f"{figure}_{number}" in asked
             }
     return rows, found
+
+
+def _parts(table: TableInfo, columns: Sequence[str]) -> Iterator[list[str]]:
+    """Give columns in parts that one request may ask about; an empty one if there are none."""
+    some: list[str] = []
+    figures = 0
+    for name in columns:
+        more = sum(1 for _ in _measures(table, [name]))
+        # One is for the number of rows.
+        if len(some) == AT_ONCE or figures + more >= MAX_FIGURES:
+            yield some
+            some, figures = [], 0
+        some.append(name)
+        figures += more
+    yield some
 
 
 def _measures(table: TableInfo, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -61,7 +61,7 @@ $(BIN)/python:
 
 # A stamp for each of the project's extras, or for several that are installed at once.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
-	@echo "installing .[$*] into $(VENV) ..."
+	@echo "installing .[$*] into $(VENV), which takes a minute or two ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
 

@@ -35,7 +35,7 @@ export function makeTables({ write }) {
     const shown = known.filter((one) => !word || named(one).some((name) => name.toLowerCase().includes(word)));
     list.replaceChildren(...shown.map((one) => item(one, { open, write, draw })));
     rove(list);
-    note.textContent = said(known.length, shown.length, word);
+    note.textContent = said(tables, known.length, shown.length, word);
     if (held) [...list.querySelectorAll("[data-key]")].find((one) => one.dataset.key === held)?.focus();
   }
 
@@ -51,7 +51,10 @@ export function makeTables({ write }) {
   };
 }
 
-function said(known, shown, word) {
+function said(tables, known, shown, word) {
+  // Who may define tables sees the table of tables.
+  const mayDefine = tables.some((one) => one.name === "table_definition");
+  if (!known && !mayDefine) return "There are no tables that you may use; an administrator gives rights";
   if (!known) return "There are no tables yet: %%enfyra table NAME defines one";
   return word ? `${shown} of ${counted(known, "table")}` : counted(known, "table");
 }

@@ -56,9 +56,10 @@ class Turns:
         else:
             turns = f"{len(entries)} turn{'' if len(entries) == 1 else 's'}"
             parts = [turns if self._is_whole else f"the last {turns}", f"{each} each"]
+        wrong = [f"{counts[one]} {one}" for one in ("failed", "skipped") if counts[one]]
         parts += [f"{count} {branch}" for branch, count in sorted(branches.items())]
-        parts += [f"{counts[one]} {one}" for one in ("skipped", "failed") if counts[one]]
-        return ", ".join(parts)
+        # A picture has no room for all of it: what is not as it should be comes first.
+        return ", ".join(wrong + parts)
 
 
 def label_of(entry: Entry) -> str:

@@ -200,11 +200,11 @@ export default widget(({ model, el, ask, say, watch, done }) => {
     mark(shown.problems);
   }
   function grid(title, names, rows) {
-    return h("table", { "aria-label": title },
+    return h("div", { class: "enfyra-wide" }, h("table", { "aria-label": title },
       h("caption", {}, title),
       h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, rows),
-    );
+    ));
   }
   function adding(section, label, empty) {
     return h("button", {

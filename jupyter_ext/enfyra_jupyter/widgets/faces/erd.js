@@ -1,6 +1,7 @@
 // The diagram of tables: boxes to choose, lines between them, and what is told of the chosen one.
 
 const HEAD = 26;
+const ARRIVAL = 14;
 const LINE = 17;
 const MARGIN = 40;
 const CARDINALITY = { "n:1": ["n", "1"], "1:1": ["1", "1"], "n:n": ["n", "n"] };
@@ -77,7 +78,10 @@ export default widget(({ model, el, ask, say, watch }) => {
     const x1 = leftward ? source.x : source.x + source.width;
     const y1 = source.y + rowOf(Math.max(number, 0)) - 4;
     const x2 = rightward ? target.x : target.x + target.width;
-    const y2 = target.y + HEAD / 2;
+    // Lines to one table arrive below each other, as far as it reaches.
+    const arriving = relations.filter((each) => each.to === relation.to).indexOf(relation);
+    const places = Math.max(1, Math.floor((target.height - HEAD / 2) / ARRIVAL));
+    const y2 = target.y + HEAD / 2 + (arriving % places) * ARRIVAL;
     const out = leftward ? -60 : 60;
     const into = rightward ? -60 : 60;
     const [many, one] = CARDINALITY[relation.kind];

@@ -16,7 +16,8 @@ from .views import FlowView, said_of
 
 RUNS = "/flow_execution_definition"
 SHOWN = (
-    "id,status,trigger,currentStep,progress,completedSteps,turns,error,startedAt,duration,flow.name"
+    "id,status,trigger,currentStep,progress,completedSteps,turns,error,createdAt,startedAt,"
+    "duration,flow.name"
 )
 # Seconds between two looks: short runs are seen to end at once, long ones cost little.
 _SHORTEST, _LONGEST = 0.05, 1.0

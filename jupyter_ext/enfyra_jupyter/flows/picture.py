@@ -29,16 +29,16 @@ GAP, BESIDE, MARGIN = 24.0, 20.0, 8.0
 _LETTERS = 26
 # A branch without steps is a line, with room for its name.
 _EMPTY = 72.0
-_COLOURS = {
+COLOURS = {
     COMPLETED: "var(--jp-success-color1,#1b7f3b)",
     FAILED: "var(--jp-error-color1,#b00020)",
     CANCELLED: "var(--jp-error-color1,#b00020)",
     RUNNING: "var(--jp-info-color1,#0b69c7)",
     SKIPPED: "var(--jp-warn-color1,#b26a00)",
 }
-_QUIET = "var(--jp-ui-font-color3,#888)"
-_FRONT = "var(--jp-ui-font-color1,#222)"
-_GROUND = "var(--jp-layout-color1,#fff)"
+QUIET = "var(--jp-ui-font-color2,#666)"
+FRONT = "var(--jp-ui-font-color1,#222)"
+GROUND = "var(--jp-layout-color1,#fff)"
 _BRANCHES = (("true", "true"), ("false", "false"))
 
 
@@ -165,7 +165,7 @@ def _fan(step: Step, columns: Sequence[tuple[str, _Block]], states: Mapping[str,
             if label:
                 side = at + 4 if at >= middle else at - 4
                 anchor = "start" if at >= middle else "end"
-                parts.append(_text(side, top - 1, label, _QUIET, anchor=anchor, size=11))
+                parts.append(text_at(side, top - 1, label, QUIET, anchor=anchor, size=11))
             parts += one.draw(left, top)
             parts.append(_line(f"M{at:g} {top + one.height:g}V{bottom - GAP / 2:g}H{middle:g}"))
             left += one.width + BESIDE
@@ -185,7 +185,7 @@ def _frame(step: Step, states: Mapping[str, State]) -> _Block:
         middle = x + width / 2
         frame = {
             "x": x, "y": y, "width": width, "height": height, "rx": 8.0, "fill": "none",
-            "stroke": _QUIET, "stroke-dasharray": "4 3",
+            "stroke": QUIET, "stroke-dasharray": "4 3",
         }  # fmt: skip
         return [
             Shape("rect", frame),
@@ -202,28 +202,28 @@ def _frame(step: Step, states: Mapping[str, State]) -> _Block:
 
 def _box(step: Step, states: Mapping[str, State], x: float, y: float) -> list[Shape]:
     state = states.get(step.key, State(""))
-    colour = _COLOURS.get(state.word, _QUIET)
+    colour = COLOURS.get(state.word, QUIET)
     about = f"{step.kind} {step.about}".strip()
     said = ", ".join(part for part in (state.word, state.note) if part) or about
-    thick = 2 if state.word in _COLOURS else 1
+    thick = 2 if state.word in COLOURS else 1
     hover = " · ".join(dict.fromkeys([step.key, about, said]))
     rounded = HEIGHT / 2 if step.kind == CONDITION else 6
     kind = "" if said == about else step.kind
     box = {
-        "x": x, "y": y, "width": WIDTH, "height": HEIGHT, "rx": rounded, "fill": _GROUND,
+        "x": x, "y": y, "width": WIDTH, "height": HEIGHT, "rx": rounded, "fill": GROUND,
         "stroke": colour, "stroke-width": str(thick),
     }  # fmt: skip
     inside = (
         Shape("title", {}, (hover,)),
         Shape("rect", box),
-        _text(x + 16, y + 20, shortened(step.key, _LETTERS - len(kind)), _FRONT, weight=600),
-        _text(x + WIDTH - 16, y + 20, kind, _QUIET, anchor="end", size=11),
-        _text(x + 16, y + 37, shortened(said, _LETTERS + 4), colour, size=11),
+        text_at(x + 16, y + 20, shortened(step.key, _LETTERS - len(kind)), FRONT, weight=600),
+        text_at(x + WIDTH - 16, y + 20, kind, QUIET, anchor="end", size=11),
+        text_at(x + 16, y + 37, shortened(said, _LETTERS + 4), colour, size=11),
     )
     return [Shape("g", {"data-step": step.key}, inside)]
 
 
-def _text(
+def text_at(
     x: float,
     y: float,
     text: str,
@@ -233,6 +233,7 @@ def _text(
     size: int = 12,
     weight: int = 400,
 ) -> Shape:
+    """Give a text whose baseline begins, ends or has its middle at a point."""
     facts = {
         "x": x, "y": y, "text-anchor": anchor, "font-size": str(size),
         "font-weight": str(weight), "fill": colour,
@@ -241,7 +242,7 @@ def _text(
 
 
 def _line(path: str) -> Shape:
-    return Shape("path", {"d": path, "fill": "none", "stroke": _QUIET})
+    return Shape("path", {"d": path, "fill": "none", "stroke": QUIET})
 
 
 def _arrow(x: float, top: float, bottom: float) -> list[Shape]:

@@ -72,6 +72,7 @@ _SHOWING = {
     "run": flowing.run,
     "runs": flow_history.runs,
     "logs": flow_history.logs,
+    "timeline": flow_history.timeline,
     "schedule": flow_history.schedule,
     "cancel": flow_history.cancel,
     "login": logging_in.login,

@@ -61,7 +61,7 @@ _TABLE_COMMANDS = frozenset(
     {"profile", "plot", "query", "grid", "describe", "erd", "table", "tables", "design", "build",
      "pick"}
 )  # fmt: skip
-_FLOW_COMMANDS = frozenset({"flow", "run", "runs", "logs", "cancel", "board"})
+_FLOW_COMMANDS = frozenset({"flow", "run", "runs", "logs", "timeline", "cancel", "board"})
 _ON_ERROR = ("stop", "skip", "retry")
 LOGIC = ("_and", "_or", "_not")
 DEEP_KEYS = ("fields", "filter", "sort", "limit", "page", "deep")

@@ -67,6 +67,13 @@ FLOW_COMMANDS = (
         example="%enfyra logs 12 --follow",
     ),
     Command(
+        name="timeline",
+        summary="Draw when each step of a run was at work. It tells how long steps took and "
+        "waited, and when they failed\nand were tried again.",
+        arguments=(_RUN,),
+        example="%enfyra timeline cleanup",
+    ),
+    Command(
         name="schedule",
         summary="Show which flows run at certain times, in words, and when they do next.",
         arguments=(

@@ -1,4 +1,4 @@
-"""`%enfyra runs`, `logs`, `schedule` and `cancel`: what flows have done, and will do."""
+"""`%enfyra runs`, `logs`, `timeline`, `schedule`, `cancel`: what flows have done, and will do."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from ..flows.durations import duration_of
 from ..flows.following import RUNS, find_run, looks
 from ..flows.instants import clock_of, instant_in
 from ..flows.steps import UNDER_WAY
+from ..flows.timeline import Timeline, bars_of
+from ..flows.views import said_of
 from .flowing import find_flow, run_of
 from .session import Session
 
@@ -80,11 +82,15 @@ def _follow(session: Session, number: int) -> None:
     sys.stdout.write(f"Run {number} is {status}\n")
 
 
-def lines_of(session: Session, number: int, after: int) -> list[Mapping[str, Any]]:
-    """Give the lines of a run behind one of them, page by page."""
+def lines_of(
+    session: Session, number: int, after: int, level: str | None = None
+) -> list[Mapping[str, Any]]:
+    """Give the lines of a run behind one of them, page by page; those of one level, or all."""
     found: list[Mapping[str, Any]] = []
     while True:
-        condition = {"execution": {"id": {"_eq": number}}, "id": {"_gt": after}}
+        condition: dict[str, Any] = {"execution": {"id": {"_eq": number}}, "id": {"_gt": after}}
+        if level is not None:
+            condition["level"] = {"_eq": level}
         page = session.client.get(_LOGS, filter=condition, sort="id", limit=_LINES)["data"]
         found += page
         if len(page) < _LINES:
@@ -97,6 +103,17 @@ def line_text(row: Mapping[str, Any]) -> str:
     return (
         f"{clock_of(row.get('at'))[11:]}  {row.get('step') or ''}  {row['level']}: {row['message']}"
     )
+
+
+def timeline(session: Session, given: Namespace) -> Timeline:
+    """Do `%enfyra timeline`."""
+    number = run_of(session, given.run)
+    run = find_run(session.client, number)
+    bars = bars_of(run)
+    if run["status"] in UNDER_WAY or any(one.retries for one in bars):
+        # Only the log tells when it was that steps failed which were tried again.
+        bars = bars_of(run, lines_of(session, number, 0, level="error"))
+    return Timeline(said_of(run, (run.get("flow") or {}).get("name") or "?"), bars)
 
 
 def schedule(session: Session, given: Namespace) -> Listing:

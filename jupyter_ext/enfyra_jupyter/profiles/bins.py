@@ -12,6 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..rounding import round_up
+
 BINS = 20
 _EPOCH_DAY = date(1970, 1, 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,22 +111,6 @@ def _between(low: Any, high: Any, step: Any) -> Iterable[Any]:
             yield edge
             last = edge
         number += 1
-
-
-def round_up(width: float) -> Any:
-    """Give the next 1, 2 or 5 of some power of ten; a whole number as an integer.
-
-    Example:
-        >>> round_up(3.2), round_up(0.013), round_up(600)
-        (5, 0.02, 1000)
-    """
-    power = math.floor(math.log10(width))
-    for factor in (1, 2, 5):
-        if factor * 10.0**power >= width:
-            break
-    else:
-        factor, power = 1, power + 1
-    return factor * 10**power if power >= 0 else round(factor * 10.0**power, -power)
 
 
 def _time(width: float, known: Sequence[int]) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
@@ -15,7 +13,7 @@ from ..flows.following import RUNS, SHOWN, find_run
 from ..flows.instants import clock_of
 from ..flows.picture import drawing_of
 from ..flows.steps import UNDER_WAY, Step, states_of, steps_of
-from ..flows.turns import Turns, label_of
+from ..flows.timeline import Bar, bars_of
 from ..flows.views import said_of, why_failed
 from ..magics.flow_history import KINDS, LISTED, line_text, lines_of
 from ..magics.flowing import FLOWS, find_flow, triggered, view_of
@@ -26,8 +24,8 @@ from .part import action
 if TYPE_CHECKING:
     from ..magics.session import Session
 
-# Runs, lines, and turns of a loop that are shown.
-_RUNS, _LINES, _TURNS = 20, 500, 50
+# Runs and lines that are shown.
+_RUNS, _LINES = 20, 500
 
 
 class Board(Connected):
@@ -114,7 +112,7 @@ class Board(Connected):
             "done": progress.get("done") or 0,
             "total": progress.get("total") or 1,
             "drawing": drawing_of(name, steps, states_of(steps, run)).plain(),
-            "bars": _bars(run, datetime.now(UTC)),
+            "bars": [_plain(one) for one in bars_of(run, lines)],
             "logs": [[KINDS.get(one["level"], ""), line_text(one)] for one in lines[-_LINES:]],
         }
 
@@ -156,48 +154,8 @@ def _payload(text: str) -> Any:
         raise UsageError(f"The payload is neither JSON nor YAML: {error}") from None
 
 
-def _bars(run: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
-    """Say when each step of a run was at work, in milliseconds from its beginning."""
-    if not run.get("startedAt"):
-        return []
-    began = _instant(run["startedAt"])
-    entries: Sequence[Mapping[str, Any]] = run.get("completedSteps") or []
-    turns = Turns(run)
-    bars = [
-        _bar(one, began, within=one is not entry)
-        for entry in entries
-        for one in [entry, *turns.within(entry["key"])[-_TURNS:]]
-        if one.get("startedAt")
-    ]
-    current = run.get("currentStep")
-    if current and run["status"] in UNDER_WAY and all(one["key"] != current for one in bars):
-        start = max((one["start"] + one["length"] for one in bars), default=0.0)
-        length = max(_after(now, began) - start, 0.0)
-        bars.append(
-            {"key": current, "label": current, "kind": "", "status": "running", "start": start,
-             "length": length, "took": "", "within": False}
-        )  # fmt: skip
-        bars += [_bar(one, began, within=True) for one in turns.within(current)[-_TURNS:]]
-    return bars
-
-
-def _bar(entry: Mapping[str, Any], began: datetime, *, within: bool) -> dict[str, Any]:
+def _plain(bar: Bar) -> dict[str, Any]:
     return {
-        "key": entry["key"],
-        "label": label_of(entry),
-        "kind": entry.get("type") or "",
-        "status": entry["status"],
-        "start": _after(_instant(entry["startedAt"]), began),
-        "length": float(entry.get("duration") or 0),
-        "took": duration_of(entry.get("duration")) or "",
-        "within": within,
-    }
-
-
-def _instant(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _after(at: datetime, began: datetime) -> float:
-    return max((at - began).total_seconds() * 1000, 0.0)
+        "key": bar.key, "label": bar.name, "within": bar.within, "status": bar.status,
+        "start": bar.start, "length": bar.length, "said": bar.said, "failures": list(bar.failures),
+    }  # fmt: skip

@@ -274,6 +274,9 @@ class TestLooking:
         written = capsys.readouterr().out
         assert repr(said) in written
         assert written.endswith(f"Run {done.id} is completed\n")
+        drawn = flows.run("%enfyra timeline orders")
+        assert [one.key for one in drawn.bars][-4:] == ["total", "large", "accept", "each"]
+        assert repr(drawn).startswith(f"Run {done.id} of orders is completed")
         times = flows.run("%enfyra schedule --timezone America/New_York --times 2")
         assert times.columns[-1] == "next (America/New_York)"
         assert times.rows[0][:2] == ["orders", "every day at 02:00 (Asia/Ho_Chi_Minh)"]

@@ -61,7 +61,7 @@ def test_a_flow_runs_and_is_watched(flows: Any) -> None:
     run = ask(board, "start", name="orders", payload="{amounts: [4, 5]}")
     said = seen(board, run, lambda run: run["over"])
     assert said["status"] == "completed"
-    assert [one["key"] for one in said["bars"]] == ["total", "large", "accept"]
+    assert [one["key"] for one in said["bars"]][-3:] == ["total", "large", "accept"]
     starts = [one["start"] for one in said["bars"]]
     assert starts == sorted(starts)
     assert "<b>9</b>" in said["logs"][-1][1]
@@ -82,12 +82,13 @@ def test_turns_of_a_loop_are_told_apart(flows: Any) -> None:
     run = ask(board, "start", name="letters", payload="[3, 0, 2]")
     said = seen(board, run, lambda run: run["over"])
     assert said["status"] == "completed"
-    assert [(one["label"], one["status"]) for one in said["bars"] if one["key"] != "even"] == [
+    bars = [one for one in said["bars"] if one["key"] not in {"", "even"}]
+    assert [(one["label"], one["status"]) for one in bars] == [
         ("each", "completed"), ("write · turn 1", "completed"), ("write · turn 2", "skipped"),
         ("say · turn 2", "completed"), ("write · turn 3", "completed"),
         ("say · turn 3", "completed"), ("end", "completed"),
     ]  # fmt: skip
-    assert [one["within"] for one in said["bars"][:2]] == [False, True]
+    assert [one["within"] for one in bars[:2]] == [False, True]
     told = " ".join(texts(said["drawing"]))
     assert "3 turns" in told
     assert "1 skipped" in told
@@ -103,7 +104,9 @@ def test_a_failure_goes_on_from_its_step(flows: Any) -> None:
     assert "has failed at the step 'total'" in said["said"]
     assert said["bars"][-1]["status"] == "failed"
     again = ask(board, "again", id=run, start="total", payload="{amounts: [1]}")
-    assert seen(board, again, lambda run: run["over"])["status"] == "completed"
+    said = seen(board, again, lambda run: run["over"])
+    assert said["status"] == "completed"
+    assert all(one["status"] != "done before" for one in said["bars"])
     answer = board.answered(
         {"id": "1", "action": "start", "given": {"name": "orders", "payload": "{"}}
     )
@@ -114,8 +117,8 @@ def test_a_run_is_cancelled(flows: Any) -> None:
     flows.run(SLOW)
     board = flows.run("%enfyra board slow")
     run = ask(board, "start", name="slow")
-    said = seen(board, run, lambda run: run["bars"])
-    assert (said["bars"][0]["key"], said["bars"][0]["status"]) == ("nap", "running")
+    said = seen(board, run, lambda run: run["bars"] and run["bars"][-1]["key"])
+    assert (said["bars"][-1]["key"], said["bars"][-1]["status"]) == ("nap", "running")
     assert not said["over"]
     ask(board, "cancel", id=run)
     assert seen(board, run, lambda run: run["over"])["status"] == "cancelled"

@@ -18,7 +18,7 @@ export default widget(({ model, el, ask, say, done }) => {
   const state = h("p", { "aria-live": "polite" });
   const bars = h("tbody", {});
   const timeline = h("table", { class: "enfyra-timeline", hidden: true, "aria-label": "When each step was at work" },
-    h("thead", {}, h("tr", {}, ["step", "state", "time", "took"].map((name) => h("th", { scope: "col" }, name)))), bars);
+    h("thead", {}, h("tr", {}, ["step", "time", "what became of it"].map((name) => h("th", { scope: "col" }, name)))), bars);
   const logs = h("pre", { class: "enfyra-logs", tabindex: "0", "aria-label": "Logs of the run", hidden: true });
   const runs = h("tbody", {});
   const cancels = h("button", { onclick: () => end(), hidden: true }, "Cancel the run");
@@ -147,14 +147,13 @@ export default widget(({ model, el, ask, say, done }) => {
     picture.replaceChildren(drawn(run.drawing));
     if (run.failed) from.value = run.failed;
     const whole = Math.max(1, ...run.bars.map((one) => one.start + one.length));
+    const along = (at) => `${((100 * at) / whole).toFixed(2)}%`;
     bars.replaceChildren(...run.bars.map((one) => h("tr", { "data-step": one.key, class: one.within ? "within" : "" },
-      h("th", { scope: "row", dir: "auto" }, one.label),
-      h("td", { class: kindOf(one.status) }, one.status),
-      h("td", { class: "enfyra-bar" }, h("span", {
-        class: one.status, title: `${one.label}: from ${Math.round(one.start)} ms, for ${one.took || `${Math.round(one.length)} ms`}`,
-        style: `margin-left:${(100 * one.start) / whole}%;width:${Math.max(0.5, (100 * one.length) / whole)}%`,
-      })),
-      h("td", {}, one.took))));
+      h("th", { scope: "row", dir: "auto", class: one.key ? null : "note" }, one.label),
+      h("td", { class: "enfyra-bar" }, h("div", { "aria-hidden": "true" },
+        h("span", { class: one.status, title: `${one.label}: ${one.said}, from ${Math.round(one.start)} ms on`, style: `left:${along(one.start)};width:max(2px, ${along(one.length)})` }),
+        one.failures.map((at) => h("i", { title: `${one.label} failed, and was tried again`, style: `left:${along(at)}` }, "✕")))),
+      h("td", { class: kindOf(one.status) }, one.said))));
     logs.replaceChildren(...run.logs.map(([kind, text]) => h("span", { class: kind }, `${text}\n`)));
   }
 

@@ -75,7 +75,7 @@ export function makePanel({ server, insert, create, openDocs, refreshIcon }) {
 
   const element = h("div", { class: "enfyra-side", "data-lm-suppress-shortcuts": "true" },
     h("link", { rel: "stylesheet", href: new URL("panel.css", import.meta.url).href }),
-    h("header", {}, h("h2", {}, "Enfyra"), button("API docs", openDocs), refresh),
+    h("div", { class: "enfyra-head" }, h("h2", {}, "Enfyra"), button("API docs", openDocs), refresh),
     state, heard, offer, content);
   return { element, load };
 }

@@ -120,6 +120,19 @@ class Context:
             return _parsed(named)
         return _of_named(named, ignoring, self.snapshot.queries, self._table_id)
 
+    def written_out(self, named: dict[str, Any]) -> dict[str, Any]:
+        """Give parameters with those of the saved query in the place of its name.
+
+        What is no name of one of the table's own stays: handlers may mean something else by it.
+
+        Raises:
+            EnfyraError: What is wrong with its values.
+        """
+        saved = self.snapshot.queries.by_name.get(str(named.get(SAVED)))
+        if saved is None or saved.table is None or saved.table.id != self._table_id:
+            return named
+        return expanded(saved, named)
+
     @property
     def _table_id(self) -> int | None:
         table = self.match.route.table

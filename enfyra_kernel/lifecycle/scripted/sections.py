@@ -14,6 +14,7 @@ from ...clock import Clock
 from ...encoding import decode_json, encode_json
 from ...errors import EnfyraError
 from ...query.brackets import parse_query_string
+from ...query.saved import SAVED
 from ...scripts.script import Language, Script
 from ..context import Context
 from ..messages import JSON, Request
@@ -69,7 +70,7 @@ async def sections_of(
     """
     sections = {
         "body": await _body_json(context),
-        "query": _query_json(context.request.query),
+        "query": _query_of(context),
         "params": encode_json(context.parameters) if context.parameters else EMPTY,
         "user": user,
         "env": env,
@@ -130,6 +131,13 @@ def _shown_headers(context: Context) -> Mapping[str, str]:
         # It is our token then; a webhook's own authorization is its script's to check.
         hidden = hidden | {"authorization"}
     return {name: value for name, value in headers.items() if name not in hidden}
+
+
+def _query_of(context: Context) -> bytes:
+    text = context.request.query
+    if SAVED not in text:
+        return _query_json(text)
+    return encode_json(context.written_out(named_query(text)))
 
 
 @lru_cache(1024)

@@ -105,6 +105,39 @@ async def test_it_shows_nobody_more_than_he_may_see(posts: Api) -> None:
     assert (await posts.anonymous.get("/query_definition")).status == 401
 
 
+async def test_hooks_see_what_it_asks_for(posts: Api) -> None:
+    await posts.create("/query_definition", {**POPULAR, "parameters": {"least": 10}})
+    hook = {
+        "route": "/post",
+        "name": "only titles",
+        "methods": ["GET"],
+        "sourceCode": "@SHARE.saw = @QUERY.filter['views']['_gte']\n"
+        "@QUERY.fields = 'title'\n@QUERY.filter = {'views': {'_lte': 20}}",
+    }
+    await posts.create("/pre_hook_definition", hook)
+    after = {
+        "route": "/post",
+        "name": "tell",
+        "methods": ["GET"],
+        "sourceCode": "@DATA.data = [@SHARE.saw, *[row['title'] for row in @DATA.data]]",
+    }
+    await posts.create("/post_hook_definition", after)
+    # What a hook says in the place of the filter is all that there is.
+    assert await posts.rows("/post", saved="popular") == [10, "Two", "One"]
+
+
+async def test_handlers_may_mean_something_else_by_the_word(posts: Api) -> None:
+    await posts.create("/query_definition", {**POPULAR, "parameters": {"least": 10}})
+    await posts.create("/route_definition", {"path": "/bin", "availableMethods": ["GET"]})
+    await posts.create(
+        "/route_handler_definition",
+        {"route": "/bin", "method": "GET", "sourceCode": "return [@QUERY.saved]"},
+    )
+    for value in ("popular", "true"):
+        answer = await posts.get("/bin", saved=value)
+        assert answer.body == [value]
+
+
 async def test_values_are_asked_for(posts: Api) -> None:
     await posts.create("/query_definition", POPULAR)
     answer = await posts.get("/post", saved="popular")

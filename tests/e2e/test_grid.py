@@ -112,7 +112,21 @@ def test_a_million_rows(watched: Watched, big: Server) -> None:
         page.keyboard.press("Enter")
         expect(cell(page, 1, 2)).to_have_text("mine")
         assert client.get("/big", filter={"id": 1})["data"][0]["title"] == "mine"
-    page.keyboard.press("Home")
+
+    # A row is made at the end, and deleted again.
+    page.keyboard.press("Insert")
+    page.keyboard.type("a new one")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+Enter")
+    said = page.locator(".enfyra-said")
+    expect(said).to_have_text(f"1 row saved as {ROWS + 1}")
+    expect(cell(page, ROWS + 1, 2)).to_have_text("a new one")
+    expect(cell(page, ROWS + 1, 2)).to_be_focused()
+    page.keyboard.press("Control+Delete")
+    page.keyboard.press("Control+Enter")
+    expect(said).to_have_text("1 row deleted")
+    expect(cell(page, ROWS, 2)).to_be_focused()
+    page.keyboard.press("Control+Home")
 
     # Up into the filters: what is typed there filters.
     page.keyboard.press("ArrowUp")

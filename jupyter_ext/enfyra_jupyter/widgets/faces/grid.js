@@ -66,6 +66,7 @@ export default widget(({ model, el, ask, say, done }) => {
   // -- what has come ----------------------------------------------------------------------------
 
   function changed() {
+    if (pages.known) state.row = Math.min(state.row, Math.max(pages.total - 1, GRID.header));
     if (pages.known && !fitted) {
       fitted = true;
       view.fit();
@@ -135,8 +136,11 @@ export default widget(({ model, el, ask, say, done }) => {
     return go(Math.min(to, pages.total - 1), state.column);
   }
   async function save() {
+    const { row } = state;
     const refused = await rows.save();
-    if (!refused) return pages.total && go(Math.min(state.row, pages.total - 1), state.column);
+    state.row = row;
+    // The rows come anew; the cell has the focus when it is there.
+    if (!refused) return view.focus();
     go(rows.place(refused.row), refused.at);
     return editor.begin(state.row, state.column);
   }

@@ -5,7 +5,9 @@ function gridPages({ ask, size, asked, changed, extra }) {
   const MOST = 60;
   const PAUSE = 40;
   let pages = new Map();
+  // How many rows there are; as long as that is not counted anew, how many there were.
   let total = null;
+  let counted = false;
   let failure = null;
   let age = 0;
   let asking = false;
@@ -22,20 +24,26 @@ function gridPages({ ask, size, asked, changed, extra }) {
 
   async function next() {
     timer = null;
-    const number = missing() ?? (total === null ? 0 : undefined);
+    const number = missing() ?? (counted ? undefined : 0);
     if (asking || failure || number === undefined) return;
     asking = true;
     const then = age;
-    const count = total === null;
+    const count = !counted;
     try {
       const answer = await ask("page", { number, count, ...asked() }, { quiet: true });
       if (then === age) {
         pages.set(number, answer.rows);
-        if (count) total = answer.total;
+        if (count) {
+          total = answer.total;
+          counted = true;
+        }
         trim();
       }
     } catch (error) {
-      if (then === age) failure = error;
+      if (then === age) {
+        failure = error;
+        if (!counted) total = null;
+      }
     }
     asking = false;
     if (then === age) changed();
@@ -56,7 +64,7 @@ function gridPages({ ask, size, asked, changed, extra }) {
     // Rows that are not saved yet stand behind those that are.
     get total() { return total === null ? 0 : total + extra().count; },
     get saved() { return total ?? 0; },
-    get known() { return total !== null; },
+    get known() { return counted; },
     get failure() { return failure; },
     row(number) {
       if (total !== null && number >= total) return extra().at(number - total);
@@ -76,7 +84,8 @@ function gridPages({ ask, size, asked, changed, extra }) {
     forget() {
       age++;
       pages = new Map();
-      total = failure = null;
+      failure = null;
+      counted = false;
       soon(0);
     },
     stop() {

@@ -65,10 +65,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in gone]
 
 
+def pytest_collection() -> None:
+    """Leave the garbage where it is while modules and tests are loaded, which makes none."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what stays until the end: thousands of tests, and all modules."""
+    """Spare the garbage collector what stays until the end, and have it work as in a server."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+    gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -29,15 +29,12 @@ from .dialect import (
     raw_json,
     text_literal,
 )
+from .native import GEOMETRIES
 
 # Types whose values are texts already.
 _TEXTUAL = (
     "VARCHAR", "CHAR", "NCHAR", "NVARCHAR", "TEXT", "TINYTEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM",
     "SET", "NATIONAL",
-)  # fmt: skip
-GEOMETRIES = (
-    "GEOMETRY", "POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "MULTILINESTRING", "MULTIPOLYGON",
-    "GEOMETRYCOLLECTION", "GEOMCOLLECTION",
 )  # fmt: skip
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -87,14 +89,22 @@ class Hub:
             )  # fmt: skip
 
     def __enter__(self) -> Hub:
-        self.wait_for(self._answers)
+        try:
+            self.wait_for(self._answers)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        started = self.processes()
         self._process.terminate()
         try:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
+            for one in started:
+                with suppress(psutil.Error):
+                    one.kill()
             self._process.kill()
             self._process.wait()
 
@@ -105,7 +115,19 @@ class Hub:
 
     def processes(self) -> list[psutil.Process]:
         """Give the proxy, the servers of people, and what these have started."""
-        return psutil.Process(self._process.pid).children(recursive=True)
+        try:
+            return psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.Error:
+            return []
+
+    def files(self) -> list[str]:
+        """Give the names of all files in the homes of people, and of those that are open."""
+        found = [name for _, _, names in os.walk(self.folder) for name in names]
+        for one in self.processes():
+            # One of them may end meanwhile.
+            with suppress(psutil.Error):
+                found += [Path(file.path).name for file in one.open_files()]
+        return found
 
     def _answers(self) -> bool:
         try:
@@ -124,11 +146,15 @@ class Hub:
 
 
 class Person:
-    """Somebody at a browser."""
+    """Somebody at a browser; to be closed."""
 
     def __init__(self, hub: Hub, name: str) -> None:
         self.hub, self.name = hub, name
         self.browser = httpx.Client(base_url=hub.url, follow_redirects=True, timeout=PATIENCE)
+
+    def close(self) -> None:
+        """Close the browser."""
+        self.browser.close()
 
     def log_in(self) -> None:
         """Log in at the Hub, which begins to start the server."""
@@ -190,11 +216,14 @@ class Person:
 
     def token_of_server(self) -> str:
         """Give what the server's notebooks have to show."""
-        [token] = {
-            found["ENFYRA_TOKEN"]
-            for one in self.hub.processes()
-            if (found := one.environ()).get("JUPYTERHUB_USER") == self.name
-        }
+        found = set[str]()
+        for one in self.hub.processes():
+            # One of them may end meanwhile.
+            with suppress(psutil.Error):
+                variables = one.environ()
+                if variables.get("JUPYTERHUB_USER") == self.name:
+                    found.add(variables["ENFYRA_TOKEN"])
+        [token] = found
         return token
 
     def make_token(self, *scopes: str) -> str:

@@ -23,10 +23,13 @@ from typing import Any
 
 import httpx
 import pandas as pd
+from IPython.core.interactiveshell import InteractiveShell
 
 from enfyra_jupyter.client import Client
 from enfyra_jupyter.credentials import Token
 from enfyra_jupyter.frames import PAGE, ResultFrame
+from enfyra_jupyter.magics.completion import Completer
+from enfyra_jupyter.magics.session import Session
 from enfyra_jupyter.push import push
 from enfyra_jupyter.schema import Schema
 from enfyra_jupyter.sources import Source
@@ -69,6 +72,7 @@ def measured(uri: str, rows: int, rounds: int, folder: Path) -> dict[str, Any]:
         }
         figures |= {"rows": rows, "read_sql s": round(_middle(theirs, "time"), 1)}
         figures |= _first_page(client, process.url, token)
+        figures["completion ms"] = round(completion_time(), 1)
         figures["%load_ext ms"] = round(median(_load_time() for _ in range(9)))
         client.close()
         return figures
@@ -94,6 +98,54 @@ def _first_page(client: Client, url: str, token: str) -> dict[str, float]:
         "first page ms": round(1000 * median(ours), 1),
         "httpx ms": round(1000 * median(theirs), 1),
     }
+
+
+class _Thousand(Session):
+    """A session that knows a thousand tables of twenty columns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        columns = [{**TABLE["columns"][0], "name": f"column_{number}"} for number in range(20)]
+        self._known = Schema.of(
+            {
+                "version": 1,
+                "tables": [
+                    {
+                        "name": f"table_{number}",
+                        "isSystem": False,
+                        "columns": columns,
+                        "relations": [
+                            {"propertyName": "next", "targetTable": f"table_{(number + 1) % 1000}"}
+                        ],
+                    }
+                    for number in range(1000)
+                ],
+            }
+        )
+
+    def glance(self) -> Schema:
+        return self._known
+
+
+def completion_time() -> float:
+    """Give how long completion takes where it takes longest, in ms: medians of each place."""
+    complete = Completer(_Thousand(), InteractiveShell.instance()).complete
+    places = (
+        ["%enfyra query table_"],
+        ["%enfyra query table_7 --fields next.next.col"],
+        ["%enfyra query table_7 --filter {next: {next: {col"],
+        ["%%enfyra sql", "SELECT c", "FROM table_7 AS t JOIN tab"],
+        ["%%enfyra query table_7", "filter:", "  next:", "    column_1: {_"],
+        ["%enfyra hook POST /table_"],
+    )
+
+    def taken(before: list[str]) -> float:
+        begin = time.perf_counter()
+        _, found = complete(before)
+        assert found, before
+        return 1000 * (time.perf_counter() - begin)
+
+    return max(median(taken(before) for _ in range(9)) for before in places)
 
 
 def _load_time() -> float:

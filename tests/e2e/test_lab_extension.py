@@ -42,6 +42,8 @@ def definitions(lab: Any) -> None:
         vessel = create("table_definition", TABLES[0])
         relation = {"propertyName": "vessel", "type": "many-to-one", "targetTable": vessel["id"]}
         create("table_definition", {**TABLES[1], "relations": [relation]})
+        query = {"filter": {"distance": {"_gt": 1000}}, "sort": "-distance"}
+        create("query_definition", {"name": "far", "table": "voyage", "query": query})
         for name in (HOSTILE, "nightly"):
             create("flow_definition", {"name": name})
 
@@ -54,7 +56,7 @@ def test_cards_and_panel(watched: Any, lab: Any, definitions: None) -> None:
     expect(panel).to_contain_text("Enfyra 0.1.0 on sqlite at /user/ann/enfyra/")
     walk_the_tables(page, panel)
     # As text, and no cell can hold a name that goes on in another line.
-    expect(panel.locator(".enfyra-flow").first).to_contain_text("<img src=x")
+    expect(panel.locator(".enfyra-entry", has_text="img").first).to_contain_text("<img src=x")
     panel.get_by_role("button", name="Insert board <img").click()
     expect(panel).to_contain_text("No cell can hold this name")
     write_into_a_notebook(page, panel)
@@ -107,6 +109,11 @@ def write_into_a_notebook(page: Any, panel: Any) -> None:
     expect(cells.nth(1)).to_be_focused()
     page.keyboard.press("Shift+Enter")
     expect(cells.nth(1)).to_contain_text("many-to-one")
+    panel.get_by_role("button", name="Insert query far").click()
+    expect(cells.nth(2).locator(".cm-content")).to_have_text("%enfyra query --saved far")
+    expect(cells.nth(2)).to_be_focused()
+    page.keyboard.press("Shift+Enter")
+    expect(cells.nth(2).locator(".jp-OutputArea-output")).to_contain_text("0 rows")
     if PICTURES:
         path = Path(PICTURES) / "lab-panel.png"
         page.screenshot(path=str(path))

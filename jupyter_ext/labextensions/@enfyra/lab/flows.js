@@ -8,12 +8,12 @@ const MOST = 500;
 const ACTIONS = [["board", "its steps and runs, to be followed and run"], ["runs", "what it has done"]];
 
 // What it asks for, if the caller may: `tables` are those of which he may use a route.
-export async function readFlows(server, tables, quiet) {
+export async function readFlows(server, tables, how) {
   if (!tables.some((one) => one.name === "flow_definition")) return null;
   const mayReadRuns = tables.some((one) => one.name === "flow_execution_definition");
   return server.get("flow_definition", {
     fields: "name,isEnabled,triggerType", sort: "name", limit: String(MOST), ...(mayReadRuns ? { deep: LAST } : {}),
-  }, quiet);
+  }, how);
 }
 
 export function makeFlows({ write }) {
@@ -29,7 +29,7 @@ export function makeFlows({ write }) {
 }
 
 function item(flow, write) {
-  return h("li", { class: "enfyra-flow" },
+  return h("li", { class: "enfyra-entry" },
     h("div", {}, h("span", {}, flow.name), flow.isEnabled === false && h("span", { class: "enfyra-note" }, " (off)")),
     h("div", { class: "enfyra-note" }, lastRun(flow)),
     h("div", { class: "enfyra-actions", role: "group", "aria-label": `Insert a cell about ${flow.name}` },

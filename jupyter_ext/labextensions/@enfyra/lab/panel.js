@@ -1,8 +1,9 @@
-// The panel at the side: the server, its tables and its flows. It reads, and writes into notebooks only.
+// The panel at the side: the server, its tables, saved queries and flows. It reads, and writes into notebooks only.
 
 import { magic } from "./cells.js";
 import { h } from "./elements.js";
 import { makeFlows, readFlows } from "./flows.js";
+import { makeQueries, readQueries } from "./queries.js";
 import { textOf } from "./server.js";
 import { makeTables } from "./tables.js";
 
@@ -16,7 +17,8 @@ export function makePanel({ server, insert, create, openDocs, refreshIcon }) {
   }, refreshIcon?.element({ tag: "span" }) ?? "Refresh");
   const tables = makeTables({ write });
   const flows = makeFlows({ write });
-  const content = h("div", { hidden: true }, tables.element, flows.element);
+  const queries = makeQueries({ write });
+  const content = h("div", { hidden: true }, tables.element, queries.element, flows.element);
   let loading = null;
 
   function say(text, ...offers) {
@@ -56,14 +58,16 @@ export function makePanel({ server, insert, create, openDocs, refreshIcon }) {
     refresh.disabled = true;
     try {
       const metadata = await server.get("metadata", {}, how);
-      const [found, account] = await Promise.all([
-        readFlows(server, metadata.tables, how), server.get("me", { fields: "email,isRootAdmin" }, how),
+      const [saved, found, account] = await Promise.all([
+        readQueries(server, metadata.tables, how), readFlows(server, metadata.tables, how),
+        server.get("me", { fields: "email,isRootAdmin" }, how),
       ]);
       const role = account[0].isRootAdmin ? ", administrator" : "";
       state.textContent = `Enfyra ${metadata.enfyraVersion} on ${metadata.dbType} at ${server.path}, `
         + `as ${account[0].email}${role}`;
       state.className = "enfyra-state";
       tables.show(metadata.tables);
+      queries.show(saved);
       flows.show(found);
       content.hidden = false;
     } catch (error) {

@@ -39,6 +39,7 @@ class GridPart(Part):
         fresh: Rows that are written and not saved: texts by the names of columns.
         marked: Rows that are to be deleted, by key: what is seen of each, by the names of columns.
         note: What else there is to say about how many rows there are.
+        fetched: Whether its rows have been fetched once, so that `again` is asked to do so anew.
     """
 
     face: ClassVar[str] = "grid"
@@ -59,6 +60,7 @@ class GridPart(Part):
     left = traitlets.Int().tag(sync=True)
     widths = traitlets.Dict().tag(sync=True)
     note = traitlets.Unicode().tag(sync=True)
+    fetched = traitlets.Bool(False).tag(sync=True)
     creatable = traitlets.Bool(False).tag(sync=True)
     deletable = traitlets.Bool(False).tag(sync=True)
     fresh = traitlets.List().tag(sync=True)

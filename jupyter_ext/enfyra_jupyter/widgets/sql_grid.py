@@ -7,10 +7,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from IPython.core.error import UsageError
 
 from ..schema import EMPTY
 from . import cells
-from .columns import columns_of
+from .columns import Column, columns_of
 from .fetched import FetchedRows
 from .grid_part import GridPart, rows_of_a_page
 from .part import action
@@ -34,16 +35,30 @@ class SqlGrid(GridPart):
 
     def __init__(self, frame: SqlFrame) -> None:
         self._frame = frame
-        table, more = _fetched(frame)
-        found = columns_of(table.schema, None, EMPTY, writable=False)
-        self._columns = {column.name: column for column in found}
-        self._rows = FetchedRows(table, self._columns)
+        self._columns: dict[str, Column] = {}
+        note = self._fetch()
         super().__init__(
             name="SQL",
-            columns=[column.facts() for column in found],
-            size=rows_of_a_page(len(found)),
-            note=f"of the first {MOST:,}" if more else "",
+            columns=[column.facts() for column in self._columns.values()],
+            size=rows_of_a_page(len(self._columns)),
+            note=note,
+            fetched=True,
         )
+
+    def _fetch(self) -> str:
+        """Run the statement; say what there is to say about how many rows it has found."""
+        table, more = _fetched(self._frame)
+        found = columns_of(table.schema, None, EMPTY, writable=False)
+        if self._columns and [one.name for one in found] != list(self._columns):
+            raise UsageError("The columns are others now. Run the cell again")
+        self._columns = {column.name: column for column in found}
+        self._rows = FetchedRows(table, self._columns)
+        return f"of the first {MOST:,}" if more else ""
+
+    @action
+    def again(self) -> None:
+        """Run the statement again."""
+        self.note = self._fetch()
 
     @action
     def page(

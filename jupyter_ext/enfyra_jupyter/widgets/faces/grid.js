@@ -38,7 +38,7 @@ export default widget(({ model, el, ask, say, done }) => {
   const editor = gridEditor({ columns, state, pages, rows, view, history, ask, say, changed });
   const count = h("span", { class: "note" });
   const failure = h("div", { class: "enfyra-grid-failure", role: "alert", hidden: true });
-  const refresh = h("button", { onclick: anew, title: "Ask the server again" }, "Refresh");
+  const refresh = h("button", { onclick: () => again(), title: "Ask the server again" }, "Refresh");
   const clear = h("button", { onclick: unfilter, hidden: true }, "Clear filters");
   const undo = h("button", { onclick: () => history.undo(), title: "Ctrl+Z" }, "Undo");
   const redo = h("button", { onclick: () => history.redo(), title: "Ctrl+Y" }, "Redo");
@@ -75,6 +75,7 @@ export default widget(({ model, el, ask, say, done }) => {
       view.render();
       view.moveTo(state.top, state.left);
     } else view.render();
+    editor.moved();
     const filtered = Object.keys(state.filters).length > 0;
     clear.hidden = !filtered;
     undo.hidden = redo.hidden = !creatable && !deletable && !columns.some((one) => one.editable);
@@ -103,6 +104,17 @@ export default widget(({ model, el, ask, say, done }) => {
       asked = false;
       say(`${count.textContent}${state.sort.length ? `, sorted by ${state.sort.join(", ")}` : ""}`);
     }
+  }
+
+  async function again() {
+    if (model.get("fetched")) {
+      try {
+        await ask("again");
+      } catch {
+        return;
+      }
+    }
+    anew();
   }
 
   function anew() {

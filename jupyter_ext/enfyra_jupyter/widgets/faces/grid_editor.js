@@ -207,6 +207,12 @@ function gridEditor({ columns, state, pages, rows, view, history, ask, say, chan
       else close();
     },
     get isOpen() { return open !== null; },
+    // A new row stands elsewhere when there are more or fewer rows before it.
+    moved() {
+      if (!open?.record.fresh || !pages.known) return;
+      state.row = open.row = rows.place(open.record);
+      place();
+    },
     // It is scrolled away.
     scrolled() {
       if (open && !open.saving && (open.top !== state.top || open.left !== state.left)) open.control.blur();

@@ -275,7 +275,8 @@ class TestLooking:
         assert repr(said) in written
         assert written.endswith(f"Run {done.id} is completed\n")
         drawn = flows.run("%enfyra timeline orders")
-        assert [one.key for one in drawn.bars][-4:] == ["total", "large", "accept", "each"]
+        keys = [one.key for one in drawn.bars]
+        assert keys[-6:] == ["total", "large", "accept", "each", "one", "one"]
         assert repr(drawn).startswith(f"Run {done.id} of orders is completed")
         times = flows.run("%enfyra schedule --timezone America/New_York --times 2")
         assert times.columns[-1] == "next (America/New_York)"

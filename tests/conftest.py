@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import pytest_asyncio
 from enfyra_kernel.kernel import Kernel
@@ -44,6 +45,10 @@ _MAKERS = {
     "postgresql": PostgresqlDatabases, "mysql": MysqlDatabases, "mongodb": MongodbDatabases,
 }  # fmt: skip
 _started: dict[str, Service] = {}
+# Nobody is to meet an example for the first time in a run that has to be good, nor one that took
+# too long on a busy machine. `--hypothesis-profile search` tries others each time.
+hypothesis.settings.load_profile("ci")
+hypothesis.settings.register_profile("search", deadline=None, derandomize=False)
 _STAND_INS = str(Path(__file__).parent / "stand_ins")
 
 

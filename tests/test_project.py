@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import pytest
 from jupyter_server.services.config.manager import ConfigManager
 
@@ -128,6 +129,11 @@ def test_every_extra_that_make_installs_exists() -> None:
     wanted = {extra for stamp in stamps for extra in stamp.split(",")}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert wanted <= set(project["optional-dependencies"])
+
+
+def test_examples_are_the_same_each_time(pytestconfig: pytest.Config) -> None:
+    wanted = pytestconfig.getoption("--hypothesis-profile") != "search"
+    assert hypothesis.settings().derandomize is wanted
 
 
 # -- CONTRIBUTING ---------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ async ({script, css, hostile, count}) => {
     const columns = Array.from({length: count}, (_, n) => ({
         name: `c${n}`, kind: kinds[n % 6], choices: n % 6 === 2 ? ["draft", "done"] : [],
         nullable: true, editable: n > 0, insertable: n > 0, default: null,
-        sortable: true, filterable: true,
+        sortable: true, filterable: true, picks: n === 7,
     }));
     const traits = {columns, size: 20, name: "wide", sort: [], filters: {}, filterable: true,
                     top: 0, left: 0, widths: {}, fresh: [], marked: {}, creatable: true,
@@ -51,6 +51,9 @@ async ({script, css, hostile, count}) => {
             if (key === "4") theirs[4] = "theirs";
             return key === "4" && base.c1 !== "theirs" ? {changed: cells(4)} : {gone: true};
         },
+        candidates: ({text}) => ({
+            rows: [{key: "17", label: `${text}<b>`}], next: null, wide: null, total: 1,
+        }),
         change: ({key, name, text}) => ({
             value: text,
             cells: cells(Number(key)).map((one, n) => (columns[n].name === name ? text : one)),
@@ -132,13 +135,25 @@ def test_a_wide_grid(page: Any) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".enfyra-said")).to_have_text("c0 cannot be changed here")
 
+    # A related record is chosen by its name.
+    cell(page, 1, 1).click()
+    for _ in range(7):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("F2")
+    page.keyboard.type("An")
+    expect(page.get_by_role("option", name="An<b> 17")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(cell(page, 1, 8)).to_have_text("17")
+    expect(cell(page, 1, 8)).to_be_focused()
+    page.keyboard.press("Home")
+
     # A width is kept.
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Shift+ArrowRight")
     page.wait_for_function("window.traits.widths.c0 > 90")
     changes = page.evaluate("window.asked.filter((one) => one.action === 'change')")
-    assert [one["given"]["text"] for one in changes] == ["draft", None]
+    assert [one["given"]["text"] for one in changes] == ["draft", None, "17"]
     page.evaluate("window.end()")
 
 

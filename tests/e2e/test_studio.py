@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ CELLS = (
     "- {key: tell, type: log, config: {message: '{{ @FLOW.essays }} essays'}}",
     "%enfyra board digest",
     "%enfyra build pen_name",
+    "%enfyra access /pen_name",
+    "%enfyra grid pen_name",
     "import pandas as pd\n"
     "trees = pd.DataFrame({\n"
     "    'kind': [['oak', 'beech', '<b>elm</b>'][n * n % 7 % 3] for n in range(200)],\n"
@@ -68,6 +71,49 @@ def test_widgets(watched: Any, lab: Any) -> None:
     design_a_table(page)
     assert watched.errors == []
     assert watched.elsewhere == []
+    # Lab begins with its light theme, and complains about itself when it takes another one.
+    found = barriers(page)
+    take_dark(page)
+    assert "\n".join([*found, *barriers(page)]) == ""
+
+
+def take_dark(page: Any) -> None:
+    page.click(".lm-MenuBar-itemLabel:text-is('Settings')")
+    page.hover(".lm-Menu-itemLabel:text-is('Theme')")
+    page.click(".lm-Menu-itemLabel:text-is('JupyterLab Dark')")
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+
+
+# Within Lab's panels, axe takes texts for hidden: their colours are compared in a copy beside them.
+BARRIERS = """
+async () => {
+    const only = {resultTypes: ["violations"]};
+    const built = await axe.run(".enfyra-part", only);
+    const copy = document.createElement("main");
+    for (const one of document.querySelectorAll(".enfyra-part")) copy.append(one.cloneNode(true));
+    const lab = document.getElementById("main");
+    lab.hidden = true;
+    document.body.append(copy);
+    const coloured = await axe.run(copy, {runOnly: ["color-contrast"]});
+    copy.remove();
+    lab.hidden = false;
+    const compared = coloured.passes.concat(coloured.violations).flatMap((one) => one.nodes);
+    return {found: built.violations.concat(coloured.violations), compared: compared.length};
+}
+"""
+
+
+def barriers(page: Any) -> list[str]:
+    """Say what keeps people from using the widgets, as axe-core finds it."""
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    answer = page.evaluate(BARRIERS)
+    assert answer["compared"] > 150
+    return [
+        f"{one['id']}: {node['html'][:200]}: {node['failureSummary']}"
+        for one in answer["found"]
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"]
+    ]
 
 
 def part(page: Any, cell: str) -> Any:

@@ -91,6 +91,8 @@ class Column:
             "editable": self.editable,
             "insertable": self.insertable,
             "default": self.default,
+            # A record is chosen by its name.
+            "picks": bool(self.sets),
             "sortable": self.sortable,
             "filterable": self.filterable,
         }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..client import ApiError
 from ..schema import EMPTY, Schema, TableInfo
 from . import cells
+from .candidates import Candidates
 from .columns import KINDS, Column, columns_of
 from .filtering import condition
 from .grid_part import GridPart, rows_of_a_page
@@ -29,6 +30,8 @@ class Grid(GridPart):
     def __init__(self, frame: ResultFrame) -> None:
         table, schema = _table_of(frame)
         self._frame = frame
+        self._table, self._schema = table, schema
+        self._candidates: dict[str, Candidates] = {}
         self._key = _key_of(table)
         self._order: Order | None = None
         methods = _methods(table, frame.path)
@@ -112,6 +115,17 @@ class Grid(GridPart):
         """Give the whole of a value, of which only the beginning was sent."""
         record, _ = self._records.read(key)
         return cells.whole(self._columns[name].value_in(record))
+
+    @action
+    def candidates(self, name: str, text: str, after: str | None = None) -> dict[str, Any]:
+        """Give a page of the records that a relation may be set to, which a text may mean."""
+        known = self._candidates.get(name)
+        if known is None:
+            target = self._schema.follow(self._table, self._columns[name].path[:-1])
+            if target is None:
+                raise ApiError("RESOURCE_NOT_FOUND", f"{name} leads to no table that can be seen")
+            known = self._candidates[name] = Candidates(self._frame.client, target)
+        return known.search(text, after)
 
     @action
     def change(self, key: str, name: str, text: str | None, base: str | None) -> dict[str, Any]:

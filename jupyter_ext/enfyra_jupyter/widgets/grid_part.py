@@ -44,7 +44,8 @@ class GridPart(Part):
 
     face: ClassVar[str] = "grid"
     faces: ClassVar[tuple[str, ...]] = (
-        "grid_pages", "grid_view", "grid_history", "grid_rows", "grid_waiting", "grid_editor",
+        "picking", "grid_pages", "grid_view", "grid_history", "grid_rows", "grid_waiting",
+        "grid_editor",
     )  # fmt: skip
     keeps: ClassVar[tuple[str, ...]] = (
         "sort", "filters", "top", "left", "widths", "fresh", "marked",

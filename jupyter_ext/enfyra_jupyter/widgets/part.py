@@ -68,6 +68,12 @@ class Part(anywidget.AnyWidget):
         super().__init__(**traits)
         self.on_msg(self._asked)
 
+    def close(self) -> None:
+        """Close it, with the model of its layout, which would be left behind."""
+        layout = self.layout
+        super().close()
+        layout.close()
+
     # -- what the face asks for -----------------------------------------------------------------
 
     def _asked(self, _: object, message: Any, __: object) -> None:

@@ -366,3 +366,10 @@ def test_deep_pages_are_found_by_their_keys(notes, monkeypatch):
     assert keys == everything[100:]
     filters = {"title": "note 1"}
     assert page(grid, 1, count=False, sort=["views"], filters=filters)["rows"] == []
+
+
+def test_a_related_record_is_found_by_its_name(notes: Client) -> None:
+    grid = ResultFrame(notes, "/note", {}).grid()
+    assert [one["name"] for one in grid.columns if one["picks"]] == ["writer.id"]
+    found = ask(grid, "candidates", name="writer.id", text="bo")
+    assert found["rows"] == [{"key": "2", "label": "Bob"}]

@@ -19,7 +19,7 @@ export default widget(({ model, el, ask, say, done }) => {
   const bars = h("tbody", {});
   const timeline = h("table", { class: "enfyra-timeline", hidden: true, "aria-label": "When each step was at work" },
     h("thead", {}, h("tr", {}, ["step", "time", "what became of it"].map((name) => h("th", { scope: "col" }, name)))), bars);
-  const logs = h("pre", { class: "enfyra-logs", tabindex: "0", "aria-label": "Logs of the run", hidden: true });
+  const logs = h("pre", { class: "enfyra-logs", tabindex: "0", role: "group", "aria-label": "Logs of the run", hidden: true });
   const runs = h("tbody", {});
   const cancels = h("button", { onclick: () => end(), hidden: true }, "Cancel the run");
   const agains = h("button", { onclick: () => again(""), hidden: true }, "Run the same again");

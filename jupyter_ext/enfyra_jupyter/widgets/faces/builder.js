@@ -13,7 +13,7 @@ export default widget(({ model, el, ask, say, done }) => {
   const chosen = h("ul", { class: "enfyra-chips", "aria-label": "Fields" });
   const filters = h("div", {});
   const orders = h("div", {});
-  const cell = h("pre", { tabindex: "0", "aria-label": "The cell that asks the same" });
+  const cell = h("pre", { tabindex: "0", role: "group", "aria-label": "The cell that asks the same" });
   const page = h("section", { class: "enfyra-panel enfyra-scroll", "aria-label": "The first page", "aria-live": "polite" });
   const all = h("datalist", { id: `fields-${Math.random().toString(36).slice(2)}` }, fields.map((one) => h("option", { value: one.path })));
   const adding = h("input", {

@@ -17,7 +17,7 @@ export default widget(({ model, el, ask, say, watch, done }) => {
   const apply = h("button", { class: "main", onclick: () => begin() }, "Apply");
   const reset = h("button", { onclick: () => startAgain() }, "Start again");
   const confirm = h("div", { class: "enfyra-confirm", role: "alertdialog", "aria-label": "Data gets lost", hidden: true });
-  const cell = h("pre", { tabindex: "0", "aria-label": "The cell that does the same" });
+  const cell = h("pre", { tabindex: "0", role: "group", "aria-label": "The cell that does the same" });
   const copy = h("button", { onclick: () => copyCell() }, "Copy the cell");
   const tables = h("datalist", { id: `tables-${Math.random().toString(36).slice(2)}` });
   el.append(

@@ -35,7 +35,22 @@ function gridEditor({ columns, state, pages, rows, view, history, ask, say, chan
     return { control, read: () => (control.value === "" && (empty || kind !== "text") ? null : control.value) };
   }
 
+  // A related record is found by its name, and set by its key.
+  function related(value, column) {
+    let key = value;
+    const pick = picking({
+      label: column.name, required: !column.nullable, chosen: value === null ? null : { key: value, label: "" },
+      search: (text, after) => ask("candidates", { name: column.name, text, after }, { quiet: true }),
+      picked(record) {
+        key = record?.key ?? null;
+        finish();
+      },
+    });
+    return { control: pick.input, element: pick.element, read: () => key };
+  }
+
   function made(value, column) {
+    if (column.picks) return related(value, column);
     if (column.kind === "boolean") return choice(value, ["true", "false"], column.nullable);
     if (column.kind === "choice") return choice(value, column.choices, column.nullable);
     if (column.kind === "date") {
@@ -61,11 +76,11 @@ function gridEditor({ columns, state, pages, rows, view, history, ask, say, chan
       } catch { return; }
       if (open || state.row !== row || state.column !== at) return;
     }
-    const { control, read } = made(base, column);
+    const { control, read, element = control } = made(base, column);
     control.setAttribute("aria-label", `${column.name} of row ${row + 1}`);
     const message = h("div", { class: "enfyra-grid-message", role: "alert" });
     const none = column.nullable && !control.matches("select") && h("button", { title: "Set to null", onclick: () => save(null) }, "null");
-    const box = h("div", { class: "enfyra-grid-editor", onkeydown: typedIn, onfocusout: left }, h("div", { class: "row" }, control, none), message);
+    const box = h("div", { class: "enfyra-grid-editor", onkeydown: typedIn, onfocusout: left }, h("div", { class: "row" }, element, none), message);
     open = { row, at, column, record, key: record.key, base, control, read, message, box, top: state.top, left: state.left, begun: read() };
     view.pane.append(box);
     place();

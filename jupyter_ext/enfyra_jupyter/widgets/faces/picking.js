@@ -173,7 +173,7 @@ function picking({ label, search, picked, chosen = null, required = false }) {
     if (!isOpen()) return;
     if (active >= 0) choose(active);
     else if (!input.value.trim() && !required) take(null);
-    else if (failed) take({ key: input.value.trim(), label: "" });
+    else if (failed || !options.length) take({ key: input.value.trim(), label: "" });
   }
   function left() {
     if (!isOpen()) return;

@@ -23,7 +23,7 @@ export default widget(({ model, el, ask, say, done }) => {
     h("thead", {}, h("tr", {}, ["column", "without a value", "distinct", "smallest, largest, mean", "values"].map((name) => h("th", { scope: "col" }, name)))),
     body);
   const next = h("button", { onclick: () => { most += batch; fill(); } });
-  const cell = h("pre", { tabindex: "0", "aria-label": "The cell that finds these rows" });
+  const cell = h("pre", { tabindex: "0", role: "group", "aria-label": "The cell that finds these rows" });
   const page = h("div", { class: "enfyra-scroll", tabindex: "0", role: "region", "aria-label": "Their first page" });
 
   el.append(

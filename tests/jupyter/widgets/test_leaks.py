@@ -1,0 +1,60 @@
+"""Cells that run again leave no widget behind, of whatever kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ipywidgets import Widget
+
+from enfyra_jupyter.magics.widget_commands import WIDGET_COMMANDS
+from enfyra_jupyter.widgets.part import Part
+
+# A leak shows after ten runs as after fifty.
+RUNS = 10
+CELLS = {
+    "design": "%enfyra design memo",
+    "studio": "%enfyra studio memo",
+    "board": "%enfyra board tidy",
+    "build": "%enfyra build memo",
+    "pick": "%enfyra pick memo",
+    "erd": "%enfyra erd memo --click",
+    "access": "%enfyra access",
+    "grid": "%enfyra grid memo",
+    "profile": "%enfyra profile memo --click",
+}
+
+
+@pytest.fixture
+def tables(shell: Any, client: Any) -> Iterator[Any]:
+    shell.run("%%enfyra table memo\ncolumns:\n  text: varchar")
+    shell.run("%%enfyra flow tidy\n- {key: old, type: log}")
+    yield shell
+    for row in client.get("/flow_definition", fields="id", limit=0)["data"]:
+        client.send("DELETE", f"/flow_definition/{row['id']}")
+
+
+def comms() -> int:
+    """Count the widgets that are open, with all that belongs to them."""
+    return len(Widget.get_manager_state()["state"])
+
+
+def test_no_kind_is_forgotten() -> None:
+    assert {one.name for one in WIDGET_COMMANDS} <= set(CELLS)
+
+
+def test_all_runs_leave_one_widget(tables: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = {"cell": ""}
+    monkeypatch.setattr("enfyra_jupyter.widgets.shelf.running_cell", lambda: where["cell"])
+    for name, cell in CELLS.items():
+        where["cell"] = name
+        first = tables.run(cell)
+        assert isinstance(first, Part), name
+        one = comms()
+        for _ in range(RUNS):
+            tables.shell.execution_count += 1
+            last = tables.run(cell)
+        assert (first.comm, comms()) == (None, one), name
+        assert last.comm is not None
+    assert tables.session.shelf.count == len(CELLS)

@@ -18,7 +18,7 @@ import httpx
 
 from .databases import ADMIN_EMAIL, ADMIN_PASSWORD, SECRET_KEY
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 _COMMAND = (sys.executable, "-m", "enfyra_server.cli")
 _LISTENING = re.compile(r'"port":(\d+).*"event":"listening"|"event":"listening".*"port":(\d+)')
 

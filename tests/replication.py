@@ -15,7 +15,7 @@ from .services import PostgreSQL, PostgreSQLReplica
 
 # In every address, to see that it is shown nowhere; the servers trust everybody.
 PASSWORD = "hush-hush"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 async def until(condition: Callable[[], Any]) -> None:

@@ -21,7 +21,7 @@ from tests.databases import ADMIN_EMAIL, ADMIN_PASSWORD
 
 # Where the examples say that the server is.
 SAID = "http://localhost:1105"
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 @dataclass(frozen=True, slots=True)

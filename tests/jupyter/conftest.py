@@ -21,7 +21,7 @@ from enfyra_jupyter.credentials import Token
 from tests.databases import ADMIN_EMAIL, ADMIN_PASSWORD, SECRET_KEY
 
 TOKEN = "the-token-of-this-jupyter-server"
-PATIENCE = 40.0
+PATIENCE = 90.0
 
 
 class Server(NamedTuple):

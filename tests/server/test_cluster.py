@@ -23,7 +23,7 @@ from tests.processes import Process
 from tests.services.base import free_port
 from tests.services.redis import Redis
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 # So many requests on new connections meet both of two workers.
 ENOUGH = 12
 Record = Callable[[str, object], None]

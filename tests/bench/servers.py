@@ -74,9 +74,10 @@ def memory_mb(pid: int | str = "self") -> float:
 def mapped_mb(pid: int | str = "self") -> float:
     """Give how much of what a process holds are pages of files, such as SQLite's.
 
-    The system takes them back when somebody else needs the memory.
+    The system takes them back when somebody else needs the memory; those of files that are in
+    memory anyway are not held twice.
     """
-    return _status(pid, "RssFile")
+    return _status(pid, "RssFile") + _status(pid, "RssShmem")
 
 
 def peak_mb(pid: int | str = "self") -> float:

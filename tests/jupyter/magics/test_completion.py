@@ -32,9 +32,10 @@ def complete(shell):
 
     def complete(text: str) -> list[str]:
         magics = shell.shell.magics_manager.registry["EnfyraMagics"]
-        begin = time.perf_counter()
+        # Of the processor: others may be at work on the machine.
+        begin = time.thread_time()
         magics.completer.complete(text.split("\n"))
-        assert time.perf_counter() - begin < LIMIT
+        assert time.thread_time() - begin < LIMIT
         with provisionalcompleter():
             found = list(shell.shell.Completer.completions(text, len(text)))
         return [text[: one.start] + one.text for one in found if one.type == "enfyra"]

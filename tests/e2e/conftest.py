@@ -47,9 +47,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[Ser
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value))
     # What is here, whatever an installation has copied.
-    extensions = f"--LabServerApp.extra_labextensions_path={project / 'jupyter_ext/labextensions'}"
+    here = project / "jupyter_ext/labextensions"
+    # Voila too: the server remembers for both where a file of that name has been found.
+    extensions = [
+        f"--{app}.extra_labextensions_path={here}" for app in ("LabServerApp", "VoilaConfiguration")
+    ]
     server, process = start_server(
-        root, *QUIET_LAB, extensions, app="jupyterlab", ENFYRA_QUICKSTART_ROWS=ROWS
+        root, *QUIET_LAB, *extensions, app="jupyterlab", ENFYRA_QUICKSTART_ROWS=ROWS
     )
     yield server
     stop_server(process)

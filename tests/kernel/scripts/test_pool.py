@@ -176,10 +176,8 @@ async def test_a_call_that_nobody_waits_for_is_broken_off(pool: WorkerPool) -> N
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    pids = pool.pids[-1:]
     await asyncio.sleep(0.4)
     assert [arguments for _, arguments in host.asked] == [["a", None]]
-    assert pool.pids[-1:] == pids
     assert await value(pool, "return 1") == 1
 
 
@@ -248,6 +246,8 @@ from enfyra_kernel.scripts.script import Script, Stage
 async def main():
     pool = WorkerPool(workers=1, isolation=Isolation(sys.argv[2]))
     await pool.run([Script(name="a", stage=Stage.PRE, source="pass")], {}, None)
+    while len(pool.pids) < 2:
+        await asyncio.sleep(0.01)
     print(*pool.pids, flush=True)
     await pool.run([Script(name="b", stage=Stage.PRE, source=sys.argv[1])], {}, None)
 

@@ -128,10 +128,8 @@ class Context:
         Raises:
             EnfyraError: What is wrong with its values.
         """
-        saved = self.snapshot.queries.by_name.get(str(named.get(SAVED)))
-        if saved is None or saved.table is None or saved.table.id != self._table_id:
-            return named
-        return expanded(saved, named)
+        saved = self.snapshot.queries.find(str(named.get(SAVED)), self._table_id)
+        return named if saved is None else expanded(saved, named)
 
     @property
     def _table_id(self) -> int | None:

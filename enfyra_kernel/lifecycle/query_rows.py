@@ -57,14 +57,13 @@ class QueryRows:
 
     def _check_sql(self, whole: Mapping[str, Any], snapshot: Snapshot) -> None:
         # The parser takes a while to load, which others need not wait for.
-        from ..query.sql.guard import guarded
-        from ..query.sql.guard import names_in as names_in_sql
+        from ..query.sql.guard import guarded, parameter_names
         from ..query.sql.readable import Readable
 
         if self._engine not in {"sqlite", "postgresql", "mysql"}:
             raise EnfyraError("SQL_REFUSED", f"{self._engine} does not speak SQL")
         name, sql = cast("str", whole["name"]), cast("str", whole["sql"])
-        names = names_in_sql(sql, self._engine)
+        names = parameter_names(sql, self._engine)
         defaults: dict[str, Any] = whole.get("parameters") or {}
         _refuse_unknown(defaults, names)
         values, readable = {**dict.fromkeys(names), **defaults}, Readable.of(snapshot)

@@ -48,19 +48,21 @@ class SavedQueries:
     def __init__(self, rows: Iterable[SavedQuery] = ()) -> None:
         self.by_name: Mapping[str, SavedQuery] = MappingProxyType({one.name: one for one in rows})
 
+    def find(self, name: str, table: int | None) -> SavedQuery | None:
+        """Find one that is about a table."""
+        found = self.by_name.get(name)
+        about = found.table.id if found is not None and found.table is not None else None
+        return found if about is not None and about == table else None
+
     def of_table(self, name: str, table: int | None) -> SavedQuery:
         """Find one that is about a table.
 
         Raises:
             EnfyraError: INVALID_QUERY, with the nearest name.
         """
-        found = self.by_name.get(name)
-        if found is None or found.table is None or found.table.id != table:
-            own = [
-                one.name
-                for one in self.by_name.values()
-                if one.table is not None and one.table.id == table
-            ]
+        found = self.find(name, table)
+        if found is None:
+            own = [one for one in self.by_name if self.find(one, table) is not None]
             raise EnfyraError(
                 "INVALID_QUERY",
                 f"There is no saved query '{name[:80]}' of this table.{did_you_mean(name, own)}",

@@ -242,14 +242,14 @@ class _Guard:
                     raise _refused(f"{what} cannot be used here")
 
 
-def names_in(text: str, engine: str) -> frozenset[str]:
+def parameter_names(text: str, engine: str) -> frozenset[str]:
     """Give the names that stand for values in a statement.
 
     Raises:
         EnfyraError: SQL_SYNTAX_ERROR or SQL_REFUSED for what is no statement that reads.
 
     Example:
-        >>> sorted(names_in("SELECT ':no', title FROM post WHERE views > :least", "sqlite"))
+        >>> sorted(parameter_names("SELECT ':no', title FROM post WHERE views > :least", "sqlite"))
         ['least']
     """
     return _Guard(engine, Readable({})).names(text)

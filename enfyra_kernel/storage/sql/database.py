@@ -9,11 +9,8 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-import msgspec
-
-from ...encoding import decode_json
 from ...metadata.system import SYSTEM_NAMES
-from ...metadata.tables import StoredColumn, Table
+from ...metadata.tables import Table
 from ...metadata.types import INTEGERS
 from ...query.ast import LISTS, Operator
 from ...query.commands import Delete, Insert, Update
@@ -31,10 +28,11 @@ from ..database import (
 )
 from ..physical import PhysicalTable
 from .dialect import Dialect
-from .driver import Driver, Outcome, Row, Runner, SchemaConnection
+from .driver import Driver, Runner, SchemaConnection
 from .flat_read import FlatRead
 from .inspection import inspect_tables
 from .line_read import LineRead
+from .outcomes import bytes_of, in_order, list_of, page_of, written_keys
 from .prepared import NO_SIZES, SqlRead, SqlWrite, padded, rounded_size, sizes_of
 from .render.renderer import Renderer, comes_back, is_new, joined
 from .render.scope import Sizes
@@ -212,7 +210,7 @@ class SqlDatabase:
         rendered = read.of(values, limit + offset if limit >= 0 else -1)
         if isinstance(rendered, Statement):
             row = await runner.fetch_row(rendered.text, rendered.arguments(values, bound, offset))
-            return _page(read.plan, row)
+            return page_of(read.plan, row)
         return await rendered.page(runner, values, bound, offset)
 
     async def explain(self, read: Read, values: Values, limit: int, offset: int = 0) -> Explanation:
@@ -252,8 +250,8 @@ class SqlDatabase:
         if write.given_keys:
             await self._follow_keys(runner, write.command.table)
         if write.then_read is None:
-            return outcome.count, _joined_rows(outcome.rows) if write.returning else None
-        keys = _written_keys(write.command, [values], outcome)
+            return outcome.count, list_of(outcome.rows) if write.returning else None
+        keys = written_keys(write.command, [values], outcome)
         page = await self.find_with(runner, write.then_read, [keys], -1, 0)
         return outcome.count, page.rows
 
@@ -293,11 +291,11 @@ class SqlDatabase:
             outcome = await runner.run_many(statement.text, arguments, returning=write.returning)
             count += outcome.count
             if write.then_read is None:
-                returned += [_bytes(row[0]) for row in outcome.rows]
+                returned += [bytes_of(row[0]) for row in outcome.rows]
             else:
-                keys = _written_keys(write.command, batch, outcome)
+                keys = written_keys(write.command, batch, outcome)
                 page = await self.find_with(runner, write.then_read, [keys], -1, 0)
-                returned += _in_order(page.rows, keys, write.command.table.primary.name)
+                returned += in_order(page.rows, keys, write.command.table.primary.name)
         if write.given_keys:
             await self._follow_keys(runner, write.command.table)
         return count, returned if asked else None
@@ -410,33 +408,6 @@ MANY = 500
 MANY_BYTES = 1 << 20
 
 
-def _page(plan: Plan, row: Row | None) -> Page:
-    if row is None:
-        return Page(b"[]")
-    if not (plan.filter_count or plan.total_count or plan.aggregates):
-        return Page(_bytes(row[0]))
-    figures = iter(row[1:])
-    return Page(
-        _bytes(row[0]),
-        int(next(figures)) if plan.filter_count else None,
-        int(next(figures)) if plan.total_count else None,
-        _bytes(next(figures)) if plan.aggregates else None,
-    )
-
-
-def _bytes(value: Any) -> bytes:
-    return value.encode() if isinstance(value, str) else value
-
-
-def _in_order(rows: bytes, keys: Sequence[Any], key_name: str) -> list[bytes]:
-    """Give records that were read by their keys in the order of the keys."""
-    by_key = {
-        decode_json(bytes(raw))[key_name]: bytes(raw)
-        for raw in msgspec.json.decode(rows, type=list[msgspec.Raw])
-    }
-    return [by_key[key] for key in keys]
-
-
 def _batches(rows: Sequence[Values], many: int) -> Iterator[Sequence[Values]]:
     """Cut rows into batches that one statement can take, by number and by size."""
     start = size = 0
@@ -447,30 +418,6 @@ def _batches(rows: Sequence[Values], many: int) -> Iterator[Sequence[Values]]:
             start, size = position + 1, 0
     if start < len(rows):
         yield rows[start:]
-
-
-def _joined_rows(rows: Sequence[Row]) -> bytes:
-    if len(rows) == 1:
-        return b"[" + _bytes(rows[0][0]) + b"]"
-    return b"[" + b",".join(_bytes(row[0]) for row in rows) + b"]"
-
-
-def _written_keys(
-    command: Insert | Update | Delete, rows: Sequence[Values], outcome: Outcome
-) -> list[Any]:
-    """Find the keys of written records: given, counted up, or those of the condition."""
-    if isinstance(command, Delete):
-        return []
-    if outcome.rows:
-        return [decode_json(row[0])[command.table.primary.name] for row in outcome.rows]
-    if isinstance(command, Update):
-        return [values[-1] for values in rows] if outcome.count else []
-    key: StoredColumn = command.table.key
-    for number, column in enumerate(command.columns):
-        if column.name == key.name:
-            return [values[number] for values in rows]
-    first = outcome.last_id or 0
-    return list(range(first, first + len(rows)))
 
 
 def _once(make: Callable[[], Statement]) -> Callable[[], Statement]:

@@ -6,7 +6,7 @@ escaped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
@@ -93,6 +93,15 @@ def drawing_of(name: str, steps: Sequence[Step], states: Mapping[str, State]) ->
     """Draw a flow, as shapes."""
     block = _sequence(steps, states)
     width, height = block.width + 2 * MARGIN, block.height + 2 * MARGIN
+    return framed(f"The flow {name}", width, height, block.draw(MARGIN, MARGIN))
+
+
+def framed(spoken: str, width: float, height: float, inside: Iterable[Shape]) -> Shape:
+    """Give shapes as one image, in the notebook's own font.
+
+    Args:
+        spoken: What those hear of it who do not see it.
+    """
     facts = {
         "xmlns": "http://www.w3.org/2000/svg",
         "role": "img",
@@ -103,8 +112,7 @@ def drawing_of(name: str, steps: Sequence[Step], states: Mapping[str, State]) ->
         "font-family": "var(--jp-ui-font-family,sans-serif)",
         "font-size": "12",
     }
-    title = Shape("title", {}, (f"The flow {name}",))
-    return Shape("svg", facts, (title, *block.draw(MARGIN, MARGIN)))
+    return Shape("svg", facts, (Shape("title", {}, (spoken,)), *inside))
 
 
 # -- layout ---------------------------------------------------------------------------------------

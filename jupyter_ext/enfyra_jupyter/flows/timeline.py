@@ -11,7 +11,7 @@ from typing import Any
 from ..display import shortened, visible, wrapped
 from ..rounding import round_up
 from .durations import duration_of
-from .picture import COLOURS, FRONT, GROUND, QUIET, Shape, text_at
+from .picture import COLOURS, FRONT, GROUND, QUIET, Shape, framed, text_at
 from .steps import CANCELLED, FAILED, RUNNING, UNDER_WAY, WAITING
 from .turns import Turns, label_of
 
@@ -201,21 +201,11 @@ def drawing_of(title: str, bars: Sequence[Bar]) -> Shape:
     shown, _ = _shown(bars)
     whole = _whole(shown)
     width, height = _NAMES + _CHART + _SAID, _TOP + _ROW * len(shown) + 8
-    facts = {
-        "xmlns": "http://www.w3.org/2000/svg",
-        "role": "img",
-        "width": width,
-        "height": height,
-        "viewBox": f"0 0 {width:g} {height:g}",
-        "style": "max-width:100%;height:auto",
-        "font-family": "var(--jp-ui-font-family,sans-serif)",
-        "font-size": "12",
-    }
     spoken = "; ".join([visible(title), *(f"{visible(one.name)}: {one.said}" for one in shown)])
-    inside = [Shape("title", {}, (spoken,)), *_axis(whole, height)]
+    inside = [*_axis(whole, height)]
     for number, one in enumerate(shown):
         inside += _row(one, _TOP + _ROW * number, whole)
-    return Shape("svg", facts, inside)
+    return framed(spoken, width, height, inside)
 
 
 def _shown(bars: Sequence[Bar]) -> tuple[list[Bar], str]:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 NAME = "enfyra"
 INTERRUPTED = "Interrupted; the server stops working on it, and keeps what it has finished"
 
-_FINDING = {"query": querying.query, "sql": querying.sql}
+_FINDING = frozenset({"query", "sql"})
 _WRITTEN = {"hook": scripting.hook, "handler": scripting.handler, "flow": flowing.flow}
 _SHOWING = {
     "connect": connecting.connect_to,
@@ -136,7 +136,7 @@ class EnfyraMagics(Magics):
         user: dict[str, Any] = self.shell.user_ns
         variables = {**user, **local}
         if name in _FINDING:
-            return _FINDING[name](self.session, given, cell, user, variables)
+            return querying.query(self.session, given, cell, user, variables)
         if name == "push":
             # Arrow takes longer to import than all else.
             from . import pushing

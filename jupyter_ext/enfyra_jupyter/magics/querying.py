@@ -30,7 +30,7 @@ def query(
     user: MutableMapping[str, Any],
     variables: Mapping[str, Any],
 ) -> ResultFrame:
-    """Do `%enfyra query`: the words of the line win over the cell.
+    """Do `%enfyra query` and `%%enfyra sql`: the words of the line win over the cell.
 
     Args:
         user: Where variables of the notebook are made.
@@ -38,7 +38,9 @@ def query(
     """
     _refuse_both(given)
     row = queries.found(session.client, given.saved) if given.saved is not None else None
-    if given.lang == SQL or (row is not None and row["language"] == SQL):
+    # The command `sql` has but one language.
+    language = getattr(given, "lang", SQL)
+    if SQL in {language, row["language"] if row is not None else language}:
         return _sql(session, given, body, user, variables, row)
     if given.parts:
         raise UsageError("--with is for SQL; --saved and a filter of your own find what meets both")
@@ -84,19 +86,6 @@ def _with_values(
         more = f" --param {name}=VALUE gives one; the text ':{name}' itself is written '::{name}'"
         raise UsageError(f"{error}{more if name is not None else ''}") from None
     return {**written, **placed_}
-
-
-def sql(
-    session: Session,
-    given: Namespace,
-    body: str | None,
-    user: MutableMapping[str, Any],
-    variables: Mapping[str, Any],
-) -> ResultFrame:
-    """Do `%%enfyra sql`."""
-    _refuse_both(given)
-    row = queries.found(session.client, given.saved) if given.saved is not None else None
-    return _sql(session, given, body, user, variables, row)
 
 
 def _sql(

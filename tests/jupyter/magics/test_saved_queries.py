@@ -9,13 +9,8 @@ from enfyra_jupyter.sqlframes import SqlFrame
 
 
 @pytest.fixture
-def posts(shell, client):
-    client.post("/table_definition", {
-        "name": "post",
-        "columns": [{"name": "title", "type": "varchar"}, {"name": "views", "type": "int"}],
-    })  # fmt: skip
-    client.post("/post", [{"title": f"<b>{n}</b>", "views": n} for n in range(1, 46)])
-    yield shell
+def posts(numbered, client):
+    yield numbered
     # Those of a table go with it.
     for query in client.get("/query_definition", limit=0)["data"]:
         client.send("DELETE", f"/query_definition/{query['id']}")

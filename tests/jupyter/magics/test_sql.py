@@ -14,13 +14,8 @@ from enfyra_jupyter.sqlframes import SqlFrame
 
 
 @pytest.fixture
-def posts(shell, client):
-    client.post("/table_definition", {
-        "name": "post",
-        "columns": [{"name": "title", "type": "varchar"}, {"name": "views", "type": "int"}],
-    })  # fmt: skip
-    client.post("/post", [{"title": f"<b>{n}</b>", "views": n} for n in range(1, 46)])
-    return shell
+def posts(numbered):
+    return numbered
 
 
 class TestSql:

@@ -25,7 +25,7 @@ from tests.services.redis import Redis
 pytestmark = pytest.mark.asyncio
 
 CHANNEL = "enfyra:test"
-PATIENCE = 20.0
+PATIENCE = 60.0
 SEAL = Seal(lambda: ["a key"])
 
 

@@ -61,7 +61,7 @@ def cache(make: Make) -> Cache:
 
 async def until(wanted: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something is so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await wanted():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
 

@@ -240,7 +240,7 @@ async def test_a_transaction_that_is_cancelled_leaves_nothing_and_no_connection(
     for _ in range(12):
         begun.clear()
         task = asyncio.ensure_future(forever())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await begun.wait()
         task.cancel()
         await asyncio.wait([task])
@@ -314,7 +314,7 @@ async def test_it_can_be_pinged_stopped_and_started_again(database_uri: str) -> 
     database = connect(DatabaseUri.parse(database_uri), pool_size=2)
     await database.start()
     await database.ping()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await database.stop()
         await database.stop()
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.asyncio
 LONG = 60.0
 # A lease that is over soon; not so soon that a busy machine cannot renew it.
 SHORT = 0.6
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 Make = Callable[[], LeasingLocks]
 

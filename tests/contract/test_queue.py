@@ -25,7 +25,7 @@ from tests.conftest import service_url
 
 pytestmark = pytest.mark.asyncio
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class MovingClock(SystemClock):

@@ -21,7 +21,7 @@ from tests.databases import ADMIN_EMAIL, ADMIN_PASSWORD
 
 from .conftest import Server, start_server, stop_server
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def owner(server: Server) -> Client:

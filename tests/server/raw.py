@@ -7,7 +7,7 @@ import contextlib
 import json
 from typing import Any, NamedTuple
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class RawAnswer(NamedTuple):

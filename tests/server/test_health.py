@@ -83,7 +83,7 @@ async def gated(postgresql_uri: str) -> AsyncIterator[tuple[Server, Gate]]:
 
 async def until(condition: Callable[[], Any]) -> Any:
     """Ask until the answer is yes; a state of another process tells nobody when it changes."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (found := await condition()):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     return found

@@ -37,7 +37,7 @@ async def test_a_server_runs_the_jobs_of_modules_that_the_settings_name(
     server = Server(kernel)
     await server.start()
     await kernel.jobs.enqueue("mail")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await sys.modules["jobs_of_a_server"].done.wait()
     await server.stop()
 

@@ -59,7 +59,7 @@ async def _until(server: Server, *, running: bool) -> None:
     """Wait until the database works, or does not work, for somebody."""
     driver: Any = server.kernel.database.driver  # pyright: ignore[reportAttributeAccessIssue]
     text = _RUNNING[server.kernel.database.engine]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while bool((await driver.fetch_rows(text, ()))[0][0]) is not running:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
@@ -115,5 +115,5 @@ async def test_threads_of_sqlite_are_free_again(sqlite_server: Server) -> None:
     for one in asking:
         one.cancel()
     await asyncio.gather(*asking, return_exceptions=True)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert (await driver.fetch_rows("SELECT 1", ()))[0][0] == 1

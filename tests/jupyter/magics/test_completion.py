@@ -10,7 +10,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 
 LIMIT = 0.050
-PATIENCE = 30.0
+PATIENCE = 60.0
 LIFETIME = 5.1
 
 

@@ -198,7 +198,7 @@ class TestReading:
         await self.load(client, 30)
         async with client.stream("GET", "/item", headers={"Accept": ARROW}) as answer:
             await anext(answer.aiter_raw())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await ended.wait()
         assert (await client.post("/item", json={"n": 1})).status_code == 201
 

@@ -21,7 +21,7 @@ from .conftest import EMAIL, PASSWORD, MovingClock, People
 
 pytestmark = pytest.mark.asyncio
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 NEVER = 10.0**6
 
 

@@ -32,7 +32,7 @@ async def texts(api: Api) -> list[str]:
 
 
 async def until_texts(api: Api, expected: list[str]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await texts(api) != expected:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
 

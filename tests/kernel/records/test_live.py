@@ -213,7 +213,7 @@ async def test_a_version_that_there_is_not_ends_in_what_there_is(
     await peers[0].change(2, "b")
     for peer in peers:
         await peer.is_at(2)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while any(peer.registry.newest > 2 for peer in peers[1:]):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

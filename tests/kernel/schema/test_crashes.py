@@ -127,7 +127,7 @@ async def test_another_instance_heals_what_a_killed_one_left(database_uri: str) 
     async with Kernel(settings(database_uri), clock=clock) as survivor:
         await _crash(database_uri, "3")
         clock.by = timedelta(minutes=1)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await survivor.migrator.interrupted():  # noqa: ASYNC110 - done elsewhere
                 await asyncio.sleep(0.05)
         await _assert_as_defined(survivor)

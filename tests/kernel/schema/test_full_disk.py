@@ -138,7 +138,7 @@ async def test_a_full_disk_stops_a_migration_and_loses_nothing(place: Place) -> 
         assert (answer.body["meta"]["totalCount"], answer.row["views"]) == (count, count - 1)
 
         place.disk.grow()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await kernel.migrator.interrupted():  # noqa: ASYNC110 - done elsewhere
                 await asyncio.sleep(0.05)
         assert await _columns(kernel) == {"id", "views", "label", "createdAt", "updatedAt"}

@@ -38,7 +38,7 @@ async def other(database_uri: str, kernel: Kernel) -> AsyncIterator[Kernel]:
 async def test_two_instances_define_tables_at_once(api: Api, other: Kernel) -> None:
     there = Api(other, api.token)
     await asyncio.gather(
-        *[api.define(f"a{number}", "x int") for number in range(3)],
+        *[_defined(api, f"a{number}") for number in range(3)],
         *[_defined(there, f"b{number}") for number in range(3)],
     )
     for name in ("a0", "a1", "a2", "b0", "b1", "b2"):
@@ -48,7 +48,7 @@ async def test_two_instances_define_tables_at_once(api: Api, other: Kernel) -> N
 
 
 async def _defined(api: Api, name: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             answer = await api.post(
                 "/table_definition", {"name": name, "columns": [{"name": "x", "type": "int"}]}

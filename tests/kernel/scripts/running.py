@@ -29,7 +29,7 @@ class FakeDatabase:
         return json.dumps(answer).encode()
 
 
-def script(source: str, stage: Stage = Stage.HANDLER, timeout: int = 5000) -> Script:
+def script(source: str, stage: Stage = Stage.HANDLER, timeout: int = 60_000) -> Script:
     return Script(name=f"{stage} script", stage=stage, source=source, timeout=timeout)
 
 
@@ -40,7 +40,7 @@ async def run(
     batch = [one if isinstance(one, Script) else script(one) for one in scripts]
     raw = {name: json.dumps(value).encode() for name, value in sections.items()}
     running = pool.run(batch, raw, host or FakeDatabase())
-    return await asyncio.wait_for(running, 30)
+    return await asyncio.wait_for(running, 120)
 
 
 async def value(pool: WorkerPool, source: str, host: Any = None, **sections: Any) -> Any:

@@ -103,9 +103,11 @@ async def test_an_error_of_the_server_is_told_as_any_other(pool: WorkerPool) -> 
 
 async def test_each_script_has_its_own_time(pool: WorkerPool) -> None:
     slow = "await ctx.helpers.sleep(300)"
-    outcome = await run(pool, pre(slow, timeout=1000), script(slow, timeout=1000))
+    outcome = await run(pool, pre(slow, timeout=20_000), script(slow, timeout=20_000))
     assert outcome.failure is None
-    outcome = await run(pool, pre(slow, timeout=1000), script(slow, timeout=100), post("return 1"))
+    outcome = await run(
+        pool, pre(slow, timeout=20_000), script(slow, timeout=100), post("return 1")
+    )
     assert outcome.failure is not None
     assert (outcome.failure.code, outcome.failure.script) == (
         "SCRIPT_TIMEOUT_ERROR", "handler script",

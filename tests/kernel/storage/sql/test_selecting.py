@@ -188,7 +188,7 @@ async def _until(kernel: Kernel, *, running: bool) -> None:
             "SELECT 1 FROM information_schema.processlist WHERE db = database() "
             "AND info LIKE 'SELECT COUNT%%'"
         )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while bool(await database.driver.fetch_rows(text, ())) is not running:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

@@ -22,6 +22,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+import redis.asyncio as redis  # noqa: F401 - instances import it when they need it, in 50 ms
 
 
 def _work() -> float:

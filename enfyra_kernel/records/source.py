@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Collection
 from types import GenericAlias
@@ -220,6 +221,8 @@ class SystemSource:
         if read is None:
             made = plan(query.shape, table, self._system, ADMINISTRATOR)
             read = self._prepared[asked] = self._database.read(made)
+        # SQLite answers without a pause, and to load everything takes dozens of reads.
+        await asyncio.sleep(0)
         return (await self._reader.find(read, read.plan.bind(query.values), -1)).rows
 
 

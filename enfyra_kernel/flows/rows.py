@@ -44,7 +44,7 @@ class Kind(NamedTuple):
 
 _READING = (
     "filter", "fields", "include", "sort", "limit", "page", "meta", "deep", "aggregate",
-    "dimensions", "measures",
+    "dimensions", "measures", "saved", "parameters",
 )  # fmt: skip
 _FETCHING = ("method", "headers", "body", "timeout", "responseType")
 KINDS: Mapping[str, Kind] = {

@@ -22,7 +22,7 @@ from ..query.forms import parse_text
 from ..query.names import flag
 from ..query.parse import parse
 from ..query.plan import Access
-from ..query.saved import SAVED, expanded
+from ..query.saved import SAVED, expanded, in_full
 from ..records.streams import formats
 from ..records.streams.formats import Format
 from .messages import JSON, Request
@@ -58,9 +58,7 @@ def _of_named(
     named: Mapping[str, Any], ignoring: frozenset[str], saved: SavedQueries, table: int | None
 ) -> Query:
     given = {key: value for key, value in named.items() if key not in ignoring}
-    if SAVED in given:
-        given = expanded(saved.of_table(str(given[SAVED]), table), given)
-    return parse(given)
+    return parse(in_full(given, saved, table))
 
 
 @dataclass(slots=True)

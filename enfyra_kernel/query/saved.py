@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from ..errors import EnfyraError
-from ..metadata.queries import SavedQuery
+from ..metadata.queries import SavedQueries, SavedQuery
 from .names import structured
 from .placeholders import ParameterError, names_in, placed, refuse_unused
 
@@ -17,6 +17,23 @@ KEYS = (
 )  # fmt: skip
 # What says the same as something of a saved query, in other words.
 _SAME = {"select": "fields", "direction": "sort"}
+
+
+def in_full(
+    given: Mapping[str, Any], queries: SavedQueries, table: int | None
+) -> Mapping[str, Any]:
+    """Give parameters without the name of a saved query: what it asks for is written out.
+
+    Args:
+        queries: Those that there are.
+        table: Whose records are asked for.
+
+    Raises:
+        EnfyraError: INVALID_QUERY for a name that there is not, and as `expanded`.
+    """
+    if SAVED not in given:
+        return given
+    return expanded(queries.of_table(str(given[SAVED]), table), given)
 
 
 def expanded(saved: SavedQuery, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ...metadata.tables import Table, refuse_write
 from ...query.ast import EVERYTHING, Query
 from ...query.parse import parse
 from ...query.plan import ADMINISTRATOR, Access
+from ...query.saved import PARAMETERS, SAVED, in_full
 from ...records.desk import Permit, anything
 from ...records.records import Records
 from ...records.repository import Repository
@@ -27,7 +28,7 @@ _READING = (
 )  # fmt: skip
 _SHOWING = ("fields", "include", "deep")
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "find": _READING,
+    "find": (*_READING, SAVED, PARAMETERS),
     "exists": ("filter",),
     "count": ("filter",),
     "create": ("data", "batch", *_SHOWING),
@@ -143,7 +144,8 @@ class Repositories:
                 return await _upsert(repository, call)
 
     async def _find(self, repository: Repository, call: Call) -> bytes:
-        query = parse(call.options)
+        table = repository.table.definition.id
+        query = parse(in_full(call.options, self.context.snapshot.queries, table))
         if not call.options and call.access is not ADMINISTRATOR:
             query = self._default(repository)
         page = await repository.find(query, call.access, call.session)
@@ -185,7 +187,21 @@ def read_options(verb: str, given: Any, table: Table) -> Options:
                 f"{table.name}.{verb} has no option '{name[:64]}'.{did_you_mean(name, known)}",
                 hint=f"It takes {', '.join(known)}",
             )
+    _check_saved(named, table)
     return {name: value for name, value in named.items() if value is not None}
+
+
+def _check_saved(options: Options, table: Table) -> None:
+    """Refuse a call that has forgotten the name: it would find all records."""
+    if SAVED in options and not isinstance(options[SAVED], str):
+        raise EnfyraError(
+            "INVALID_ARGUMENT", f"{table.name}.find: {SAVED} must be the name of a saved query"
+        )
+    if PARAMETERS in options and SAVED not in options:
+        raise EnfyraError(
+            "INVALID_ARGUMENT",
+            f"{table.name}.find: {PARAMETERS} are those of a saved query; name it as {SAVED}",
+        )
 
 
 def _shown(options: Options) -> Query:

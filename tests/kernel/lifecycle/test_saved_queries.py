@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.api import Api
+from tests.api import Answer, Api
 
 pytestmark = pytest.mark.asyncio
 
@@ -136,6 +136,92 @@ async def test_handlers_may_mean_something_else_by_the_word(posts: Api) -> None:
     for value in ("popular", "true"):
         answer = await posts.get("/bin", saved=value)
         assert answer.body == [value]
+
+
+async def answered(api: Api, source: str, language: str = "python") -> Answer:
+    """Give what a handler answers that is made of a source."""
+    (row,) = await api.rows("/route_definition", filter={"path": "/ask"}) or [
+        await api.create("/route_definition", {"path": "/ask", "availableMethods": ["GET"]})
+    ]
+    body = {"sourceCode": source, "scriptLanguage": language}
+    there = await api.rows("/route_handler_definition", filter={"route": row["id"]})
+    if there:
+        await api.patch(f"/route_handler_definition/{there[0]['id']}", body)
+    else:
+        await api.create("/route_handler_definition", {"route": row["id"], "method": "GET", **body})
+    return await api.get("/ask")
+
+
+FIND = {
+    "python": "return (await #post.find({{'saved': 'popular', {0}}})).data",
+    "javascript": "return (await #post.find({{saved: 'popular', {0}}})).data",
+}
+
+
+@pytest.mark.parametrize("language", FIND)
+async def test_scripts_ask_by_the_name(posts: Api, language: str) -> None:
+    await posts.create("/query_definition", {**POPULAR, "parameters": {"least": 20}})
+
+    async def found(options: str) -> list[str]:
+        answer = await answered(posts, FIND[language].format(options), language)
+        assert answer.status == 200, answer.body
+        return [row["title"] for row in answer.body]
+
+    assert await found("'fields': 'title'") == ["Three", "Two"]
+    assert await found("'parameters': {'least': 30}") == ["Three"]
+    assert await found("'parameters': {'least': 10}, 'limit': 1, 'page': 2") == ["Two"]
+    narrow = "'filter': {'title': {'_starts_with': 'Tw'}}, 'sort': 'title'"
+    assert await found(narrow) == ["Two"]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("#post.find(saved='popluar')", "no saved query 'popluar' of this table. Did you mean"),
+        ("#person.find(saved='popular')", "no saved query 'popular' of this table"),
+        ("#post.find(saved='popular')", "popular: There is no value for ':least'."),
+        ("#post.find(saved='popular', parameters={'leats': 1})", "Did you mean 'least'?"),
+        ("#post.find(saved='popular', parameters=[1])", "parameters must be an object"),
+        ("#post.find(saved='popular', parameters={'least': 'many'})", "views"),
+        ("#post.find(savd='popular')", "no option 'savd'. Did you mean 'saved'?"),
+        ("#post.find(saved=None)", "saved must be the name of a saved query"),
+        ("#post.find(parameters={'least': 1})", "name it as saved"),
+        ("#post.delete(saved='popular')", "no option 'saved'"),
+    ],
+)
+async def test_scripts_are_told_what_is_wrong(posts: Api, call: str, said: str) -> None:
+    await posts.create("/query_definition", POPULAR)
+    answer = await answered(posts, f"return await {call}")
+    assert answer.status == 400, answer.body
+    assert said in answer.message
+
+
+async def test_scripts_in_javascript_forget_nothing(posts: Api) -> None:
+    await posts.create("/query_definition", {**POPULAR, "parameters": {"least": 20}})
+    for options, said in (
+        ("saved: @QUERY.which", "saved is undefined"),
+        ("saved: 'popular', parameters: {least: @QUERY.least}", "parameters.least is undefined"),
+    ):
+        answer = await answered(posts, f"return await #post.find({{{options}}})", "javascript")
+        assert answer.message == said
+
+
+async def test_secure_repositories_show_nobody_more_than_he_may_see(posts: Api) -> None:
+    query = {"fields": "title,note", "sort": "-views", "limit": 1}
+    await posts.create("/query_definition", {**POPULAR, "query": query})
+    asked = "return (await {}.find(saved='popular')).data"
+    for source, row in (
+        ("#post", {"id": 3, "title": "Three", "note": None}),
+        ("@REPOS.secure.post", {"id": 3, "title": "Three", "note": None}),
+    ):
+        assert (await answered(posts, asked.format(source))).body == [row]
+    await posts.publish("/ask", "GET")
+    nobody = await posts.anonymous.get("/ask")
+    assert nobody.status == 403, nobody.body
+    await answered(
+        posts, "return (await @REPOS.secure.post.find(saved='popular', fields='title')).data"
+    )
+    assert (await posts.anonymous.get("/ask")).body == [{"id": 3, "title": "Three"}]
 
 
 async def test_values_are_asked_for(posts: Api) -> None:
@@ -272,6 +358,11 @@ async def test_on_other_databases(api: Api) -> None:
     await api.create("/query_definition", {**POPULAR, "query": query})
     found = await api.rows("/post", saved="popular", parameters={"these": [2, 3]})
     assert [row["title"] for row in found] == ["Two"]
+    values = "{{ @FLOW_PAYLOAD }}"
+    step = {"table": "post", "saved": "popular", "parameters": {"these": values}, "sort": "id"}
+    trial = {"kind": "flow_step", "type": "query", "config": step, "payload": [1, 2, 3]}
+    tried = (await api.post("/admin/test/run", trial)).row
+    assert [row["title"] for row in tried["result"]["data"]] == ["One", "Two"]
     answer = await api.post("/query_definition", FIGURES)
     if api.kernel.database.engine == "mongodb":
         assert (answer.status, answer.code) == (400, "SQL_REFUSED")

@@ -5,6 +5,8 @@ const EnfyraError = part("error");
 const isArray = Array.isArray;
 const open = part("open");
 
+const SAVED = ["saved", "parameters"];
+
 // JSON has no undefined: a condition would be dropped in silence, and every record met.
 function complete(value, path) {
   if (value === undefined) {
@@ -25,6 +27,7 @@ function repository(table, access) {
     const options = optionsOf(first, second);
     if (name === "exists" || name === "count") complete(options, name);
     else complete(options.filter ?? null, "filter");
+    for (const key of SAVED) if (key in options) complete(options[key], key);
     return request(`repos.${name}`, [table, access, options, open.transaction]);
   };
   const what = table === null ? "$repos.main" : `The repository '${table}'`;

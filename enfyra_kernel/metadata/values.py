@@ -109,6 +109,24 @@ def precision_of(options: Any) -> tuple[int, int]:
     return int(named.get("precision", DEFAULT_PRECISION)), int(named.get("scale", DEFAULT_SCALE))
 
 
+def listed_options(options: Any) -> list[Any]:
+    """Give the options of a column in the order in which definitions write them.
+
+    Databases keep the keys of a document in an order of their own, and a decimal that says one of
+    its two sizes only has the other by default.
+
+    Example:
+        >>> listed_options({"scale": 2, "precision": 10}), listed_options({"scale": 3})
+        ([10, 2], [12, 3])
+    """
+    if not isinstance(options, Mapping):
+        return list(options or ())
+    named = cast("Mapping[str, Any]", options)
+    if "precision" in named or "scale" in named:
+        return list(precision_of(named))
+    return list(named.get("values", named.values()))
+
+
 def enum_values(options: Any) -> tuple[str, ...]:
     """Give the values that an enum or array-select column allows, as listed in its options."""
     values: Any = options

@@ -278,22 +278,25 @@ class ResultFrame:
         """Give all rows as a pandas DataFrame.
 
         Fields of a related record become columns named `relation.field`, which `%enfyra push`
-        takes back.
+        takes back. A `bigint` with gaps is of pandas' `Int64`, since floats have fewer digits.
 
         Args:
             options: As for `pyarrow.Table.to_pandas`.
         """
+        import pandas
+        import pyarrow as pa
+
         from .exports import flattened
 
         table = flattened(self.arrow())
-        documents = [
-            field.name
-            for field in table.schema
-            if field.metadata and field.metadata.items() >= _JSON.items()
-        ]
         frame = table.to_pandas(**options)
-        for name in documents:
-            frame[name] = [None if text is None else json.loads(text) for text in frame[name]]
+        for field in table.schema:
+            column = table.column(field.name)
+            if field.metadata and field.metadata.items() >= _JSON.items():
+                values = [None if text is None else json.loads(text) for text in column.to_pylist()]
+                frame[field.name] = pandas.Series(values, dtype=object)
+            elif not options and pa.types.is_int64(field.type) and column.null_count:
+                frame[field.name] = pandas.Int64Dtype().__from_arrow__(column)
         return frame
 
     def polars(self) -> pl.DataFrame:

@@ -9,11 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from enfyra_kernel.errors import nearest
+from enfyra_kernel.metadata.arrow import is_document
 from enfyra_kernel.metadata.names import field_name_problem
 
 # Room to grow: a length is the next of these.
 LENGTHS = (8, 16, 32, 64, 128, 255, 512)
 MAX_INT = 2**31 - 1
+DOCUMENT = {"type": "simple-json"}
 
 
 class InferenceError(ValueError):
@@ -46,15 +48,21 @@ def infer_definition(
         if "." in name:
             problems.append(f"'{name}' names a relation: define the table first")
             continue
-        facts = _facts(values, whole_floats=whole_floats)
+        is_json = is_document(table.schema.field(name))
+        facts = DOCUMENT if is_json else _facts(values, whole_floats=whole_floats)
         if facts is None:
-            problems.append(f"'{name}' is of the type {values.type}, which no column can hold")
+            problems.append(
+                f"'{name}' is of the type {values.type}, which no column can hold:"
+                " make texts or numbers of it"
+            )
             continue
         if name == "id":
             columns.append({"name": name, "type": facts["type"], "isPrimary": True})
         else:
             nullable = values.null_count > 0 and name not in key
             columns.append({"name": name, "isNullable": nullable, **facts})
+    if not table.column_names:
+        problems.append("there are no columns")
     absent = [name for name in key if name not in table.column_names]
     for name in absent:
         meant = nearest(name, table.column_names)
@@ -100,7 +108,7 @@ def _facts(values: pa.ChunkedArray, *, whole_floats: bool) -> dict[str, Any] | N
     if isinstance(kind, pa.UuidType):
         return {"type": "uuid"}
     if pa.types.is_nested(kind):
-        return {"type": "simple-json"}
+        return DOCUMENT
     return None
 
 

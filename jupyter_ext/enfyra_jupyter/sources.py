@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -11,13 +10,10 @@ from enfyra_kernel.errors import did_you_mean
 from enfyra_kernel.metadata.arrow import arrow_type
 from enfyra_kernel.metadata.types import ColumnType
 
+from .documents import DataError, document_array, documents_of, table_of_frame, table_of_rows
 from .schema import Schema, TableInfo
 
 ROWS = 20_000
-
-
-class DataError(ValueError):
-    """What is wrong with data; the message names the column, and the row where there is one."""
 
 
 class Source:
@@ -26,6 +22,7 @@ class Source:
     Args:
         data: A pandas or Polars DataFrame, an Arrow table, a ResultFrame, a list of dictionaries.
         renames: Other names for columns.
+        related: Names of relations: dictionaries there are records, and elsewhere JSON.
 
     Raises:
         DataError: If it is none of these, or a name to be changed is not there.
@@ -36,21 +33,28 @@ class Source:
         (2, ['n'])
     """
 
-    def __init__(self, data: Any, renames: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data: Any,
+        renames: Mapping[str, str] | None = None,
+        related: Collection[str] = (),
+    ) -> None:
+        self._renames = dict(renames or {})
+        self._related = related
         self.is_pandas = type(data).__module__.split(".")[0] == "pandas" and hasattr(data, "iloc")
         self._data = data
         if self.is_pandas:
-            self._data = _with_index(data)
+            self._data = _plain_frame(data)
         elif isinstance(data, list) and all(isinstance(row, Mapping) for row in data):
-            self._data = pa.Table.from_pylist(data)
+            self._data = table_of_rows(data, self._is_related)
         elif isinstance(data, pa.RecordBatch):
             self._data = pa.table(data)
         elif not isinstance(data, pa.Table) and not hasattr(data, "__arrow_c_stream__"):
             raise DataError(
                 f"A {type(data).__name__} holds no rows; give a DataFrame or an Arrow table"
             )
-        self._renames = dict(renames or {})
         self._check_renames()
+        self._documents = documents_of(self._data, self._is_related) if self.is_pandas else []
 
     @property
     def rows(self) -> int | None:
@@ -73,7 +77,7 @@ class Source:
     def whole(self) -> pa.Table:
         """Give everything as one table."""
         if self.is_pandas:
-            return self._renamed(_from_pandas(self._data, 0))
+            return self._renamed(table_of_frame(self._data, self._documents))
         with self._reader() as reader:
             return self._renamed(reader.read_all())
 
@@ -91,12 +95,19 @@ class Source:
         for start in range(0, len(self._data), ROWS):
             part = self._data.iloc[start : start + ROWS]
             # Texts that pandas keeps in several pieces come out in several pieces.
-            yield from self._renamed(_from_pandas(part, start)).combine_chunks().to_batches()
+            yield from (
+                self._renamed(table_of_frame(part, self._documents, start))
+                .combine_chunks()
+                .to_batches()
+            )
 
     def _renamed(self, data: Any) -> Any:
         if not self._renames:
             return data
         return data.rename_columns([self._renames.get(one, one) for one in data.schema.names])
+
+    def _is_related(self, name: str) -> bool:
+        return self._renames.get(name, name) in self._related
 
     def _names(self) -> list[str]:
         if self.is_pandas:
@@ -116,29 +127,18 @@ class Source:
                 raise DataError(f"There is no column '{name}'.{did_you_mean(name, names)}")
 
 
-def _with_index(frame: Any) -> Any:
-    """Make columns of an index that has a name; rows that are just numbered lose the numbers."""
-    return frame.reset_index() if any(frame.index.names) else frame
+def _plain_frame(data: Any) -> Any:
+    """Give a DataFrame with one name for each column, and none of them sparse.
 
-
-def _from_pandas(frame: Any, before: int) -> pa.Table:
-    try:
-        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        name = _mixed_column(frame)
-        place = f"rows {before} to {before + len(frame) - 1}: " if before or len(frame) else ""
-        reason = str(error.args[0]).partition("\n")[0] if error.args else "mixed types"
-        column = f"the column '{name}'" if name else "a column"
-        raise DataError(f"{place}{column} has values of mixed types ({reason})") from None
-
-
-def _mixed_column(frame: Any) -> str | None:
-    for name in frame.columns:
-        try:
-            pa.Array.from_pandas(frame[name])
-        except pa.ArrowException:
-            return str(name)
-    return None
+    An index that has a name becomes columns; rows that are just numbered lose the numbers.
+    """
+    frame = data if hasattr(data, "columns") else data.to_frame()
+    if any(frame.index.names):
+        frame = frame.reset_index()
+    if frame.columns.nlevels > 1:
+        frame = frame.set_axis(["_".join(filter(None, map(str, name))) for name in frame], axis=1)
+    sparse = [name for name in frame.columns if hasattr(frame[name], "sparse")]
+    return frame.assign(**{name: frame[name].sparse.to_dense() for name in sparse})
 
 
 # -- types ----------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def _cast(array: pa.Array, field: pa.Field, type_: str | None, before: int) -> p
     if array.type == wanted:
         return array
     if pa.types.is_nested(array.type) and pa.types.is_string(wanted):
-        return pa.array(map(_document, array.to_pylist()), wanted)
+        return document_array(field.name, array.to_pylist(), before)
     if isinstance(array.type, pa.UuidType):
         return pa.array([None if v is None else str(v) for v in array.to_pylist()], wanted)
     # Nanoseconds end at what is stored: microseconds.
@@ -253,7 +253,3 @@ def _offender(array: pa.Array, wanted: pa.DataType, *, safe: bool) -> int:
         else:
             low = middle
     return low
-
-
-def _document(value: Any) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, default=str)

@@ -27,6 +27,7 @@ def posts(client):
             {"name": "title", "type": "varchar"},
             {"name": "at", "type": "datetime"},
             {"name": "facts", "type": "simple-json"},
+            {"name": "many", "type": "bigint"},
         ],
         "relations": [{"propertyName": "author", "type": "many-to-one", "targetTable": "author"}],
     })  # fmt: skip
@@ -82,6 +83,15 @@ def test_gives_a_data_frame(posts):
     assert data["facts"][2] == {"n": [2]}
     assert data["author.born"].dropna().iloc[0] == dt.date(1960, 2, 29)
     assert data["author.name"].isna().sum() == 15
+
+
+def test_a_data_frame_has_gaps_where_there_are_any(posts):
+    most = 2**63 - 1
+    posts.patch("/post/1", {"facts": None, "many": most})
+    data = ResultFrame(posts, "/post", {"fields": "facts,many", "sort": "id"}).DataFrame()
+    assert data["facts"][:2].tolist() == [None, {"n": [1]}]
+    assert data["many"][0] == most
+    assert data["many"].isna().sum() == AUTHORS - 1
 
 
 def test_json_is_no_related_record(posts):

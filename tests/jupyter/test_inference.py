@@ -6,11 +6,13 @@ import datetime as dt
 import uuid
 from decimal import Decimal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from enfyra_jupyter.inference import InferenceError, infer_definition
+from enfyra_jupyter.sources import DataError, Source
 
 
 def column(values: object, type_: pa.DataType | None = None, **options: bool) -> dict:
@@ -50,6 +52,36 @@ def test_decimals_and_uuids():
         "type": "decimal", "isNullable": False, "options": {"precision": 3, "scale": 2},
     }  # fmt: skip
     assert column([uuid.uuid4().bytes], pa.uuid())["type"] == "uuid"
+
+
+def test_lists_and_dictionaries_are_json_each_for_itself():
+    frame = pd.DataFrame(
+        {"x": [{"a": 1}, [2, np.nan], "3", None, {"b": np.int64(4)}, np.array([5])]}
+    )
+    source = Source(frame)
+    assert infer_definition(source.whole())["columns"][0]["type"] == "simple-json"
+    said = ['{"a": 1}', "[2, null]", '"3"', None, '{"b": 4}', "[5]"]
+    assert source.whole()["x"].to_pylist() == said
+    rows = Source(frame.to_dict("records"))
+    assert rows.whole()["x"].to_pylist() == said
+    with pytest.raises(DataError, match="row 1: x cannot become JSON"):
+        Source(pd.DataFrame({"x": [{}, {(1, 2): 3}]})).whole()
+
+
+def test_dictionaries_have_a_column_for_each_key_of_any():
+    rows = [{"a": 1}, {"a": float("nan"), "b": "later"}]
+    assert Source(rows).whole().to_pylist() == [{"a": 1, "b": None}, {"a": None, "b": "later"}]
+    assert Source([{"by": {"id": 1}}], related={"by"}).whole().to_pylist() == [{"by": {"id": 1}}]
+    with pytest.raises(DataError, match="the column 'a' has values of mixed types"):
+        Source([{"a": 1}, {"a": "x"}])
+
+
+def test_frames_of_other_shapes_are_made_plain():
+    assert Source(pd.Series([1, 2], name="n")).whole().to_pydict() == {"n": [1, 2]}
+    sparse = pd.DataFrame({"n": pd.arrays.SparseArray([0, 1])})
+    assert Source(sparse).whole().to_pydict() == {"n": [0, 1]}
+    sums = pd.DataFrame({"g": ["a", "a"], "n": [1, 2]}).groupby("g").agg({"n": ["min", "max"]})
+    assert Source(sums).whole().to_pylist() == [{"g": "a", "n_min": 1, "n_max": 2}]
 
 
 def test_categories_are_their_texts():

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...metadata.types import RelationKind
+from ...metadata.values import listed_options
 from ..kinds import SOURCE, STEP_DEFAULTS, WITHIN, Item
 from ..tables import whole_column, whole_relation
 from .words import DefinitionError, read_table
@@ -68,11 +69,9 @@ def column_text(column: Mapping[str, Any]) -> str:
         'enum(good, so so)! = good'
     """
     text = str(column.get("type"))
-    options = column.get("options")
-    if isinstance(options, Mapping):
-        options = list(options.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    options = listed_options(column.get("options"))
     if options:
-        text += f"({', '.join(map(str, options))})"  # pyright: ignore[reportUnknownArgumentType]
+        text += f"({', '.join(map(str, options))})"
     if not column.get("isNullable", True) and not column.get("isPrimary"):
         text += "!"
     if column.get("isPrimary"):

@@ -6,6 +6,8 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from enfyra_kernel.metadata.values import listed_options
+
 from ..client import ApiError
 from ..connections import DEFAULT
 from ..diagram import Diagram
@@ -137,9 +139,7 @@ def type_text(column: Any) -> str:
         >>> type_text({"type": "varchar", "options": {"length": 60}})
         'varchar(60)'
     """
-    options = column.get("options")
-    if isinstance(options, dict):
-        options = options.get("values", list(options.values()))
+    options = listed_options(column.get("options"))
     if not options:
         return str(column["type"])
     return f"{column['type']}({', '.join(map(str, options))})"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from enfyra_kernel.errors import did_you_mean
 from IPython.core.error import UsageError
 
+from ..client import ApiError
 from ..display import Lines
 from ..inference import InferenceError, infer_definition
 from ..push import Pushed
@@ -32,13 +34,12 @@ def push(
     schema = session.schema()
     table = schema.tables.get(given.table)
     try:
-        source = Source(data, dict(given.rename))
+        source = Source(data, dict(given.rename), table.relations if table is not None else ())
         if table is None:
             definition = _inferred(source, given.key)
             if given.dry_run:
                 return _proposed(given.table, definition, schema)
-            schema = create_inferred(session, given.table, definition)
-            table = schema.tables[given.table]
+            return _sent_into_new(session, source, definition, given)
         if given.dry_run:
             return rehearse(
                 session.client,
@@ -52,6 +53,22 @@ def push(
         return _sent(session, source, table, schema, given)
     except (DataError, InferenceError) as error:
         raise UsageError(f"{given.data}: {error}. Nothing was loaded") from None
+
+
+def _sent_into_new(
+    session: Session, source: Source, definition: Mapping[str, Any], given: Namespace
+) -> Pushed:
+    """Make the table and load it; if that fails there is none, as before."""
+    schema = create_inferred(session, given.table, definition)
+    table = schema.tables[given.table]
+    try:
+        return _sent(session, source, table, schema, given)
+    except BaseException:
+        # One that holds records all the same needs a confirmation, and stays.
+        with suppress(ApiError):
+            session.client.send("DELETE", f"/table_definition/{table.facts['id']}")
+            session.schema()
+        raise
 
 
 def _sent(

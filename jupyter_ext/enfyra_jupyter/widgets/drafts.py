@@ -13,6 +13,7 @@ from enfyra_kernel.definitions.files.yamls import write_yaml
 from enfyra_kernel.definitions.kinds import trimmed
 from enfyra_kernel.definitions.tables import COLUMN_DEFAULTS, RELATION_DEFAULTS
 from enfyra_kernel.metadata.types import ColumnType, RelationKind
+from enfyra_kernel.metadata.values import listed_options
 
 from ..schema import TableInfo
 from ..yamls import NotYamlError, read_yaml
@@ -118,11 +119,7 @@ def _relation(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _options_text(options: Any) -> str:
-    if isinstance(options, Mapping):
-        options = options.get("values", list(options.values()))
-    if not options:
-        return ""
-    return ", ".join(_quoted(str(one)) for one in options)
+    return ", ".join(_quoted(str(one)) for one in listed_options(options))
 
 
 def _quoted(text: str) -> str:

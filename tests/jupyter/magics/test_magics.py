@@ -291,6 +291,13 @@ class TestPush:
         cell = proposed.partition("\n")[2]
         assert repr(shell.run(cell)) == "item: nothing to change"
 
+    def test_a_table_that_was_made_goes_if_nothing_is_loaded(self, shell):
+        shell["df"] = pd.DataFrame({"code": ["a", "a"]})
+        assert "code must be unique" in shell.refused("%enfyra push df --table item --key code")
+        assert "There is no table 'item'" in shell.refused("%enfyra describe item")
+        shell["df"] = []
+        assert "there are no columns" in shell.refused("%enfyra push df --table item")
+
     def test_shows_how_far_it_is(self, posts, capsys):
         posts.run("%enfyra push posts --table post --rename by=author.name")
         assert "3.00/3.00" in capsys.readouterr().err

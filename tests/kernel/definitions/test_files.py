@@ -10,6 +10,7 @@ import pytest
 from enfyra_kernel.definitions.files.names import MOST, decode_name, encode_name, file_names
 from enfyra_kernel.definitions.files.reading import FilesError, read_folder
 from enfyra_kernel.definitions.files.scripts import read_script, write_script
+from enfyra_kernel.definitions.files.wording import worded_table
 from enfyra_kernel.definitions.files.writing import files_of, write_folder
 from enfyra_kernel.definitions.files.yamls import read_marked, write_yaml
 from hypothesis import example, given, settings
@@ -122,3 +123,9 @@ def test_a_folder_by_hand_is_about_the_sections_that_it_has(tmp_path: Path) -> N
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "post.yml").write_text("columns: {title: varchar}\n")
     assert set(read_folder(tmp_path).document) == {"format", "tables"}
+
+
+def test_sizes_of_a_decimal_are_in_order_however_the_database_keeps_them() -> None:
+    options = {"scale": 2, "precision": 10}
+    table = {"name": "a", "columns": [{"name": "price", "type": "decimal", "options": options}]}
+    assert worded_table(table) == {"columns": {"price": "decimal(10, 2)"}}

@@ -100,7 +100,10 @@ function details(table, write) {
 // A type as it is written in a definition, as `%enfyra describe` shows it.
 export function typeOf(column) {
   let { options } = column;
-  if (options && !Array.isArray(options)) options = options.values ?? Object.values(options);
+  if (column.type === "decimal") {
+    // Databases keep these in an order of their own.
+    options = [options?.precision ?? 12, options?.scale ?? 2];
+  } else if (options && !Array.isArray(options)) options = options.values ?? Object.values(options);
   const limits = options?.length ? `(${options.join(", ")})` : "";
   const marks = [column.isPrimary ? "key" : "", column.isNullable ? "" : "not null"].filter(Boolean);
   return [`${column.type}${limits}`, ...marks].join(", ");

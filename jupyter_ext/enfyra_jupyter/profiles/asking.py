@@ -15,7 +15,7 @@ from ..schema import TableInfo
 AT_ONCE = 40
 _NUMBERS = frozenset({"int", "bigint", "float", "decimal"})
 _TIMES = frozenset({"date", "datetime", "timestamp"})
-_COUNTED = _NUMBERS | _TIMES | {"varchar", "text", "enum", "boolean", "uuid"}
+_COUNTED = _NUMBERS | _TIMES | {"varchar", "text", "enum", "boolean", "uuid", "ObjectId"}
 
 Figures = Mapping[str, Any]
 

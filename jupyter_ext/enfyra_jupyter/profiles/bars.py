@@ -21,8 +21,8 @@ _INSTANT = re.compile(
 )
 # What a filter compares with a value.
 _EXACT = frozenset(
-    {"int", "bigint", "float", "decimal", "boolean", "varchar", "text", "enum", "uuid", "date",
-     "datetime", "timestamp"}
+    {"int", "bigint", "float", "decimal", "boolean", "varchar", "text", "enum", "uuid", "ObjectId",
+     "date", "datetime", "timestamp"}
 )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 from enfyra_kernel.version import VERSION
 
+from .display import visible
+
 ARROW = "application/vnd.apache.arrow.stream"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -59,7 +61,7 @@ class ApiError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Tell a notebook that a paragraph says it all; `%enfyra last-error` has the rest."""
-        return [str(self)]
+        return [visible(str(self))]
 
     def __str__(self) -> str:
         """Give one paragraph for a person."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -29,9 +30,7 @@ _STYLE = (
 
 
 # What moves a terminal's cursor, colours it, or turns the direction of writing: shown, not done.
-_PICTURES = {number: 0x2400 + number for number in range(0x20) if chr(number) not in "\t\n"}
-_NAMED = (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_VISIBLE = _PICTURES | {number: f"⟨{number:04X}⟩" for number in (*_NAMED, 0xFEFF)}
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 def visible(text: str) -> str:
@@ -41,8 +40,13 @@ def visible(text: str) -> str:
         >>> visible("\x1b[31mred \u202eevil")
         '␛[31mred ⟨202E⟩evil'
     """
-    # Texts of ASCII that can be printed are most.
-    return text if text.isascii() and text.isprintable() else text.translate(_VISIBLE)
+    return _UNSEEN.sub(_picture, text)
+
+
+def _picture(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    # Unicode has pictures of the oldest ones.
+    return chr(0x2400 + number) if number < 0x20 else f"⟨{number:04X}⟩"
 
 
 def text_of(value: Any) -> str:
@@ -121,8 +125,8 @@ def _one_line(value: Any, most: int = MAX_TEXT_CELL) -> str:
 
 
 def wrapped(content: str) -> str:
-    """Put HTML that is already escaped into our frame."""
-    return f'<div class="enfyra"><style>{_STYLE}</style>{content}</div>'
+    """Put HTML that is already escaped into our frame; control characters are to be seen there."""
+    return f'<div class="enfyra"><style>{_STYLE}</style>{visible(content)}</div>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,7 @@ class Listing:
             parts.append(text_table(self.columns, self.rows))
         if self.note:
             parts.append(self.note)
-        return "\n".join([*parts, *(f"\n{one!r}" for one in self.below)])
+        return visible("\n".join([*parts, *(f"\n{one!r}" for one in self.below)]))
 
     def html(self) -> str:
         """Give it as HTML, without the frame."""
@@ -177,7 +181,7 @@ class Lines:
     lines: Sequence[tuple[str, str]]
 
     def __repr__(self) -> str:
-        return "\n".join(text for _, text in self.lines)
+        return visible("\n".join(text for _, text in self.lines))
 
     def _repr_html_(self) -> str:
         divisions = (
@@ -197,7 +201,7 @@ class Links:
     places: Sequence[tuple[str, str]]
 
     def __repr__(self) -> str:
-        return "\n".join(f"{what}: {address}" for what, address in self.places)
+        return visible("\n".join(f"{what}: {address}" for what, address in self.places))
 
     def _repr_html_(self) -> str:
         items = (

@@ -15,7 +15,7 @@ from enfyra_kernel.pieces import PieceFile
 from IPython.core.error import UsageError
 
 from .client import ApiError, Client, encoded
-from .display import html_table, text_table, wrapped
+from .display import html_table, text_table, visible, wrapped
 from .explanation import Explanation
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class ResultFrame:
             for name, value in figures.items()
         ]
         end = [f"{self.milliseconds:.0f} ms", f"GET {self.path}", *filter(None, [self.note])]
-        return " · ".join([rows, *figures, *end])
+        return visible(" · ".join([rows, *figures, *end]))
 
     @property
     def url(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from .display import html_table, text_table, wrapped
+from .display import html_table, text_table, visible, wrapped
 
 # Lines of an answer that are shown.
 MOST_LINES = 40
@@ -89,7 +89,7 @@ class Trial:
         parts = [self.headline]
         parts += [f"{title}\n{_indented(text)}" for title, text in self._texts()]
         parts += [f"{title}\n{text_table(names, rows)}" for title, names, rows in self._tables()]
-        return "\n\n".join([*parts, self.note] if self.note else parts)
+        return visible("\n\n".join([*parts, self.note] if self.note else parts))
 
     def _repr_html_(self) -> str:
         kind = "bad" if self.failed else "good"

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from enfyra_jupyter.diagram import Diagram
-from enfyra_jupyter.display import MAX_CELL, Lines, Links, Listing, html_table, text_table
+from enfyra_jupyter.display import _STYLE, MAX_CELL, Lines, Links, Listing, html_table, text_table
+from enfyra_jupyter.explanation import Explanation
+from enfyra_jupyter.flows.steps import Step
+from enfyra_jupyter.flows.timeline import Bar, Timeline
+from enfyra_jupyter.flows.views import FlowView, Outcome
+from enfyra_jupyter.magics.failing import Told
+from enfyra_jupyter.profiles.looking import ColumnProfile
+from enfyra_jupyter.profiles.profile import Profile
 from enfyra_jupyter.schema import Schema
+from enfyra_jupyter.trials import Trial
 
 EVIL = '<script>alert("x")</script>'
 
@@ -64,3 +74,46 @@ def test_terminals_are_not_spoken_to():
         assert "⟨202E⟩" in shown
     # What people write stays.
     assert "مرحبا 👩‍👩‍👧 é" in text_table(["a"], [["مرحبا 👩‍👩‍👧 é"]])
+
+
+RED = "\x1b[31m\x9b2J\u202e\r<script>"
+REPORT = {
+    "status": 500, "milliseconds": 1.0, "stages": [], "touched": [], "triggers": [], "logs": [RED],
+    "before": {"body": None, "query": None, "share": None},
+    "after": {"body": RED, "query": None, "share": None},
+    "result": {"error": {"code": "X", "message": RED}},
+}  # fmt: skip
+
+
+PROFILE = ColumnProfile(
+    name="a", type="text", nulls=0, distinct=1, top=[(RED, 1)], bins=[1], min=RED
+)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        Listing(RED, [RED], [[RED]], RED, [Listing(RED, [], [], RED)]),
+        Lines([("good", RED)]),
+        Links([(RED, RED)]),
+        Told([("message", RED)], RED),
+        Trial(RED, REPORT, RED),
+        FlowView(RED, RED, [Step(RED, "log", RED)], None, [RED]),
+        Outcome(1, RED, RED, 5, {}),
+        Timeline(RED, [Bar(RED, "log", "completed", 0, 1)]),
+        Explanation.of({"plan": {}, "statements": [RED], "database": [[RED]]}),
+        Profile("post", 1, 1, [PROFILE]),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_nothing_of_a_result_speaks_to_a_terminal(shown):
+    html = shown._repr_html_() if hasattr(shown, "_repr_html_") else ""
+    assert not set(repr(shown) + html) & set("\x1b\x9b\u202e\r")
+    assert "<script>" not in html
+    assert "␛[31m" in repr(shown)
+
+
+def test_colours_are_those_of_the_theme():
+    colours = re.findall(r"(?:color|solid)[: ]\s*([^;}]+)", _STYLE)
+    assert len(colours) > 4
+    assert all(one.startswith("var(--jp-") for one in colours)

@@ -107,3 +107,39 @@ def test_names_of_the_world(
     assert role in repr(shell.run("%enfyra access /post"))
     shell.run(f"%enfyra export {tmp_path / 'definitions'}")
     assert "Nothing differs" in repr(shell.run(f"%enfyra diff {tmp_path / 'definitions'}"))
+
+
+EVIL = "\x1b[31mred\u202e<script>x</script>"
+
+
+def test_hostile_values_are_only_to_be_looked_at(
+    shell: Any, client: Client, flow: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.post("/table_definition", {
+        "name": "post", "description": EVIL, "columns": [{"name": "title", "type": "varchar"}],
+    })  # fmt: skip
+    client.post("/post", {"title": EVIL})
+    shell["data"] = [{"id": 1, "title": f"{EVIL}, too"}]
+    shell.run(f"%%enfyra flow '{flow}'\n- key: say\n  type: log\n"
+              "  config: {message: \"{{ @FLOW_PAYLOAD }}\"}\n- key: fail\n  type: script\n"
+              "  source: raise ValueError(@FLOW_PAYLOAD)")  # fmt: skip
+    client.post(f"/admin/flow/trigger/{flow}", {"payload": EVIL})
+    capsys.readouterr()
+    shell.run(f"%enfyra logs '{flow}' --follow")
+    shown = [capsys.readouterr().out, shell.refused(f"%enfyra query '{EVIL}'")]
+    html = ""
+    for command in (
+        "tables", "describe post", "query post", "query post --aggregate {title: {max: true}}",
+        "profile post", "grid post", "push data --table post --mode upsert --key id --dry-run",
+        f"logs '{flow}'", f"runs '{flow}'", f"flow '{flow}'", f"timeline '{flow}'",
+        f"board '{flow}'", "last-error",
+    ):  # fmt: skip
+        result = shell.run(f"%enfyra {command}")
+        bundle = {} if not hasattr(result, "_repr_mimebundle_") else result._repr_mimebundle_()
+        shown.append(repr(result))
+        html += bundle.get("text/html") or result._repr_html_()
+    assert not set("".join(shown) + html) & {"\x1b", "\u202e"}
+    assert "<script" not in html
+    # What speaks to nobody is still there to be read.
+    assert sum("␛[31mred⟨202E⟩" in one for one in shown) > 8
+    assert "␛[31mred⟨202E⟩&lt;script&gt;" in html

@@ -11,6 +11,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from ..client import ApiError, Client
+from ..display import visible
 from .steps import CANCELLED, COMPLETED, FAILED, RUNNING, SKIPPED, UNDER_WAY, Step, states_of
 from .views import FlowView, said_of
 
@@ -102,5 +103,5 @@ class Screen:
         for key, state in states_of(self._steps, run).items():
             if state != before.get(key) and state.word in _SAID:
                 note = f", {state.note}" if state.note else ""
-                sys.stdout.write(f"{key}: {state.word}{note}\n")
+                sys.stdout.write(visible(f"{key}: {state.word}{note}\n"))
         sys.stdout.flush()

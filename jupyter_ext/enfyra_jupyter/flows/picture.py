@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from ..display import shortened
+from ..display import shortened, visible
 from .steps import (
     CANCELLED,
     COMPLETED,
@@ -53,7 +53,7 @@ class Shape(NamedTuple):
         """Give it as text, with everything escaped."""
         facts = "".join(f' {name}="{escape(_number(fact))}"' for name, fact in self.facts.items())
         inside = "".join(
-            escape(one) if isinstance(one, str) else one.markup() for one in self.inside
+            escape(visible(one)) if isinstance(one, str) else one.markup() for one in self.inside
         )
         return f"<{self.tag}{facts}>{inside}</{self.tag}>" if inside else f"<{self.tag}{facts}/>"
 

@@ -179,7 +179,7 @@ class Timeline:
             f"{name.ljust(width)}  {_text_bar(one, whole)}  {one.said}"
             for name, one in zip(names, shown, strict=True)
         ]
-        return "\n".join([self.title, *rows, *([note] if note else [])])
+        return "\n".join([visible(self.title), *rows, *([note] if note else [])])
 
     @property
     def svg(self) -> str:

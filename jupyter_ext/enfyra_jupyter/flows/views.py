@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from ..display import wrapped
+from ..display import visible, wrapped
 from .durations import duration_of
 from .picture import svg_of
 from .steps import CONDITION, UNDER_WAY, State, Step, states_of
@@ -46,7 +46,7 @@ class FlowView:
             f"{key.ljust(widths[0])}  {kind.ljust(widths[1])}  {said}".rstrip()
             for key, kind, said in rows
         )
-        return "\n".join([self.title, *lines, *self.notes])
+        return visible("\n".join([self.title, *lines, *self.notes]))
 
     def _repr_html_(self) -> str:
         parts = [f'<div class="title">{escape(self.title)}</div>']
@@ -101,7 +101,8 @@ class Outcome:
 
     def __repr__(self) -> str:
         took = duration_of(self.duration)
-        return f"Run {self.id} of {self.flow} is {self.status}{f', after {took}' if took else ''}"
+        ended = f"{self.status}, after {took}" if took else self.status
+        return visible(f"Run {self.id} of {self.flow} is {ended}")
 
 
 def said_of(run: Mapping[str, Any], name: str) -> str:

@@ -14,6 +14,7 @@ from IPython.core.magic import (
 )
 
 from ..client import ApiError
+from ..display import visible
 from ..versions import apart
 from . import (
     accessing,
@@ -114,14 +115,12 @@ class EnfyraMagics(Magics):
         except ApiError as error:
             self.session.last_error = error
             # One paragraph; the API's own errors need no traceback through our code.
-            said = pointed(str(error), line, cell, error.details)
             fitting = apart(self.session.glance().server)
-            raise UsageError(f"{said} {fitting}." if fitting else said) from error
+            said = f"{error} {fitting}." if fitting else str(error)
+            raise UsageError(visible(pointed(said, line, cell, error.details))) from error
         except UsageError as error:
             self.session.last_error = error
-            said = str(error)
-            told = pointed(said, line, cell)
-            raise (error if told == said else UsageError(told)) from error.__cause__
+            raise UsageError(visible(pointed(str(error), line, cell))) from error.__cause__
         except KeyboardInterrupt:
             # The connection has been closed, by which the server knows.
             raise UsageError(INTERRUPTED) from None

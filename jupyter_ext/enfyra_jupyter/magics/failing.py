@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 
 from ..client import ApiError
-from ..display import text_of, wrapped
+from ..display import text_of, visible, wrapped
 from .session import Session
 
 
@@ -30,7 +30,7 @@ class Told:
     def __repr__(self) -> str:
         width = max((len(name) for name, _ in self.rows), default=0)
         lines = [f"{name.ljust(width)}  {text}" for name, text in self.rows]
-        return "\n".join([*lines, *([f"\n{self.traceback}"] if self.traceback else [])])
+        return visible("\n".join([*lines, *([f"\n{self.traceback}"] if self.traceback else [])]))
 
     def _repr_html_(self) -> str:
         rows = "".join(

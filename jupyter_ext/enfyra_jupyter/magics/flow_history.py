@@ -9,7 +9,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from ..display import Lines, Listing
+from ..display import Lines, Listing, visible
 from ..flows.durations import duration_of
 from ..flows.following import RUNS, find_run, looks
 from ..flows.instants import clock_of, instant_in
@@ -71,7 +71,7 @@ def _follow(session: Session, number: int) -> None:
     try:
         for run in looks(session.client, number):
             for one in lines_of(session, number, last):
-                sys.stdout.write(f"{line_text(one)}\n")
+                sys.stdout.write(visible(f"{line_text(one)}\n"))
                 last = one["id"]
             sys.stdout.flush()
             status = run["status"]

@@ -11,7 +11,7 @@ import anywidget
 from IPython.core.error import UsageError
 
 from ..client import ApiError
-from ..display import wrapped
+from ..display import visible, wrapped
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 _MARK = "enfyra_action"
@@ -115,11 +115,11 @@ class Part(anywidget.AnyWidget):
         return f"<pre>{escape(self.text())}</pre>"
 
     def __repr__(self) -> str:
-        return self.text()
+        return visible(self.text())
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {"text/plain": self.text(), "text/html": wrapped(self.html()), _VIEW: view}
+        return {"text/plain": repr(self), "text/html": wrapped(self.html()), _VIEW: view}
 
 
 @cache

@@ -245,6 +245,10 @@ class Client:
                 f"{self.url} broke the answer off",
                 hint="The server's log may tell why",
             ) from None
+        except UnicodeEncodeError:
+            raise ApiError(
+                "INVALID_VALUE", "A text has half a character in it, which cannot be sent"
+            ) from None
         except httpx.HTTPError as error:
             raise ApiError(
                 "SERVER_UNREACHABLE",

@@ -217,8 +217,13 @@ def checked(url: str) -> str:
         >>> checked("http://localhost:1105/")
         'http://localhost:1105'
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        # Who puts too much into it for a port is told here, too.
+        known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        raise ApiError("INVALID_URL", "The address has a name or port that no server has") from None
+    if not known:
         raise ApiError("INVALID_URL", "The address must begin with http:// or https://")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ApiError(

@@ -164,7 +164,7 @@ def _table(columns: Mapping[str, Any], documents: set[str]) -> pa.Table:
 def _array(name: str, values: list[Any]) -> pa.Array:
     try:
         return pa.array(values, from_pandas=True)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OverflowError) as error:
         raise DataError(
             f"the column '{name}' has values of mixed types ({_reason(error)})"
         ) from None

@@ -33,6 +33,14 @@ _READ = 1 << 16
 _JSON = {b"enfyra:type": b"simple-json"}
 
 
+class LastPageError(StopIteration):
+    """There is no page behind this one."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Tell a notebook that a line says it all."""
+        return [str(self)]
+
+
 class ResultFrame:
     """The rows that a query finds; they stay on the server until they are asked for.
 
@@ -184,10 +192,10 @@ class ResultFrame:
         """Give the same result with the next page shown.
 
         Raises:
-            StopIteration: After the last page.
+            LastPageError: After the last page; it is a StopIteration.
         """
         if self.page * PAGE >= self.total:
-            raise StopIteration("This is the last page")
+            raise LastPageError("This is the last page")
         following = ResultFrame(
             self.client,
             self.path,

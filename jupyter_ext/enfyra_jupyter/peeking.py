@@ -64,8 +64,9 @@ class Peek(Generic[Known]):
     def _load_quietly(self) -> None:
         try:
             self.load()
-        except (ApiError, RuntimeError, KeyError):
-            # Completion is a courtesy; the connection may be gone or closed.
+        except (ApiError, RuntimeError, LookupError, TypeError, AttributeError, ValueError):
+            # Completion is a courtesy; the connection may be gone or closed, or the server one of
+            # another version.
             pass
         finally:
             self._loading.release()

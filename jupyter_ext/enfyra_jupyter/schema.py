@@ -58,25 +58,16 @@ class TableInfo:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All tables that the caller may see, by name.
-
-    Attributes:
-        server: The server's version; empty as long as it is not known.
-    """
+    """All tables that the caller may see, by name."""
 
     tables: Mapping[str, TableInfo] = field(default_factory=dict)
     version: int = 0
-    server: str = ""
 
     @staticmethod
     def of(metadata: Mapping[str, Any]) -> Schema:
         """Read the answer of `/metadata`."""
         tables = [TableInfo(one) for one in metadata["tables"]]
-        return Schema(
-            {table.name: table for table in tables},
-            int(metadata["version"]),
-            str(metadata.get("enfyraVersion", "")),
-        )
+        return Schema({table.name: table for table in tables}, int(metadata["version"]))
 
     @property
     def own(self) -> list[TableInfo]:
@@ -97,10 +88,19 @@ EMPTY = Schema()
 
 
 class SchemaCache(Peek[Schema]):
-    """Holds what was last known of the definitions."""
+    """Holds what was last known of the definitions.
+
+    Attributes:
+        server: The server's version; empty as long as it is not known.
+    """
+
+    server = ""
 
     def __init__(self, client: Client, *, lifetime: float = 5.0) -> None:
         super().__init__(client, EMPTY, lifetime=lifetime)
 
     def _ask(self) -> Schema:
-        return Schema.of(self._client.get("/metadata")["data"])
+        metadata = self._client.get("/metadata")["data"]
+        # Kept first: one of another version may tell the rest in a way that cannot be read.
+        self.server = str(metadata.get("enfyraVersion", ""))
+        return Schema.of(metadata)

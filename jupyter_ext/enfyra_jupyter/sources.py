@@ -118,13 +118,15 @@ class Source:
             return reader.schema.names
 
     def _check_renames(self) -> None:
-        names = self._names() if self._renames or self.is_pandas else []
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise DataError(f"The column '{twice}' is there twice")
+        known = self.is_pandas or isinstance(self._data, pa.Table)
+        names = self._names() if self._renames or known else []
         for name in self._renames:
             if name not in names:
                 raise DataError(f"There is no column '{name}'.{did_you_mean(name, names)}")
+        sent = [self._renames.get(name, name) for name in names]
+        if len(set(sent)) < len(sent):
+            twice = next(name for name in sent if sent.count(name) > 1)
+            raise DataError(f"The column '{twice}' is there twice")
 
 
 def _plain_frame(data: Any) -> Any:

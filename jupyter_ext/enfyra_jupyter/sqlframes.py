@@ -12,7 +12,7 @@ from enfyra_kernel.pieces import PieceFile
 
 from .client import ApiError, Client
 from .explanation import Explanation
-from .frames import PAGE, ResultFrame
+from .frames import PAGE, LastPageError, ResultFrame
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -141,10 +141,10 @@ class SqlFrame(ResultFrame):
         """Give the same result with the next page shown.
 
         Raises:
-            StopIteration: After the last page.
+            LastPageError: After the last page; it is a StopIteration.
         """
         if not self._more:
-            raise StopIteration("This is the last page")
+            raise LastPageError("This is the last page")
         return SqlFrame(
             self.client,
             self.sql,

@@ -112,6 +112,11 @@ def test_more_rows_than_one_batch_holds(send, client):
     assert client.get("/item", limit=1, meta="totalCount")["meta"]["totalCount"] == count
 
 
+def test_each_row_of_a_list_may_have_fields_of_its_own(send, rows):
+    send([{"n": 1}, {"text": "b", "n": 2}, {}])
+    assert [(row["n"], row["text"]) for row in rows()] == [(None, None), (1, None), (2, "b")]
+
+
 def test_an_index_with_a_name_is_a_column(send, rows):
     frame = pd.DataFrame({"text": ["a"]}, index=pd.Index([7], name="n"))
     send(frame)
@@ -152,11 +157,14 @@ def test_references_to_nothing(send, rows):
         ({"n": [1.0, 2.5]}, "row 1: n is 2.5, which is no int"),
         ({"n": [1, 2**40]}, f"row 1: n is {2**40}, which is no int"),
         ({"n": [1, "x"]}, "the column 'n' has values of mixed types"),
+        ([{"n": 1}, {"n": "x"}], "the column 'n' has values of mixed types"),
+        ([{"n": 2**70}], "the column 'n' has values of mixed types"),
+        (pa.table([[1], [2]], names=["n", "n"]), "The column 'n' is there twice"),
     ],
 )
 def test_what_does_not_fit_is_named(values, said, send, rows):
     with pytest.raises(DataError) as caught:
-        send(pd.DataFrame(values))
+        send(pd.DataFrame(values) if isinstance(values, dict) else values)
     assert said in str(caught.value)
     assert rows() == []
 
@@ -214,3 +222,5 @@ def test_sources_say_what_they_cannot_be():
         Source(pd.DataFrame({"text": [1]}), {"tex": "n"})
     with pytest.raises(DataError, match="'a' is there twice"):
         Source(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+    with pytest.raises(DataError, match="'b' is there twice"):
+        Source(pa.table({"a": [1], "b": [2]}), {"a": "b"})

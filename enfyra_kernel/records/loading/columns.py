@@ -150,7 +150,8 @@ class Columns:
         by = target.columns.get(field)
         if by is None or self._access.verdict(by) is not True:
             hint = did_you_mean(field, self._access.names(target))
-            raise ValueError(f"{name}: '{target.name}' has no '{field}'.{hint}")
+            said = f"{name}: '{target.name}' has no '{field}'"
+            raise ValueError(f"{said}.{hint}" if hint else said)
         if by.is_encrypted:
             raise ValueError(f"{name}: records cannot be found by an encrypted field")
         if by.type in DOCUMENTS:
@@ -166,7 +167,8 @@ class Columns:
             if ours and self._access.sees(relation):
                 return f"{name} is not allowed. Use the relation '{relation.name}'"
         hint = did_you_mean(name, self._access.names(self._table))
-        return f"{name} is no field of '{self._table.name}'.{hint}"
+        said = f"{name} is no field of '{self._table.name}'"
+        return f"{said}.{hint}" if hint else said
 
     def _missing(self, given: Container[str | None]) -> list[str]:
         missing: list[str] = []

@@ -115,12 +115,19 @@ class EnfyraMagics(Magics):
         except ApiError as error:
             self.session.last_error = error
             # One paragraph; the API's own errors need no traceback through our code.
-            fitting = apart(self.session.glance().server)
+            fitting = apart(self.session.server_version)
             said = f"{error} {fitting}." if fitting else str(error)
             raise UsageError(visible(pointed(said, line, cell, error.details))) from error
         except UsageError as error:
             self.session.last_error = error
             raise UsageError(visible(pointed(str(error), line, cell))) from error.__cause__
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            fitting = apart(self.session.server_version)
+            if not fitting:
+                # A mistake of ours, whose place a traceback tells.
+                raise
+            self.session.last_error = error
+            raise UsageError(f"The server's answer cannot be understood. {fitting}") from error
         except KeyboardInterrupt:
             # The connection has been closed, by which the server knows.
             raise UsageError(INTERRUPTED) from None

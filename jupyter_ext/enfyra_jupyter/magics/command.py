@@ -16,9 +16,10 @@ class Parser(argparse.ArgumentParser):
     """Reads the words of one sub-command; what is wrong with them is a UsageError."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and how it is used."""
+        """Say what is wrong, and where to read how it is used."""
         text = message.removeprefix("argument ")
-        raise UsageError(f"{text[:1].upper()}{text[1:]}\n{self.format_usage().strip()}")
+        name = self.prog.rpartition(" ")[2]
+        raise UsageError(f"{text[:1].upper()}{text[1:]}. %enfyra help {name} tells what it takes")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """End nothing: this is somebody's kernel."""
@@ -112,8 +113,10 @@ def value_of(text: str) -> Any:
 
 def count_of(text: str) -> int:
     """Read a whole number that is not negative."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 10:
+    if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"must be a whole number, not '{text}'")
+    if len(text) > 10:
+        raise argparse.ArgumentTypeError(f"is too large: {text}")
     return int(text)
 
 

@@ -26,7 +26,8 @@ def connect_to(session: Session, given: Namespace) -> Listing:
     if alias is not None and not alias.isidentifier():
         raise UsageError(f"--as must be a name such as production, not '{alias}'")
     url, email = given.url, given.email
-    if url is not None and "/" not in url:
+    # Who writes a password into an address does not read it again below.
+    if url is not None and "/" not in url and "@" not in url:
         known = addresses()
         if url not in known:
             raise UsageError(

@@ -126,11 +126,8 @@ def _look(session: Session, given: Namespace) -> FlowView:
     view = view_of(session, row, zone=given.timezone)
     if last is None:
         return view
-    said = said_of(last, row["name"])
-    notes = [said, *view.notes]
-    if last["status"] == "failed":
-        notes.insert(1, why_failed(last, row["name"]))
-        notes.pop(0)
+    say = why_failed if last["status"] == "failed" else said_of
+    notes = [say(last, row["name"]), *view.notes]
     return FlowView(view.name, view.title, view.steps, last, notes)
 
 
@@ -211,7 +208,11 @@ def _trigger(
 def _secret(variable: str) -> str:
     value = os.environ.get(variable)
     if not value:
-        raise UsageError(f"There is no environment variable {variable} with the webhook's secret")
+        # Who has written the secret itself does not read it again below.
+        raise UsageError(
+            "--secret must be the name of an environment variable with the webhook's secret, "
+            "and there is none of that name"
+        )
     return value
 
 

@@ -91,7 +91,11 @@ def _created(session: Session, given: Namespace, name: str) -> Listing:
         body["scopes"] = given.scopes
     if given.expires:
         body["expiresAt"] = given.expires
-    path = Path(given.to or f"{name.replace('/', '_')}.token").expanduser()
+    path = Path(given.to or f"{name.replace('/', '_')}.token")
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        raise UsageError(f"--to: there is nobody's home at {path}") from None
     if path.exists():
         raise UsageError(f"{path} is there already; --to names another file")
     row = _by_person(session, lambda client: client.post(_TOKENS, body)["data"][0])

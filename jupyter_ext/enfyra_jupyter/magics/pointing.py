@@ -10,7 +10,10 @@ from typing import Any
 _NAMED = tuple(
     re.compile(pattern)
     for pattern in (
-        r"\bno(?: [a-z]+)* '([^']+)'",
+        r"\bno(?: (?!of\b)[a-z]+)* '([^']+)'",
+        r", not '([^']+)'",
+        r"invalid choice: '([^']+)'",
+        r"\bnrecognized arguments: (\S+)",
         r"\bhas no (--[\w-]+)",
         r"no such column: (?:\w+\.)?(\w+)",
         r'column "?(?:\w+\.)?(\w+)"? does not exist',
@@ -18,6 +21,8 @@ _NAMED = tuple(
     )
 )
 _WIDTH = 100
+# Lines in which somebody may have put a password: they are not shown once more.
+_UNSEEN = frozenset({"connect", "login", "token"})
 
 
 def pointed(message: str, line: str, cell: str | None, details: Any = None) -> str:
@@ -80,6 +85,8 @@ def _told(cell: str | None, details: Any) -> tuple[str, int, int] | None:
 def _found(word: str, line: str, cell: str | None) -> tuple[str, int, int] | None:
     """Find a word, as a whole one, in the cell or the line."""
     pattern = re.compile(rf"(?<![\w-]){re.escape(word)}(?!\w)")
+    if line.partition(" ")[0] in _UNSEEN:
+        return None
     for text in [*(cell or "").splitlines(), f"{'%' if cell is None else '%%'}enfyra {line}"]:
         found = pattern.search(text)
         if found is not None:

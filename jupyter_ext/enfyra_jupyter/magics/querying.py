@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, MutableMapping
+from keyword import iskeyword
 from typing import Any
 
 from enfyra_kernel.errors import did_you_mean
@@ -138,7 +139,7 @@ def values_of(given: Namespace, variables: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: Naming what is no value, or is given twice.
     """
-    if given.out is not None and not given.out.isidentifier():
+    if given.out is not None and (not given.out.isidentifier() or iskeyword(given.out)):
         raise UsageError(f"--out must be a variable's name, not '{given.out}'")
     values: dict[str, Any] = {}
     if given.params is not None:

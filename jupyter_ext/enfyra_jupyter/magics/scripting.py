@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from IPython.core.error import UsageError
 from ..client import ApiError
 from ..display import Listing
 from ..trials import Trial
+from .command import object_of
 from .session import Session
 
 METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
@@ -153,10 +154,11 @@ def _tried(
 
 def _test_body(text: str) -> Any:
     """Read the body of a trial: a file, or JSON or YAML on the line."""
-    from .arguments import object_of
-
     if text.startswith(("{", "[")):
-        return object_of(text)
+        try:
+            return object_of(text)
+        except ArgumentTypeError as error:
+            raise UsageError(f"--test {error}") from None
     path = Path(text)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -224,7 +226,7 @@ def _look(session: Session, given: Namespace, saved: Saved, kind: str) -> Listin
     path, row = saved[name]
     versions = versions_of(session, path, row)
     if verb == "history":
-        return _history(name, versions)
+        return _history(f"{kind} rollback {name}", name, versions)
     return _rolled_back(session, path, row, versions, given.to, name)
 
 
@@ -252,7 +254,7 @@ def versions_of(session: Session, path: str, row: Mapping[str, Any]) -> list[dic
     )
 
 
-def _history(name: str, versions: list[dict[str, Any]]) -> Listing:
+def _history(command: str, name: str, versions: list[dict[str, Any]]) -> Listing:
     rows = [
         [
             one["version"],
@@ -262,7 +264,7 @@ def _history(name: str, versions: list[dict[str, Any]]) -> Listing:
         ]
         for one in versions
     ]
-    note = f"%enfyra hook rollback {name} --to N brings a version back"
+    note = f"%enfyra {command} --to N brings a version back"
     return Listing(f"Versions of {name}", ("version", "saved", "by", "source"), rows, note)
 
 

@@ -128,6 +128,12 @@ class Session:
         here = self.connections.active
         return here.cache.glance() if here is not None else EMPTY
 
+    @property
+    def server_version(self) -> str:
+        """The version of the server in use; empty as long as it is not known."""
+        here = self.connections.active
+        return here.cache.server if here is not None else ""
+
     def find(self, name: str) -> TableInfo:
         """Give a table.
 

@@ -59,7 +59,11 @@ def test_renames_may_come_together_or_one_by_one():
         ("zzz", "There are: connect, connections, use"),
         ("query post --filtr x", "has no --filtr. Did you mean '--filter'?"),
         ("status --x", "%enfyra status has no --x."),
-        ("query post --limit many", "--limit: must be a whole number, not 'many'"),
+        (
+            "query post --limit many",
+            "--limit: must be a whole number, not 'many'. %enfyra help query",
+        ),
+        ("query post --limit 99999999999", "--limit: is too large: 99999999999"),
         ("query post --filter x", "--filter: must be an object"),
         ("query post --filter '{a'", "--filter: is neither JSON nor YAML"),
         ("query post --limit", "--limit: expected one argument"),
@@ -76,6 +80,8 @@ def test_mistakes_are_told(line, said):
     with pytest.raises(UsageError) as caught:
         parse(line, has_body=False)
     assert said in str(caught.value)
+    # One paragraph; only what belongs below a cell is shown as such.
+    assert "\n" not in str(caught.value).partition("\nFor example:")[0]
 
 
 def test_cells_belong_below_some_only():

@@ -8,7 +8,10 @@ import pytest
 
 from enfyra_jupyter.addresses import Address, addresses
 from enfyra_jupyter.client import ApiError
+from enfyra_jupyter.credentials import Login
+from enfyra_jupyter.magics import connecting
 from enfyra_jupyter.magics.pointing import pointed
+from tests.databases import ADMIN_EMAIL, ADMIN_PASSWORD
 
 
 @pytest.fixture
@@ -62,8 +65,34 @@ class TestConnections:
         assert "must be a name" in shell.refused("%enfyra connect http://x/ --as 1x")
         secret = "hunter2"
         said = shell.refused(f"%enfyra connect http://ann:{secret}@localhost:1105/ --as x")
-        assert secret not in said.partition("\n")[0]
         assert "ENFYRA_PASSWORD" in said
+        for words in (
+            f"http://ann:{secret}@localhost:1105/ --as x",
+            f"postgresql://ann:{secret}@localhost/db",
+            f"ann:{secret}@localhost:1105",
+            f"http://ann:{secret}@localhost:port/",
+            f"http://localhost:1105 --password={secret}",
+            f"http://localhost:1105 --token {secret}",
+        ):
+            said = shell.refused(f"%enfyra connect {words}")
+            assert secret not in said, words
+            assert secret not in repr(shell.run("%enfyra last-error --traceback")), words
+        for url in ("http://localhost:99999", "http://localhost:port", "http://localhost:0"):
+            assert "INVALID_URL" in shell.refused(f"%enfyra connect {url}")
+
+    def test_a_password_that_is_typed_is_nowhere(self, shell, server, monkeypatch):
+        monkeypatch.setattr(connecting, "getpass", lambda _: ADMIN_PASSWORD)
+        shown = repr(shell.run(f"%enfyra connect {server.api} --email {ADMIN_EMAIL} --as own"))
+        assert ADMIN_EMAIL in shown
+        client = shell.session.client
+        assert isinstance(client.auth, Login)
+        shown += repr(client) + repr(client.auth) + repr(shell.shell.user_ns)
+        monkeypatch.setattr(connecting, "getpass", lambda _: "hunter2")
+        shown += shell.refused(f"%enfyra connect {server.api} --email {ADMIN_EMAIL}")
+        shown += repr(shell.run("%enfyra last-error --traceback"))
+        assert "INVALID_CREDENTIALS" in shown
+        assert ADMIN_PASSWORD not in shown
+        assert "hunter2" not in shown
 
     def test_completion(self, shell, project):
         complete = shell.shell.magics_manager.registry["EnfyraMagics"].completer.complete
@@ -142,6 +171,10 @@ class TestErrors:
         assert "UNKNOWN_FIELD" in shown.out + shown.err
         assert "Traceback" not in shown.out + shown.err
         assert "UNKNOWN_FIELD" in repr(shell.run("%enfyra last-error"))
+        shell._run("found.next()")
+        shown = capsys.readouterr()
+        assert (shown.out + shown.err).splitlines()[-1] == "This is the last page"
+        assert "Traceback" not in shown.out + shown.err
 
     def test_places(self):
         sql = "\nSELECT title\nFROM WHERE x\n"
@@ -151,6 +184,14 @@ class TestErrors:
         ]
         assert pointed("no", "sql", sql, {"line": 9, "column": 10}) == "no"
         assert pointed("There is no 'x'.", "query y", None) == "There is no 'x'."
+        # That is the table, and the field is in the data.
+        said = "1 is no field of 'post'"
+        assert pointed(said, "push df --table post", None) == said
+        said = "--limit: must be a whole number, not 'many'. %enfyra help query tells more"
+        assert pointed(said, "query post --limit many", None).splitlines()[1:] == [
+            "  %enfyra query post --limit many",
+            "                             ^^^^",
+        ]
         long = f"query {'a' * 200} titel {'b' * 200}"
         shown = pointed("has no field 'titel'", long, None).splitlines()
         assert max(map(len, shown)) < 110

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -10,6 +11,7 @@ import pytest
 from enfyra_kernel.version import VERSION
 
 from enfyra_jupyter.client import ApiError
+from tests.web import Web
 
 AUTHOR = "%%enfyra table author\ncolumns:\n  name: varchar(60)! unique\n"
 POST = (
@@ -92,6 +94,23 @@ class TestExploring:
         assert told in repr(posts.run("%enfyra status"))
         posts.run("%enfyra tables")
         assert told in posts.refused("%enfyra query post --sort tilte")
+
+    def test_an_answer_of_another_version_is_no_traceback(self, shell, enfyra_environment):
+        enfyra_environment.setenv("JUPYTER_RUNTIME_DIR", "/nonexistent")
+        tables = [{"name": "post", "isSystem": False, "fields": ["id"]}]
+        told = {"enfyraVersion": "99.1.0", "version": 1, "tables": tables}
+        web = Web()
+        try:
+            web.gives("/health", b"{}")
+            web.gives("/metadata", json.dumps({"data": told}).encode())
+            enfyra_environment.setenv("ENFYRA_URL", web.url(""))
+            for command in ("tables", "query post", "describe post"):
+                said = shell.refused(f"%enfyra {command}")
+                assert "answer cannot be understood. The server has version 99.1.0" in said
+                assert "pip install 'enfyra-kernel==99.1.0'" in said
+            assert "KeyError" in repr(shell.run("%enfyra last-error --traceback"))
+        finally:
+            web.stop()
 
     def test_no_tables_yet(self, shell):
         assert "%%enfyra table NAME defines one" in repr(shell.run("%enfyra tables"))
@@ -250,6 +269,7 @@ class TestQuery:
             ("%enfyra query post --filter {author: {nam: x}}", "Did you mean 'name'?"),
             ("%enfyra query post --filter {views: {_gtt: 1}}", "Did you mean '_gt'?"),
             ("%enfyra query post --out a-b", "--out must be a variable's name"),
+            ("%enfyra query post --out class", "--out must be a variable's name"),
             ("%%enfyra query post\nfitler: {}", "A query has no 'fitler'. Did you mean 'filter'?"),
             ("%%enfyra query post\nlimit: many", "limit must be a whole number"),
             ("%%enfyra query post\nfilter: x", "filter must be an object"),
@@ -316,7 +336,7 @@ class TestPush:
             ("push pots --table post", "There is no variable 'pots'. Did you mean 'posts'?"),
             ("push posts.titel --table post", "'posts' has no 'titel'. Did you mean 'title'?"),
             ("push five --table post", "A int holds no rows"),
-            ("push posts --table post", "by is no field of 'post'"),
+            ("push posts --table post", "by is no field of 'post'. (correlation"),
             ("push posts --table post --mode upsert", "--mode upsert needs --key"),
             ("push posts --table post --rename bye=author.name", "Did you mean 'by'?"),
             ("push posts --table new --key titel", "Did you mean 'title'?"),
@@ -422,6 +442,8 @@ class TestScripts:
         assert tried.report["result"] == [3, "all"]
         assert client.get("/figures/one") == [3, "one"]
         assert "GET /figures/:kind" in repr(posts.run("%enfyra handler list"))
+        history = posts.run("%enfyra handler history GET /figures/:kind")
+        assert history.note.startswith("%enfyra handler rollback GET /figures/:kind --to N")
 
     @pytest.mark.parametrize(
         ("cell", "said"),
@@ -432,6 +454,8 @@ class TestScripts:
             ("%%enfyra handler GET,POST /post\npass", "answers one method"),
             ("%%enfyra hook POST /pst\npass", "there is no route /pst"),
             ("%%enfyra hook POST /post --test nowhere.json\npass", "cannot be read"),
+            ("%%enfyra hook POST /post --test [1]\npass", "--test must be an object"),
+            ("%%enfyra hook POST /post --test '{a: b: c}'\npass", "--test is neither JSON"),
             ("%%enfyra hook POST /post\nreturn (1", "line 1: return (1"),
             ("%enfyra hook histry x", "Did you mean 'history'?"),
             ("%enfyra hook history x", "There is no hook 'x'"),

@@ -79,6 +79,9 @@ class TestValues:
         )
         assert [row["views"] for row in frame.rows] == [2]
         posts["given"] = {"ids": np.array([1, 2]), "text": ":no"}
+        posts["half"] = {"text": "\ud800"}
+        said = posts.refused("%enfyra query post --params half --filter {title: ':text'}")
+        assert said.startswith("INVALID_VALUE: A text has half a character in it")
         frame = posts.run(
             "%%enfyra sql --params given\nSELECT id, :text AS t FROM post WHERE id IN (:ids)"
         )

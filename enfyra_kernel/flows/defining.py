@@ -84,7 +84,7 @@ class Defining:
         known = None
         with suppress(EnfyraError):
             known = snapshot.flows.find(name)
-        async with self._definitions.changing(DefinitionChange(flows=True)) as session:
+        async with self._definitions.changing(DefinitionChange.of("flows")) as session:
             id_ = await self._write(known, flow, steps, session)
         return await self._shown(id_)
 

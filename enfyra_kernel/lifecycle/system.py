@@ -357,22 +357,22 @@ class SystemCrud(Lists):
             await after()
 
 
+_KIND_OF = {
+    SETTING: "settings",
+    **dict.fromkeys(SCRIPT_TABLES, "scripts"),
+    **dict.fromkeys((*PERMISSION_TABLES, ROLE), "permissions"),
+    **dict.fromkeys(FLOW_TABLES, "flows"),
+    QUERY: "queries",
+}
+
+
 def _change_of(table: str) -> DefinitionChange:
     """Give what a changed row of a definition table touches."""
-    if table in SCRIPT_TABLES:
-        return DefinitionChange(scripts=True)
-    if table in PERMISSION_TABLES or table == ROLE:
-        return DefinitionChange(permissions=True)
-    if table in FLOW_TABLES:
-        return DefinitionChange(flows=True)
-    if table == QUERY:
-        return DefinitionChange(queries=True)
-    if table == SETTING:
-        return DefinitionChange(settings=True)
     if table == ROUTE:
         # Its scripts and permissions go with it.
-        return DefinitionChange(routes=None, scripts=True, permissions=True)
-    return EVERYTHING
+        return DefinitionChange(routes=None, kinds=frozenset(("scripts", "permissions")))
+    kind = _KIND_OF.get(table)
+    return EVERYTHING if kind is None else DefinitionChange.of(kind)
 
 
 def _check_path(path: Any) -> None:

@@ -5,53 +5,45 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from ..logs import get_logger
 from .definitions import RouteDefinition, TableDefinition
-from .flows import FlowDefinition, Flows
-from .hooks import Scripts
-from .permissions import Permissions
-from .queries import SavedQueries, SavedQuery
+from .kinds import ALL_KINDS, Kinds
 from .snapshot import Snapshot
 
 _log = get_logger("registry")
 
 
 class DefinitionChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Which definitions a change touched; None means all of that kind."""
+    """Which definitions a change touched.
+
+    Attributes:
+        tables: Ids; None means all.
+        routes: Ids; None means all.
+        kinds: Names of kinds that are loaded as wholes.
+    """
 
     tables: frozenset[int] | None = frozenset()
     routes: frozenset[int] | None = frozenset()
-    settings: bool = False
-    scripts: bool = False
-    permissions: bool = False
-    flows: bool = False
-    queries: bool = False
+    kinds: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, *kinds: str) -> DefinitionChange:
+        """Make one that touched nothing but some kinds."""
+        return cls(kinds=frozenset(kinds))
 
     def __or__(self, other: DefinitionChange) -> DefinitionChange:
         return DefinitionChange(
             tables=_union(self.tables, other.tables),
             routes=_union(self.routes, other.routes),
-            settings=self.settings or other.settings,
-            scripts=self.scripts or other.scripts,
-            permissions=self.permissions or other.permissions,
-            flows=self.flows or other.flows,
-            queries=self.queries or other.queries,
+            kinds=self.kinds | other.kinds,
         )
 
 
-EVERYTHING = DefinitionChange(
-    tables=None,
-    routes=None,
-    settings=True,
-    scripts=True,
-    permissions=True,
-    flows=True,
-    queries=True,
-)
+EVERYTHING = DefinitionChange(tables=None, routes=None, kinds=ALL_KINDS)
 
 
 def _union(one: frozenset[int] | None, other: frozenset[int] | None) -> frozenset[int] | None:
@@ -59,23 +51,17 @@ def _union(one: frozenset[int] | None, other: frozenset[int] | None) -> frozense
 
 
 class Definitions(msgspec.Struct, frozen=True, kw_only=True):
-    """What was loaded, by id; an id that was asked for and is absent is gone.
-
-    Settings, scripts, permissions, flows and queries are None where they were not asked for.
-    """
+    """What was loaded, by id; an id that was asked for and is absent is gone."""
 
     version: int
     tables: Mapping[int, TableDefinition]
     routes: Mapping[int, RouteDefinition]
-    settings: Mapping[str, Any] | None
-    scripts: Scripts | None = None
-    permissions: Permissions | None = None
-    flows: tuple[FlowDefinition, ...] | None = None
-    queries: tuple[SavedQuery, ...] | None = None
+    kinds: Kinds = Kinds()
 
 
-# Which form the definitions have: instances of different versions may not understand each other's.
-SHAPE = hashlib.sha256(msgspec.json.encode(msgspec.json.schema(Definitions))).hexdigest()[:16]
+# Which form they have: instances of different versions may not understand each other's.
+_FORM = msgspec.json.schema(tuple[DefinitionChange, Definitions])
+SHAPE = hashlib.sha256(msgspec.json.encode(_FORM)).hexdigest()[:16]
 
 
 class DefinitionSource(Protocol):
@@ -127,7 +113,7 @@ class Registry:
     def apply(self, update: Update) -> bool:
         """Take a change over, and all that were waiting for it; say whether it is live now."""
         if update.shape != SHAPE:
-            update = msgspec.structs.replace(update, definitions=None)
+            update = msgspec.structs.replace(update, change=EVERYTHING, definitions=None)
         known = self._known.get(update.version)
         if known is None or (known.definitions is None and update.definitions is not None):
             self._known[update.version] = update
@@ -253,11 +239,7 @@ class Registry:
                 loaded.version,
                 loaded.tables.values(),
                 loaded.routes.values(),
-                loaded.settings,
-                loaded.scripts,
-                loaded.permissions,
-                _flows(loaded),
-                _queries(loaded),
+                loaded.kinds,
             )
         routes = change.routes
         if routes is None:
@@ -266,20 +248,8 @@ class Registry:
             loaded.version,
             tables=_asked_for(change.tables, loaded.tables),
             routes=_asked_for(routes, loaded.routes),
-            settings=loaded.settings,
-            scripts=loaded.scripts,
-            permissions=loaded.permissions,
-            flows=_flows(loaded),
-            queries=_queries(loaded),
+            kinds=loaded.kinds,
         )
-
-
-def _flows(loaded: Definitions) -> Flows | None:
-    return None if loaded.flows is None else Flows(loaded.flows)
-
-
-def _queries(loaded: Definitions) -> SavedQueries | None:
-    return None if loaded.queries is None else SavedQueries(loaded.queries)
 
 
 _T = TypeVar("_T")

@@ -10,11 +10,14 @@ from ..errors import EnfyraError, did_you_mean
 from .definitions import RelationDefinition, RouteDefinition, TableDefinition
 from .flows import Flows
 from .hooks import Scripts
+from .kinds import Kinds
 from .permissions import Permissions, grants_by_route
 from .queries import SavedQueries
 from .routes import RouteTable, make_route
 from .system import ALIASES
 from .tables import Table, resolve
+
+_NONE = Kinds()
 
 
 class Snapshot:
@@ -40,11 +43,7 @@ class Snapshot:
         version: int,
         definitions: Iterable[TableDefinition],
         routes: Iterable[RouteDefinition] = (),
-        settings: Mapping[str, Any] | None = None,
-        scripts: Scripts | None = None,
-        permissions: Permissions | None = None,
-        flows: Flows | None = None,
-        queries: SavedQueries | None = None,
+        kinds: Kinds = _NONE,
         *,
         previous: Snapshot | None = None,
         changed: Collection[int] | None = None,
@@ -54,11 +53,14 @@ class Snapshot:
             {one.id: one for one in definitions}
         )
         self.route_definitions = tuple(routes)
-        self.settings: Mapping[str, Any] = MappingProxyType(dict(settings or {}))
-        self.scripts = scripts or Scripts()
-        self.permissions = permissions or Permissions()
-        self.flows = flows or Flows()
-        self.queries = queries or SavedQueries()
+        self._kinds: Kinds = kinds if previous is None else previous._kinds.changed(kinds)
+        self.settings: Mapping[str, Any] = MappingProxyType(dict(self._kinds.settings or {}))
+        self.scripts = self._kinds.scripts or Scripts()
+        self.permissions = self._kinds.permissions or Permissions()
+        kept = previous if kinds.flows is None else None
+        self.flows = kept.flows if kept is not None else Flows(kinds.flows or ())
+        kept = previous if kinds.queries is None else None
+        self.queries = kept.queries if kept is not None else SavedQueries(kinds.queries or ())
         self._relations = {
             relation.id: relation for one in self.definitions.values() for relation in one.relations
         }
@@ -152,11 +154,7 @@ class Snapshot:
         *,
         tables: Mapping[int, TableDefinition | None] | None = None,
         routes: Mapping[int, RouteDefinition | None] | None = None,
-        settings: Mapping[str, Any] | None = None,
-        scripts: Scripts | None = None,
-        permissions: Permissions | None = None,
-        flows: Flows | None = None,
-        queries: SavedQueries | None = None,
+        kinds: Kinds = _NONE,
     ) -> Snapshot:
         """Make the next Snapshot: changed definitions by id, None for those that are gone."""
         tables = tables or {}
@@ -166,11 +164,7 @@ class Snapshot:
             version,
             (one for one in definitions.values() if one is not None),
             (one for one in route_map.values() if one is not None),
-            self.settings if settings is None else settings,
-            self.scripts if scripts is None else scripts,
-            self.permissions if permissions is None else permissions,
-            self.flows if flows is None else flows,
-            self.queries if queries is None else queries,
+            kinds,
             previous=self,
             changed=tuple(tables),
         )

@@ -162,5 +162,5 @@ class LiveDefinitions:
 
 def _channel(change: DefinitionChange) -> str:
     """Give the channel of a change: that of routes where it is about nothing else."""
-    only_routes = not change.settings and change.tables is not None and not change.tables
+    only_routes = "settings" not in change.kinds and change.tables is not None and not change.tables
     return ROUTES if only_routes else METADATA

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from types import GenericAlias
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ import msgspec
 from ..encoding import decode_json
 from ..metadata.flows import FlowDefinition, FlowRow, FlowStepRow, assemble_flows
 from ..metadata.hooks import Scripts
+from ..metadata.kinds import ALL_KINDS, Kinds
 from ..metadata.permission_rows import PermissionRow, UserLinkRow, assemble_permissions
 from ..metadata.permissions import Permissions
 from ..metadata.queries import SavedQuery
@@ -94,7 +95,7 @@ class SystemSource:
 
         Args:
             physical_only: Leave out what the physical tables do not depend on: rules of fields,
-                scripts, permissions.
+                and all kinds that are loaded as wholes.
         """
         for _ in range(_ATTEMPTS):
             version = await self.version()
@@ -114,13 +115,9 @@ class SystemSource:
         everything = change.tables is None
         tables = None if everything else change.tables
         routes = None if everything else change.routes
-        scripts = (everything or change.scripts) and not physical_only
-        permissions = (everything or change.permissions) and not physical_only
-        flows = (everything or change.flows) and not physical_only
-        queries = (everything or change.queries) and not physical_only
-        settings = None
-        if everything or change.settings:
-            settings = await self._settings()
+        kinds = ALL_KINDS if everything else change.kinds
+        if physical_only:
+            kinds = frozenset[str]()
         table_rows = await self._rows("table_definition", TableRow, "id", tables)
         columns = self._system.tables["column_definition"]
         column_rows = decode_columns(await self._found(columns, "table", tables))
@@ -137,12 +134,18 @@ class SystemSource:
                     for name, junction in self._junctions.items()
                 },
             ),
-            settings=settings,
-            scripts=await self._scripts() if scripts else None,
-            permissions=await self._permissions() if permissions else None,
-            flows=await self._flows() if flows else None,
-            queries=await self._queries() if queries else None,
+            kinds=await self._kinds(kinds),
         )
+
+    async def _kinds(self, names: Collection[str]) -> Kinds:
+        load: dict[str, Callable[[], Awaitable[Any]]] = {
+            "settings": self._settings,
+            "scripts": self._scripts,
+            "permissions": self._permissions,
+            "flows": self._flows,
+            "queries": self._queries,
+        }
+        return Kinds(**{name: await load[name]() for name in sorted(names)})
 
     async def _flows(self) -> tuple[FlowDefinition, ...]:
         return assemble_flows(

@@ -131,7 +131,7 @@ async def idle(kernel: Kernel) -> float:
         }
         for number in range(SCHEDULES)
     ]
-    async with kernel.definitions.changing(DefinitionChange(flows=True)) as session:
+    async with kernel.definitions.changing(DefinitionChange.of("flows")) as session:
         await kernel.records.of("flow_definition").create_many(
             rows, access=ADMINISTRATOR, session=session
         )

@@ -8,6 +8,7 @@ import msgspec.structs
 import pytest
 from enfyra_kernel.kernel import Kernel
 from enfyra_kernel.metadata.definitions import TableDefinition
+from enfyra_kernel.metadata.kinds import Kinds
 from enfyra_kernel.metadata.snapshot import Snapshot
 
 from tests.api import Api
@@ -93,7 +94,7 @@ def test_a_table_that_goes_takes_nothing_with_it(definitions: list[TableDefiniti
 
 def test_a_setting_changes_no_table(definitions: list[TableDefinition]) -> None:
     before = Snapshot(1, definitions)
-    after = before.with_changes(2, settings={"projectName": "shop"})
+    after = before.with_changes(2, kinds=Kinds(settings={"projectName": "shop"}))
     assert rebuilt(before, after) == set()
 
 

@@ -8,6 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 from enfyra_kernel.metadata.definitions import ColumnDefinition, RouteDefinition, TableDefinition
+from enfyra_kernel.metadata.flows import FlowDefinition
+from enfyra_kernel.metadata.kinds import Kinds
+from enfyra_kernel.metadata.queries import SavedQuery
 from enfyra_kernel.metadata.registry import (
     EVERYTHING,
     DefinitionChange,
@@ -15,6 +18,7 @@ from enfyra_kernel.metadata.registry import (
     Registry,
     Update,
 )
+from enfyra_kernel.metadata.rows import Ref
 from enfyra_kernel.metadata.snapshot import Snapshot
 from enfyra_kernel.metadata.types import ColumnType
 
@@ -59,7 +63,7 @@ class Store:
             version=self.number,
             tables={id_: self.tables[id_] for id_ in ids},
             routes={},
-            settings={} if change == EVERYTHING else None,
+            kinds=Kinds(settings={} if change == EVERYTHING else None),
         )
 
     async def version(self) -> int:
@@ -169,11 +173,25 @@ async def test_a_commit_while_it_is_loaded_is_loaded_too(store: Store, registry:
     assert [sorted(one.tables or ()) for one in store.loads] == [[1], [1, 2]]
 
 
-async def test_definitions_of_another_form_are_looked_up(store: Store, registry: Registry) -> None:
+async def test_what_another_version_tells_is_looked_up(store: Store, registry: Registry) -> None:
     update = msgspec.structs.replace(store.told(1, "a"), shape="of a later version")
     assert not registry.apply(update)
     assert await registry.catch_up(1, patience=0) is not None
     assert state(registry) == (1, ["a"])
+    # It may have meant what this version has no word for.
+    assert store.loads == [EVERYTHING]
+
+
+async def test_what_was_not_loaded_stays_as_it_was() -> None:
+    queries = (SavedQuery(id=1, name="late", table=Ref(1), query={"limit": 5}),)
+    known = Kinds(settings={"projectName": "shop"}, queries=queries)
+    before = Snapshot(1, (table(1, "a"),), kinds=known)
+    after = before.with_changes(2, kinds=Kinds(flows=(FlowDefinition(id=1, name="refresh"),)))
+    assert after.settings == {"projectName": "shop"}
+    assert after.queries is before.queries
+    assert after.flows.find("refresh").id == 1
+    assert after.with_changes(3, kinds=Kinds(queries=())).queries.find("late", 1) is None
+    assert after.with_changes(3).flows is after.flows
 
 
 async def test_a_version_that_there_is_not_is_forgotten(store: Store, registry: Registry) -> None:
@@ -189,7 +207,7 @@ async def test_all_routes_are_replaced_where_it_is_not_said_which() -> None:
     registry = Registry(Store(), Snapshot(0, (table(1, "a"),), before))
     left = {1: RouteDefinition(id=1, path="/renamed")}
     change = DefinitionChange(routes=None)
-    definitions = Definitions(version=1, tables={}, routes=left, settings=None)
+    definitions = Definitions(version=1, tables={}, routes=left)
     registry.apply(Update(since=0, version=1, change=change, definitions=definitions))
     assert [one.path for one in registry.current.route_definitions] == ["/renamed"]
     assert list(registry.current.tables) == ["a"]
@@ -223,7 +241,7 @@ async def test_definitions_arrive_as_they_were_sent(sqlite_api: Api) -> None:
     definitions = await api.kernel.registry.reload()
     update = Update(since=0, version=1, change=EVERYTHING, definitions=definitions)
     assert msgspec.json.decode(msgspec.json.encode(update), type=Update) == update
-    assert definitions.scripts is not None
-    assert definitions.permissions is not None
-    assert definitions.scripts.hooks
-    assert definitions.permissions.routes
+    assert definitions.kinds.scripts is not None
+    assert definitions.kinds.permissions is not None
+    assert definitions.kinds.scripts.hooks
+    assert definitions.kinds.permissions.routes

@@ -145,9 +145,9 @@ async def test_what_is_only_about_routes_has_its_own_channel(
     store: Store, peers: list[Peer], heard: Heard
 ) -> None:
     changes = (
-        DefinitionChange(routes=None, scripts=True, permissions=True),
-        DefinitionChange(permissions=True),
-        DefinitionChange(settings=True),
+        DefinitionChange(routes=None, kinds=frozenset({"scripts", "permissions"})),
+        DefinitionChange.of("permissions"),
+        DefinitionChange.of("settings"),
         DefinitionChange(tables=frozenset({1}), routes=frozenset({1})),
         EVERYTHING,
     )

@@ -9,14 +9,18 @@ kernel has tables and plans of its own.
 from __future__ import annotations
 
 import hashlib
-import io
+import marshal
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from operator import attrgetter
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, NoneType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import msgspec
 import pytest
 from cachetools import LRUCache
 from enfyra_kernel.metadata.tables import Table
@@ -30,31 +34,28 @@ MOST = 8_000
 _digests: WeakKeyDictionary[Table, bytes] = WeakKeyDictionary()
 
 
-class _Writer(pickle.Pickler):
-    """Writes down what a statement is made of, the same for everything that is equal."""
-
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file, protocol=5)
-        # Without references to what has been written, which depend on who shares it.
-        self.fast = True
-
-    def reducer_override(self, obj: Any) -> Any:
-        write = _WRITTEN.get(type(obj))
-        return NotImplemented if write is None else write(obj)
+# What is its own description.
+_PLAIN = frozenset((NoneType, bool, int, float, str, bytes))
 
 
-def _function(one: Any) -> Any:
+def _written(many: Iterable[Any]) -> list[Any]:
+    """Give what a statement is made of as plain values, the same for everything that is equal."""
+    return [
+        one if (kind := type(one)) in _PLAIN else (_WRITERS.get(kind) or _writer_of(kind))(one)
+        for one in many
+    ]
+
+
+def _function_written(one: Any) -> str:
     # How values are read is no part of a statement.
-    return str, (f"{one.__module__}.{one.__qualname__}",)
+    return f"{one.__module__}.{one.__qualname__}"
 
 
-def _digest(*parts: Any) -> bytes:
-    file = io.BytesIO()
-    _Writer(file).dump(parts)
-    return hashlib.blake2b(file.getbuffer(), digest_size=16).digest()
+def _mapping_written(one: Mapping[Any, Any]) -> Any:
+    return _written(one), _written(one.values())
 
 
-def _digest_of(table: Table) -> bytes:
+def _table_written(table: Table) -> bytes:
     digest = _digests.get(table)
     if digest is None:
         facts = (table.definition, table.name, table.columns, table.relations, table.primary)
@@ -62,12 +63,38 @@ def _digest_of(table: Table) -> bytes:
     return digest
 
 
-_WRITTEN: dict[type, Callable[[Any], Any]] = {
-    **dict.fromkeys((FunctionType, BuiltinFunctionType, MethodType), _function),
-    Table: lambda table: (bytes, (_digest_of(table),)),
-    MappingProxyType: lambda one: (dict, (dict(one),)),
-    frozenset: lambda one: (frozenset, (sorted(one),)),
+_WRITERS: dict[type, Callable[[Any], Any]] = {
+    **dict.fromkeys((FunctionType, BuiltinFunctionType, MethodType), _function_written),
+    **dict.fromkeys((tuple, list), _written),
+    **dict.fromkeys((dict, MappingProxyType), _mapping_written),
+    frozenset: lambda one: _written(sorted(one)),
+    Table: _table_written,
 }
+
+
+def _writer_of(kind: type) -> Callable[[Any], Any]:
+    """Give what writes down all values of a type, with the type's name."""
+    write = _WRITERS[kind] = _new_writer(kind, f"{kind.__module__}.{kind.__qualname__}")
+    return write
+
+
+def _new_writer(kind: Any, name: str) -> Callable[[Any], Any]:
+    if issubclass(kind, Enum):
+        return {one: (name, one.value) for one in kind}.__getitem__
+    if issubclass(kind, msgspec.Struct):
+        # The type says what each field is, so that what is in the text is told apart.
+        return lambda one: (name, msgspec.json.encode(one))
+    if is_dataclass(kind):
+        values_of = attrgetter(*(field.name for field in fields(kind)), "__class__")
+        return lambda one: (name, _written(values_of(one)[:-1]))
+    if issubclass(kind, tuple):
+        return lambda one: (name, _written(one))
+    return lambda one: (name, pickle.dumps(one))
+
+
+def _digest(*parts: Any) -> bytes:
+    # Later versions write references, which depend on who shares what.
+    return hashlib.blake2b(marshal.dumps(_written(parts), 2), digest_size=16).digest()
 
 
 def _of_dialect(dialect: Any) -> Any:

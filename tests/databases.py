@@ -44,6 +44,8 @@ def settings(uri: str, **more: Any) -> Settings:
             "password_passes": 1,
             # All tests come from one address.
             "login_attempts_per_ip": 0,
+            # To start two more takes longer than most scripts of a test.
+            "script_workers": 1,
             **more,
         },
     )

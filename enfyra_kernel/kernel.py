@@ -41,6 +41,7 @@ from .lifecycle.crud import Crud
 from .lifecycle.definition_rows import DefinitionCrud
 from .lifecycle.describe import Describe
 from .lifecycle.explaining import Explaining
+from .lifecycle.fitting import Fitting
 from .lifecycle.guarding import Guarding
 from .lifecycle.identity_services import IdentityServices
 from .lifecycle.lifecycle import Lifecycle
@@ -162,8 +163,15 @@ class Kernel:
         self.live = LiveDefinitions(
             self.registry, self.bus, self.locks, lambda: self.upkeep.all_written()
         )
+        self.fitting = Fitting(primary.engine)
         self.definitions = Definitions(
-            self.database, self.registry, self.lock, self.migrator, self.keyring, self.live.go_live
+            self.database,
+            self.registry,
+            self.lock,
+            self.migrator,
+            self.keyring,
+            self.live.go_live,
+            self.fitting.warnings,
         )
         self.adoption = Adoption(self.database, self.definitions)
         self.documents = DefinitionDocuments(self.records, self.registry, self.definitions)
@@ -293,6 +301,7 @@ class Kernel:
                     self.users, self.records, self.accesses, self.guarding
                 ).explain,
                 ("POST", "/admin/adopt"): Adopting(self.adoption).adopt,
+                ("GET", "/admin/query/check"): self.fitting.check,
                 ("POST", "/admin/bootstrap/run"): lambda one: self.bootstrap_scripts.run(one),
                 ("POST", "/admin/script/validate"): tools.validate,
                 ("POST", "/admin/sql"): Sql(

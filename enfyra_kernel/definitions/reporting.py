@@ -33,11 +33,25 @@ def report_of(
     return {
         "changes": shown,
         "losses": list(preview["losses"]) if preview is not None else [],
+        "warnings": _warnings(changes, preview, prune=prune),
         "steps": list(preview["steps"]) if preview is not None else [],
         "missingSecrets": [one.text for one in missing],
         "prune": prune,
         "requiredConfirmHash": digest,
     }
+
+
+def _warnings(
+    changes: Sequence[Change], preview: Mapping[str, Any] | None, *, prune: bool
+) -> list[Item]:
+    """Give what will not fit the tables any more, but for what the document makes anew itself."""
+    mended = {
+        (change.kind.section, (change.after or change.before or {}).get("name"))
+        for change in changes
+        if prune or change.what != EXTRA
+    }
+    warnings = preview["warnings"] if preview is not None else ()
+    return [one for one in warnings if (one["section"], one["name"]) not in mended]
 
 
 def _shown(change: Change) -> Item:

@@ -21,7 +21,8 @@ OPTIONS = frozenset({"schemaConfirmHash", "schema_confirm_hash", "preview"})
 class DefinitionCrud(Lists):
     """CRUD on tables, columns, relations and rules: the same planner and lock for all four.
 
-    Answers hold the definition's row; with `?preview=true`, what the change would do.
+    Answers hold the definition's row; with `?preview=true`, what the change would do. What fits no
+    longer is told in `meta`.
     """
 
     def __init__(self, records: Records, definitions: Definitions) -> None:
@@ -75,7 +76,7 @@ class DefinitionCrud(Lists):
         changed = await droppers[context.table.name](self._id(context), **self._options(context))
         if changed.id is None:
             return await self._answer(context, changed, status=200)
-        return success(message="Deleted")
+        return success(message="Deleted", meta=_meta(changed))
 
     def _options(self, context: Context) -> dict[str, Any]:
         return {
@@ -99,7 +100,12 @@ class DefinitionCrud(Lists):
             where=Compare("id", Operator.EQ, 0), fields=query.shape.fields, deep=query.shape.deep
         )
         page = await repository.find(Query(shape=shape, values=(changed.id,)), context.access)
-        return success(page.rows, status=status)
+        return success(page.rows, status=status, meta=_meta(changed))
+
+
+def _meta(changed: Changed) -> dict[str, Any] | None:
+    warnings = changed.preview["warnings"]
+    return {"warnings": warnings} if warnings else None
 
 
 def _refuse_headers(context: Context) -> None:

@@ -22,6 +22,7 @@ from ..schema.edit import Editor
 from ..schema.lock import SchemaLock
 from ..schema.migrator import Draft, Migrator
 from ..schema.payload import TableInput, read_column, read_relation, read_rule, read_table
+from ..schema.preview import Warnings
 from ..schema.raw import Problems
 from ..schema.rows import CatalogWriter, SystemRows
 from ..storage.database import ConstraintViolation, Database, Session
@@ -32,6 +33,8 @@ ICON = "lucide:table"
 
 # Takes what changed, and the version that it made.
 GoLive = Callable[[DefinitionChange, int], Awaitable[None]]
+# Says what fits the definitions before a change and not afterwards; called on a thread.
+Warn = Callable[[Snapshot, Snapshot], Warnings]
 
 
 class Edited(NamedTuple):
@@ -62,6 +65,7 @@ class Definitions:
 
     Args:
         go_live: Makes a committed change live, here and on other instances.
+        warn: Says what a change leaves behind that refers to fields by their names.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Definitions:
         migrator: Migrator,
         keyring: Keyring,
         go_live: GoLive,
+        warn: Warn,
     ) -> None:
         self._database = database
         self._registry = registry
@@ -79,6 +84,7 @@ class Definitions:
         self._migrator = migrator
         self._keyring = keyring
         self._go_live = go_live
+        self._warn = warn
 
     # -- tables, columns, relations -------------------------------------------------------------
 
@@ -338,7 +344,13 @@ class Definitions:
                 # Of a whole database, the event loop need not wait for that.
                 (table_id, asked), new = await asyncio.to_thread(_edited, editor, edit)
             self._check_keys(new[id_] for id_ in _touched(old, new) if id_ in new)
-            draft = await self._migrator.draft(old, new, table_id, physical=physical)
+            draft = await self._migrator.draft(
+                old,
+                new,
+                table_id,
+                physical=physical,
+                warnings=await self._warnings(snapshot, new, _touched(old, new)),
+            )
             if preview:
                 return Changed(None, draft.preview)
             self._migrator.confirm(draft, confirm)
@@ -353,6 +365,24 @@ class Definitions:
             )
             await self._go_live(change, lease.version)
         return Changed(ids.get(asked, asked), draft.preview)
+
+    async def _warnings(self, snapshot: Snapshot, new: Catalog, touched: set[int]) -> Warnings:
+        """Say what will not fit any more, where there is anything that could."""
+        if not snapshot.queries.by_name or touched.isdisjoint(snapshot.definitions):
+            return ()
+
+        def judged() -> Warnings:
+            after = Snapshot(
+                snapshot.version,
+                new.values(),
+                permissions=snapshot.permissions,
+                queries=snapshot.queries,
+                previous=snapshot,
+                changed=touched,
+            )
+            return self._warn(snapshot, after)
+
+        return await asyncio.to_thread(judged)
 
     def _check_keys(self, tables: Iterable[TableDefinition]) -> None:
         """Refuse encrypted columns that nothing could be encrypted for."""

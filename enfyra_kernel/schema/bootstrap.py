@@ -76,6 +76,7 @@ STATIC_ROUTES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...
     ("/admin/flow/artifact/:run/:name", ("GET",), (), ()),
     ("/admin/flow/:name", ("PUT",), (), ()),
     ("/trigger/:path", ("POST",), ("POST",), ()),
+    ("/admin/query/check", ("GET",), (), ()),
     ("/admin/sql", ("POST",), (), ()),
     ("/admin/script/validate", ("POST",), (), ()),
     ("/admin/test/run", ("POST",), (), ()),

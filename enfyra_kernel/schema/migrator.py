@@ -21,7 +21,7 @@ from .diff import diff
 from .journal import COMMITTED, COMPLETED, ROLLED_BACK, RUNNING, Journal, JournalEntry
 from .layout import layout
 from .lock import Lease
-from .preview import confirm_hash, losses, preview
+from .preview import Warnings, confirm_hash, losses, preview
 from .renaming import name_before, old_names_of_tables
 from .rows import CatalogWriter, SystemRows
 
@@ -62,12 +62,19 @@ class Migrator:
     # -- before ---------------------------------------------------------------------------------
 
     async def draft(
-        self, old: Catalog, new: Catalog, table_id: int, *, physical: bool = True
+        self,
+        old: Catalog,
+        new: Catalog,
+        table_id: int,
+        *,
+        physical: bool = True,
+        warnings: Warnings = (),
     ) -> Draft:
         """Work a change out and check it against the data.
 
         Args:
             physical: Whether the database changes; it does not when a table is adopted.
+            warnings: What else is to be said of it.
 
         Raises:
             EnfyraError: VALIDATION_ERROR or CONVERSION_FAILED when the data stands in the way,
@@ -81,7 +88,7 @@ class Migrator:
         await self._refuse_existing(changes)
         filled = await self._filled(old, new, changes)
         lost = tuple(losses(changes, filled))
-        shown = preview(old, new, table_id, changes, lost)
+        shown = preview(old, new, table_id, changes, lost, warnings)
         return Draft(old, new, changes, shown, lost)
 
     def confirm(self, draft: Draft, given_hash: str | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,8 +19,17 @@ from .renaming import name_before
 _IDS = {"id", "source", "target", "mappedBy"}
 
 
+# What fits no longer after a change: the section and name of it, and a message for people.
+Warnings = Sequence[Mapping[str, Any]]
+
+
 def preview(
-    old: Catalog, new: Catalog, table_id: int, changes: Sequence[c.Change], lost: Sequence[str]
+    old: Catalog,
+    new: Catalog,
+    table_id: int,
+    changes: Sequence[c.Change],
+    lost: Sequence[str],
+    warnings: Warnings = (),
 ) -> dict[str, Any]:
     """Describe a change of one table, and of the tables related to it.
 
@@ -30,6 +39,7 @@ def preview(
         table_id: The table that the request was about.
         changes: The physical changes.
         lost: What can get lost, in words; empty for a change that is safe.
+        warnings: What will not fit any more; it keeps nobody from the change.
     """
     before, after = old.get(table_id), new.get(table_id)
     operation = "create" if before is None else "delete" if after is None else "update"
@@ -40,6 +50,7 @@ def preview(
         "schemaChanged": bool(changes),
         "isDestructive": bool(lost),
         "losses": list(lost),
+        "warnings": list(warnings),
         **_columns(before, after),
         **_relations(old, new, before, after),
         "addedUniques": _groups(before, after, "uniques", added=True),

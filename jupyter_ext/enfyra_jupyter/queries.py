@@ -14,7 +14,9 @@ from .client import ApiError, Client
 from .peeking import Peek
 
 PATH = "/query_definition"
+_CHECK = "/admin/query/check"
 _FIELDS = "*,table.name,savedBy.email"
+_SILENT = frozenset({403, 404})
 
 
 class QueryNames(Peek[Mapping[str, str]]):
@@ -31,6 +33,19 @@ class QueryNames(Peek[Mapping[str, str]]):
 def listed(client: Client) -> Sequence[Mapping[str, Any]]:
     """Give all saved queries, with the name of the table of each, and of who saved it."""
     return client.get(PATH, fields=_FIELDS, sort="name", limit=0)["data"]
+
+
+def problems(client: Client) -> Mapping[str, str]:
+    """Give why saved queries do not fit the definitions any more, by their names.
+
+    Whoever may not know, or asks a server that does not know, is told nothing.
+    """
+    try:
+        return {one["name"]: one["problem"] for one in client.get(_CHECK)["data"]}
+    except ApiError as error:
+        if error.status in _SILENT:
+            return {}
+        raise
 
 
 def found(client: Client, name: str) -> Mapping[str, Any]:

@@ -207,6 +207,10 @@ _OPERATIONS: dict[tuple[str, str], Described] = {
             },
         },
     ),
+    ("GET", "/admin/query/check"): Described(
+        "Say which saved queries do not fit the definitions any more, and why",
+        more=_list_of({"id": _NUMBER, "name": _TEXT, "problem": _TEXT}),
+    ),
     ("GET", "/admin/job"): Described(
         "Count jobs by name and state", more=_list_of(_COUNTS), tag="jobs"
     ),

@@ -41,6 +41,7 @@ def lines_of(report: Mapping[str, Any], document: Mapping[str, Any] | None = Non
         for field in change["fields"]:
             lines += _field(field)
     lines += [(BAD, _printable(f"! loses {loss}")) for loss in report["losses"]]
+    lines += [(BAD, _printable(f"! {one['message']}")) for one in report.get("warnings", ())]
     lines += [(BAD, _printable(f"! {one}")) for one in report.get("missingSecrets", ())]
     return lines
 

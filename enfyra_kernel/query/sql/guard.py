@@ -25,6 +25,7 @@ from sqlglot.dialects.sqlite import SQLite
 from sqlglot.errors import ErrorLevel, ParseError, TokenError, UnsupportedError
 
 from ...errors import EnfyraError
+from .columns import refuse_unknown_columns
 from .parameters import Parameters
 from .readable import Readable
 from .sources import CTE, Sources
@@ -142,6 +143,13 @@ class _Guard:
         rendered, arguments = parameters.rendered(written)
         return Guarded(rendered, arguments, self._written(_bare(tree)))
 
+    def check_columns(self, text: str) -> None:
+        """Refuse a statement that names columns which there are not."""
+        tree = self._parsed(text)
+        self._spell(tree)
+        folds = self._engine != "postgresql"
+        refuse_unknown_columns(tree, Sources(tree, self._readable, folds=folds))
+
     # -- reading --------------------------------------------------------------------------------
 
     def _parsed(self, text: str) -> Any:
@@ -253,6 +261,24 @@ def parameter_names(text: str, engine: str) -> frozenset[str]:
         ['least']
     """
     return _Guard(engine, Readable({})).names(text)
+
+
+def check_columns(text: str, engine: str, readable: Readable) -> None:
+    """Refuse a statement that names columns which there are not, as far as it tells.
+
+    The database would say so, when it is asked.
+
+    Raises:
+        EnfyraError: SQL_REFUSED, or SQL_SYNTAX_ERROR.
+
+    Example:
+        >>> from enfyra_kernel.query.sql.readable import ReadableTable
+        >>> posts = Readable({"post": ReadableTable("post", ("id", "title"))})
+        >>> check_columns("SELECT p.titel FROM post AS p", "sqlite", posts)
+        Traceback (most recent call last):
+        enfyra_kernel.errors.EnfyraError: There is no column 'p.titel'. Did you mean 'title'?
+    """
+    _Guard(engine, readable).check_columns(text)
 
 
 def _identifier(name: str, dialect: Any) -> str:

@@ -44,6 +44,19 @@ class Sources:
         """The tables that are read."""
         return [table for _, table in self._read]
 
+    @property
+    def called(self) -> list[tuple[str, ReadableTable]]:
+        """The tables that are read, with what the statement calls them.
+
+        What a part of it is called as well is left out: either may be meant.
+        """
+        others = {one.alias_or_name.casefold() for one, _ in self._own}
+        return [
+            (one.alias_or_name, table)
+            for one, table in self._read
+            if one.alias_or_name.casefold() not in others
+        ]
+
     def bind(self) -> None:
         """Change the statement: to other names for its own tables, and tables without secrets."""
         for table, made in self._own:

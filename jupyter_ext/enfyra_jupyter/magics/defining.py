@@ -67,7 +67,14 @@ def _change(
     if not lines and not preview["schemaChanged"]:
         return Lines([("title", f"{given.table}: nothing to change")])
     if given.plan:
-        return Lines([("title", f"{given.table} would be changed"), *lines, *_losses(preview)])
+        return Lines(
+            [
+                ("title", f"{given.table} would be changed"),
+                *lines,
+                *_losses(preview),
+                *warnings_of(preview),
+            ]
+        )
     if preview["isDestructive"] and not given.apply:
         return _waiting(given.table, lines, preview)
     confirm = preview["requiredConfirmHash"] if given.apply else None
@@ -79,7 +86,10 @@ def _change(
         # Rows have come in since the preview, so that now there is something to lose.
         return _waiting(given.table, lines, error.details)
     changed = found(session.schema(), given.table)
-    return Lines([("title", f"{given.table} is changed"), *lines, _live(session, changed)])
+    warnings = warnings_of(preview)
+    return Lines(
+        [("title", f"{given.table} is changed"), *lines, *warnings, _live(session, changed)]
+    )
 
 
 def _waiting(name: str, lines: list[tuple[str, str]], preview: Mapping[str, Any]) -> Lines:
@@ -88,6 +98,7 @@ def _waiting(name: str, lines: list[tuple[str, str]], preview: Mapping[str, Any]
             ("title", f"{name} is not changed yet, since data would get lost"),
             *lines,
             *_losses(preview),
+            *warnings_of(preview),
             ("note", f"%%enfyra table {name} --apply makes the change all the same"),
         ]
     )
@@ -95,6 +106,11 @@ def _waiting(name: str, lines: list[tuple[str, str]], preview: Mapping[str, Any]
 
 def _losses(preview: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("bad", f"! loses {loss}") for loss in preview["losses"]]
+
+
+def warnings_of(preview: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Give what will not fit any more, a line for each; servers of before do not say it."""
+    return [("bad", f"! {one['message']}") for one in preview.get("warnings", ())]
 
 
 def _live(session: Session, table: TableInfo) -> tuple[str, str]:

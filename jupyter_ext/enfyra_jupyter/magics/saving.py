@@ -32,10 +32,23 @@ def show(session: Session, given: Namespace) -> Listing | Lines:
         row = queries.found(client, name)
         lines = [("", line) for line in queries.cell_of(row).splitlines()]
         about = [("note", row["description"])] if row["description"] else []
-        return Lines([*about, *lines])
+        problem = queries.problems(client).get(row["name"])
+        unfit = [("bad", f"! fits no longer: {problem}")] if problem is not None else []
+        return Lines([*about, *unfit, *lines])
+    return _listing(session, name)
+
+
+def _listing(session: Session, name: str | None) -> Listing:
+    client = session.client
     rows = [queries.summary(one) for one in queries.listed(client) if matching(one["name"], name)]
-    note = "" if rows else "There are none; %%enfyra query TABLE --save NAME saves one"
-    return Listing("Saved queries", _COLUMNS, rows, note)
+    if not rows:
+        note = "There are none; %%enfyra query TABLE --save NAME saves one"
+        return Listing("Saved queries", _COLUMNS, rows, note)
+    problems = queries.problems(client)
+    if not any(row[0] in problems for row in rows):
+        return Listing("Saved queries", _COLUMNS, rows)
+    marked = [[*row, problems.get(row[0], "")] for row in rows]
+    return Listing("Saved queries", (*_COLUMNS, "fits no longer"), marked)
 
 
 def asked_by_name(

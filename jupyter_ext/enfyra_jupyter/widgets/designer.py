@@ -9,7 +9,7 @@ import traitlets
 from enfyra_kernel.metadata.types import ColumnType, OnDelete, RelationKind, RuleType
 
 from ..client import ApiError
-from ..magics.defining import PATH, differences, quiet_differences
+from ..magics.defining import PATH, differences, quiet_differences, warnings_of
 from ..schema import Schema
 from .connected import Connected
 from .drafts import EMPTY_COLUMN, EMPTY_RELATION, cell_of, draft_of, payload_of
@@ -83,7 +83,7 @@ class Designer(Connected):
         if table is not None:
             lines += [one for one in quiet_differences(table, payload) if one not in lines]
         return {
-            "lines": lines,
+            "lines": [*lines, *warnings_of(preview)],
             "changes": bool(lines) or preview["schemaChanged"],
             "losses": preview["losses"],
             "hash": preview["requiredConfirmHash"] if preview["isDestructive"] else None,

@@ -97,6 +97,21 @@ class TestQueries:
         posts.run("%enfyra queries popular --delete")
         assert "There are none" in repr(posts.run("%enfyra queries"))
 
+    def test_one_that_fits_no_longer(self, posts):
+        posts.run("%%enfyra table leaf\ncolumns: {size: int, age: int}")
+        posts.run("%enfyra query leaf --save of_leaf --sort=-size")
+        posts.run("%enfyra query leaf --save young --sort age")
+        assert "fits no longer" not in repr(posts.run("%enfyra queries"))
+        change = "columns: {width: int was size, age: int}"
+        said = "! the saved query 'of_leaf' fits no longer: sort.size: 'leaf' has no field 'size'."
+        assert said in repr(posts.run(f"%%enfyra table leaf --plan\n{change}"))
+        assert said in repr(posts.run(f"%%enfyra table leaf\n{change}"))
+        *_, ofleaf, young = repr(posts.run("%enfyra queries")).splitlines()
+        assert "has no field 'size'" in ofleaf
+        assert "no field" not in young
+        assert "! fits no longer: sort" in repr(posts.run("%enfyra queries of_leaf"))
+        assert "fits no longer" not in repr(posts.run("%enfyra queries young"))
+
     @pytest.mark.parametrize(
         ("line", "message"),
         [

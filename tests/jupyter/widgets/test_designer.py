@@ -108,6 +108,20 @@ def test_what_would_change_is_said_and_then_done(designer: Designer, client: Any
     assert designer.draft == {}
 
 
+def test_queries_that_are_left_behind_are_told(designer: Designer, client: Any) -> None:
+    query = {"name": "by_price", "table": "post", "query": {"sort": "price"}}
+    client.post("/query_definition", query)
+    wanted = draft(designer)
+    (price,) = [one for one in wanted["columns"] if one["name"] == "price"]
+    price["name"] = "cost"
+    kind, text = ask(designer, "preview", draft=wanted)["lines"][-1]
+    assert kind == "bad"
+    assert text.startswith(
+        "! the saved query 'by_price' fits no longer: sort.price: 'post' has no field"
+    )
+    assert ask(designer, "apply", draft=wanted)["name"] == "post"
+
+
 def test_how_many_records_a_relation_has_is_a_rule(designer: Designer, client: Any) -> None:
     wanted = draft(designer)
     wanted["relations"][1]["rules"].append(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from enfyra_kernel.definitions.files.reading import read_folder
+from enfyra_kernel.definitions.files.showing import lines_of
 from enfyra_kernel.definitions.files.writing import files_of, write_folder
 from enfyra_kernel.definitions.secrets import with_environment
 from enfyra_kernel.kernel import Kernel
@@ -120,6 +121,27 @@ async def test_what_can_lose_data_waits_for_its_confirmation(estate: Api) -> Non
     answer = await applied(estate, document, confirm=report["requiredConfirmHash"])
     assert answer.status == 200, answer.body
     assert (await estate.get("/person", fields="mood")).status == 400
+
+
+async def test_queries_that_a_change_leaves_behind_are_told(sqlite_api: Api) -> None:
+    api = sqlite_api
+    await api.define("leaf", "size int")
+    query = {"name": "of_leaf", "table": "leaf", "query": {"sort": "-size"}}
+    await api.create("/query_definition", query)
+    document = await exported(api)
+    (column,) = [one for one in document["tables"][0]["columns"] if one["name"] == "size"]
+    column |= {"name": "width", "was": "size"}
+    (warning,) = (await diff(api, document))["warnings"]
+    assert (warning["section"], warning["name"]) == ("queries", "of_leaf")
+    assert "! the saved query 'of_leaf' fits no longer: sort.size: 'leaf' has no field 'size'." in [
+        line for _, line in lines_of(await diff(api, document))
+    ]
+    # What the document mends is no loss.
+    document["queries"][0]["query"] = {"sort": "-width"}
+    assert (await diff(api, document))["warnings"] == []
+    answer = await applied(api, document)
+    assert answer.status == 200, answer.body
+    assert await api.rows("/admin/query/check") == []
 
 
 async def test_nothing_is_deleted_without_prune(estate: Api) -> None:

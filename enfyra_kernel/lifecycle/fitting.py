@@ -21,6 +21,7 @@ class Fitting:
 
     def __init__(self, engine: str) -> None:
         self._engine = engine
+        self._known: tuple[Snapshot, list[dict[str, Any]]] | None = None
 
     def warnings(self, before: Snapshot, after: Snapshot) -> list[dict[str, Any]]:
         """Say what fits the definitions before a change, and not afterwards.
@@ -44,9 +45,13 @@ class Fitting:
         return success(encode_json(await asyncio.to_thread(self._checked, context.snapshot)))
 
     def _checked(self, snapshot: Snapshot) -> list[dict[str, Any]]:
-        fit = Fit(snapshot, self._engine)
-        return [
-            {"id": saved.id, "name": saved.name, "problem": problem}
-            for saved in snapshot.queries.by_name.values()
-            if (problem := fit.problem(saved)) is not None
-        ]
+        known = self._known
+        if known is None or known[0] is not snapshot:
+            fit = Fit(snapshot, self._engine)
+            found = [
+                {"id": saved.id, "name": saved.name, "problem": problem}
+                for saved in snapshot.queries.by_name.values()
+                if (problem := fit.problem(saved)) is not None
+            ]
+            known = self._known = (snapshot, found)
+        return known[1]

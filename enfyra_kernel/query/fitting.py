@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, cast
 
 from ..errors import EnfyraError
@@ -31,7 +32,11 @@ class Fit:
     def __init__(self, snapshot: Snapshot, engine: str) -> None:
         self._snapshot = snapshot
         self._engine = engine
-        self.readable = Readable.of(snapshot)
+
+    @cached_property
+    def readable(self) -> Readable:
+        """What SQL may read."""
+        return Readable.of(self._snapshot)
 
     def problem(self, saved: SavedQuery) -> str | None:
         """Say why a query cannot be asked; None if it can.
@@ -57,10 +62,10 @@ class Fit:
 
     def _try_sql(self, saved: SavedQuery) -> None:
         # The parser takes a while to load, which others need not wait for.
-        from .sql.guard import check_columns
+        from .sql.guard import check_columns, guarded
 
         sql = saved.sql or ""
-        try_sql(saved.name, sql, saved.parameters or {}, self._engine, self.readable)
+        guarded(sql, self._engine, self.readable, _values(sql, self._engine, saved.parameters))
         check_columns(sql, self._engine, self.readable)
 
 
@@ -89,22 +94,30 @@ def try_sql(
     Raises:
         EnfyraError: SQL_SYNTAX_ERROR, SQL_REFUSED, or INVALID_VALUE.
     """
-    from .sql.guard import guarded, parameter_names
+    from .sql.guard import guarded
 
-    values = {**dict.fromkeys(parameter_names(sql, engine)), **defaults}
+    values = _values(sql, engine, defaults)
     guarded(sql, engine, readable, values)
     guarded(f"SELECT * FROM {name}", engine, readable, values, {name: sql})  # noqa: S608
+
+
+def _values(sql: str, engine: str, defaults: Mapping[str, Any] | None) -> dict[str, Any]:
+    from .sql.guard import parameter_names
+
+    return {**dict.fromkeys(parameter_names(sql, engine)), **(defaults or {})}
 
 
 def misfits(before: Snapshot, after: Snapshot, engine: str) -> Iterator[tuple[SavedQuery, str]]:
     """Give the saved queries that can be asked of some definitions, and not of others, and why."""
     old, new = Fit(before, engine), Fit(after, engine)
-    less = _less(old.readable, new.readable)
-    for saved in before.queries.by_name.values():
+    queries = before.queries.by_name.values()
+    speaks = engine in SQL_ENGINES and any(one.language == SQL for one in queries)
+    less = _less(old.readable, new.readable) if speaks else []
+    for saved in queries:
         if saved.language == SQL:
             text = (saved.sql or "").casefold()
             # A statement is taken apart only if it can have lost anything.
-            if engine not in SQL_ENGINES or not any(name.casefold() in text for name in less):
+            if not any(name.casefold() in text for name in less):
                 continue
         problem = new.problem(saved)
         if problem is not None and old.problem(saved) is None:

@@ -16,6 +16,7 @@ from ..metadata.system.queries import FILTER
 FORMAT = 1
 TABLES, ROUTES, FLOWS, SETTINGS = "tables", "routes", "flows", "settings"
 QUERIES = "queries"
+FIELD_PERMISSIONS, ROW_POLICIES = "fieldPermissions", "rowPolicies"
 SYSTEM_TABLES = "systemTables"
 HANDLERS, PRE_HOOKS, POST_HOOKS = "handlers", "preHooks", "postHooks"
 BOOTSTRAP_SCRIPTS, GUARDS = "bootstrapScripts", "guards"
@@ -180,7 +181,7 @@ _KINDS = (
         },
     ),
     Kind(
-        section="fieldPermissions",
+        section=FIELD_PERMISSIONS,
         table="field_permission_definition",
         word="field permission",
         key=("role", "action", "column", "relation"),
@@ -193,7 +194,7 @@ _KINDS = (
         },
     ),
     Kind(
-        section="rowPolicies",
+        section=ROW_POLICIES,
         table="row_policy_definition",
         word="row policy",
         key=("table", "name"),

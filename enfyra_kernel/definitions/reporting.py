@@ -9,7 +9,7 @@ from typing import Any
 from ..encoding import encode_json
 from .checking import Problem
 from .comparing import EXTRA, Change, FieldChange
-from .kinds import FLOWS, Item
+from .kinds import FIELD_PERMISSIONS, FLOWS, ROW_POLICIES, Item
 from .secrets import named, prefix_of
 
 
@@ -46,12 +46,21 @@ def _warnings(
 ) -> list[Item]:
     """Give what will not fit the tables any more, but for what the document makes anew itself."""
     mended = {
-        (change.kind.section, (change.after or change.before or {}).get("name"))
+        (change.kind.section, _name_of(change.kind.section, change.after or change.before or {}))
         for change in changes
         if prune or change.what != EXTRA
     }
     warnings = preview["warnings"] if preview is not None else ()
     return [one for one in warnings if (one["section"], one["name"]) not in mended]
+
+
+def _name_of(section: str, item: Item) -> str:
+    """Call an item as warnings do."""
+    if section == ROW_POLICIES:
+        return f"{item['table']} {item['name']}"
+    if section == FIELD_PERMISSIONS:
+        return f"{item['action']} {item.get('column') or item.get('relation')}"
+    return str(item.get("name"))
 
 
 def _shown(change: Change) -> Item:

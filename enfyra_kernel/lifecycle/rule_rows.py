@@ -90,7 +90,7 @@ def _policy(row: dict[str, Any], snapshot: Snapshot) -> list[str]:
             f"action: what '{table.name}' defines is changed as a whole; policies can say what of "
             "it is read"
         ]
-    return _condition("filter", row["filter"], table, snapshot)
+    return condition_problems("filter", row["filter"], table, snapshot)
 
 
 def _permission(row: dict[str, Any], snapshot: Snapshot) -> list[str]:
@@ -120,7 +120,7 @@ def _permission(row: dict[str, Any], snapshot: Snapshot) -> list[str]:
         published = field.published if isinstance(field, Relation) else field.is_published
         if published and not conditional and row["action"] == "read":
             return [f"'{field.name}' is published: everybody may read it anyway"]
-    return _condition("condition", row["condition"], table, snapshot)
+    return condition_problems("condition", row["condition"], table, snapshot)
 
 
 def _by_id(snapshot: Snapshot, ref: dict[str, Any] | None) -> Table | None:
@@ -142,8 +142,12 @@ def _field(row: dict[str, Any], snapshot: Snapshot) -> tuple[Table, Field] | Non
     return None
 
 
-def _condition(name: str, source: Any, table: Table, snapshot: Snapshot) -> list[str]:
-    """Say what is wrong with a condition on the records of a table."""
+def condition_problems(name: str, source: Any, table: Table, snapshot: Snapshot) -> list[str]:
+    """Say what is wrong with a condition on the records of a table.
+
+    Args:
+        name: Of the field that holds the condition.
+    """
     if source is None:
         return []
     try:

@@ -368,15 +368,17 @@ class Definitions:
 
     async def _warnings(self, snapshot: Snapshot, new: Catalog, touched: set[int]) -> Warnings:
         """Say what will not fit any more, where there is anything that could."""
-        if not snapshot.queries.by_name or touched.isdisjoint(snapshot.definitions):
+        queries, permissions = snapshot.queries, snapshot.permissions
+        there = queries.by_name or permissions.rows or permissions.fields
+        if not there or touched.isdisjoint(snapshot.definitions):
             return ()
 
         def judged() -> Warnings:
             after = Snapshot(
                 snapshot.version,
                 new.values(),
-                permissions=snapshot.permissions,
-                queries=snapshot.queries,
+                permissions=permissions,
+                queries=queries,
                 previous=snapshot,
                 changed=touched,
             )

@@ -80,15 +80,50 @@ async def test_a_field_that_goes_takes_nothing_into_sight(desk: Desk) -> None:
     """A policy whose field has been dropped lets nobody in, and says so."""
     await desk.policy("ticket", filter={"status": "open"})
     column = desk.root.kernel.registry.current.tables["ticket"].columns["status"].id
-    answer = await desk.root.delete(f"/column_definition/{column}")
-    if answer.status == 409:
-        confirm = answer.body["error"]["details"]["requiredConfirmHash"]
-        answer = await desk.root.delete(f"/column_definition/{column}", schemaConfirmHash=confirm)
+    path = f"/column_definition/{column}"
+    preview = (await desk.root.delete(path, preview="true")).row
+    (warning,) = preview["warnings"]
+    assert (warning["section"], warning["name"]) == ("rowPolicies", "ticket all ticket")
+    assert warning["message"] == (
+        "the row policy 'all ticket' of 'ticket' fits no longer, and whom it is about is refused "
+        "until it is changed: filter.status: 'ticket' has no field 'status'."
+    )
+    answer = await desk.root.delete(path, schemaConfirmHash=preview["requiredConfirmHash"])
     assert answer.status == 200, answer.body
+    assert answer.body["meta"]["warnings"] == preview["warnings"]
     answer = await desk.ann.get("/ticket")
     assert (answer.status, answer.code) == (403, "AUTHORIZATION_ERROR")
     assert "does not fit its definition" in answer.message
     assert (await desk.root.get("/ticket")).status == 200
+
+
+async def test_rules_that_a_change_leaves_behind_are_told(desk: Desk) -> None:
+    await desk.deny("ticket.internalNote", condition={"owner": {"id": "@USER.id"}, "price": 1})
+    await desk.allow("ticket.internalNote", "update", condition={"team": {"name": "north"}})
+    await desk.policy("ticket", "read", filter={"team": {"name": {"_eq": "north"}}})
+    await desk.policy("ticket", "delete", filter={"subject": "printer"})
+    await desk.policy("note", "read")
+    tables = desk.root.kernel.registry.current.tables
+
+    async def told(kind: str, id_: int, change: Any = None) -> set[str]:
+        path = f"/{kind}_definition/{id_}"
+        if change is None:
+            answer = await desk.root.delete(path, preview="true")
+        else:
+            answer = await desk.root.patch(path, change, preview="true")
+        assert answer.status == 200, answer.body
+        return {one["name"] for one in answer.row["warnings"]}
+
+    ticket, team = tables["ticket"], tables["team"]
+    of_team = {"update ticket.internalNote", "ticket read ticket"}
+    assert await told("column", ticket.columns["price"].id) == {"read ticket.internalNote"}
+    assert await told("column", team.columns["name"].id, {"name": "called"}) == of_team
+    assert await told("relation", ticket.relations["team"].id) == of_team
+    assert await told("table", team.definition.id, {"name": "crew"}) == set()
+    # What goes with its table, or with its field, leaves nothing behind.
+    assert await told("table", ticket.definition.id) == set()
+    gone = await told("column", ticket.columns["internalNote"].id)
+    assert gone == set()
 
 
 async def test_a_value_that_the_caller_does_not_have_meets_nothing(desk: Desk) -> None:

@@ -39,6 +39,8 @@ def settings(uri: str, **more: Any) -> Settings:
             "encryption_keys": ENCRYPTION_KEY,
             "port": 0,
             "refresh_interval": 0.1,
+            # On a busy machine changes take their time.
+            "schema_lock_wait": 60,
             # Thousands of logins are not to be the tests' main work.
             "password_memory": 32,
             "password_passes": 1,

@@ -120,7 +120,7 @@ time.sleep(flow["payload"]["seconds"])
     await until(lambda: workers.running == 0)
     pids = [int(pid) for name in runs for pid in (tmp_path / name).read_text().split()]
     assert len(pids) == 9
-    assert [pid for pid in pids if is_alive(pid)] == []
+    await until(lambda: not [pid for pid in pids if is_alive(pid)])
     assert (await run_of(api, runs["late"]))["error"]["code"] == "FLOW_TIMEOUT"
 
 

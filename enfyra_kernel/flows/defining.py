@@ -10,12 +10,21 @@ from ..encoding import decode_json
 from ..errors import EnfyraError, did_you_mean
 from ..metadata.flows import CONDITION, CONTAINERS, FlowDefinition
 from ..metadata.registry import DefinitionChange, Registry
+from ..metadata.snapshot import Snapshot
 from ..query.parse import parse
 from ..query.plan import ADMINISTRATOR
 from ..records.definitions import Definitions
 from ..records.records import Records
 from ..storage.database import Session
-from .rows import FLOWS, STEPS, FlowRows, flow_problems, refuse_problems_of, step_problems
+from .rows import (
+    FLOWS,
+    STEPS,
+    FlowRows,
+    flow_problems,
+    refuse_problems_of,
+    step_problems,
+    table_problems,
+)
 
 _FLOW_FIELDS = (
     "description", "icon", "triggerType", "triggerConfig", "timeout", "isEnabled",
@@ -77,7 +86,7 @@ class Defining:
             if field not in (*_FLOW_FIELDS, "steps", "name")
         ]
         problems += flow_problems(flow, snapshot)
-        problems += _problems_of(steps)
+        problems += _problems_of(steps, snapshot)
         refuse_problems_of(problems)
         for one in steps:
             await self._rows.check(one.row)
@@ -175,7 +184,7 @@ def _fitting(step: Mapping[str, Any], name: str, place: str) -> Any:
     return step[name]
 
 
-def _problems_of(steps: list[_Placed]) -> list[str]:
+def _problems_of(steps: list[_Placed], snapshot: Snapshot) -> list[str]:
     problems: list[str] = []
     if len(steps) > MOST_STEPS:
         problems.append(f"a flow has {MOST_STEPS} steps at most, not {len(steps)}")
@@ -190,5 +199,6 @@ def _problems_of(steps: list[_Placed]) -> list[str]:
             for field in one.row
             if field not in _STEP_FIELDS
         ]
-        problems += [f"step '{key}': {problem}" for problem in step_problems(one.row)]
+        found = step_problems(one.row) + table_problems(one.row, snapshot)
+        problems += [f"step '{key}': {problem}" for problem in found]
     return problems

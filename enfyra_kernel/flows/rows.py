@@ -121,6 +121,8 @@ class FlowRows:
     ) -> dict[str, Any]:
         step = {**row, **body}
         problems = step_problems(step)
+        if "config" in body:
+            problems += table_problems(step, snapshot)
         parent = _id(step.get("parent"))
         if parent is not None:
             problems += _parent_problems(parent, _id(step.get("flow")), step, snapshot)
@@ -292,6 +294,18 @@ def step_problems(step: Mapping[str, Any]) -> list[str]:
     return problems + _config_problems(str(step["type"]), kind, step)
 
 
+def table_problems(step: Mapping[str, Any], snapshot: Snapshot) -> list[str]:
+    """Say whether a step names a table that is not there; an expression tells when it runs."""
+    config = step.get("config")
+    kind = KINDS.get(str(step.get("type")))
+    if kind is None or not isinstance(config, dict) or "table" not in kind.keys:
+        return []
+    name = cast("dict[str, Any]", config).get("table")
+    if not isinstance(name, str) or "{{" in name or snapshot.find(name) is not None:
+        return []
+    return [f"there is no table '{name[:64]}'.{did_you_mean(name, snapshot.tables)}"]
+
+
 def _config_problems(name: str, kind: Kind, step: Mapping[str, Any]) -> list[str]:
     given = step.get("config")
     if given is not None and not isinstance(given, dict):
@@ -349,4 +363,13 @@ def _id(reference: Any) -> int | None:
     return reference if type(reference) is int else None
 
 
-__all__ = ["FLOWS", "KINDS", "SCHEDULE", "STEPS", "FlowRows", "flow_problems", "step_problems"]
+__all__ = [
+    "FLOWS",
+    "KINDS",
+    "SCHEDULE",
+    "STEPS",
+    "FlowRows",
+    "flow_problems",
+    "step_problems",
+    "table_problems",
+]

@@ -18,7 +18,7 @@ from ..metadata.flows import CONTAINERS, FlowDefinition, StepDefinition
 from ..scripts.script import ScriptRunner
 from .engine import Engine, StepFailed
 from .progress import RunProgress
-from .rows import FlowRows, refuse_problems_of, step_problems
+from .rows import FlowRows, refuse_problems_of, step_problems, table_problems
 from .runs import FlowReference, Run, check_payload
 from .steps import Scene
 from .steps.executors import DASK, LOCAL
@@ -101,7 +101,7 @@ class StepTrials:
             **saved,
             **{one: trial[one] for one in _STEP if one in trial},
         }
-        problems += step_problems(row)
+        problems += step_problems(row) + table_problems(row, context.snapshot)
         if row.get("type") in CONTAINERS - {"condition"}:
             problems.append(f"a {row['type']} step is tried by the steps within it")
         timeout: Any = row.get("timeout") or _TIMEOUT

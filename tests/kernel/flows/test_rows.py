@@ -28,6 +28,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (step("a", "query", config={"tabel": "x"}), "Did you mean 'table'?"),
     (step("a", "query"), "config.table is required"),
     (step("a", "update", config={"table": "x", "data": {}}), "needs one of id, filter"),
+    (step("a", "query", config={"table": "pots"}), "step 'a': there is no table 'pots'"),
     (step("a", source="return 1", timeout=0), "timeout must be a number"),
     (step("a", source="return 1", retries=1), "retries is not allowed"),
     ({**step("a", source="return 1"), "then": []}, "a script step has none"),
@@ -90,6 +91,9 @@ async def test_rows_are_checked_as_whole_flows_are(api: Api) -> None:
     made = await api.create("/flow_definition", {"name": "rows"})
     wrong = await api.post("/flow_step_definition", {"flow": "rows", **step("a", "query")})
     assert "config.table is required" in wrong.message
+    row = step("a", "query", config={"table": "user_definitio"})
+    wrong = await api.post("/flow_step_definition", {"flow": "rows", **row})
+    assert "Did you mean 'user_definition'?" in wrong.message
     assert (
         "Did you mean 'rows'?"
         in (

@@ -63,7 +63,12 @@ class Users:
 
     async def by_id(self, id_: str) -> UserRow | None:
         """Give the user with an id."""
-        return await self._find("id", id_)
+        try:
+            return await self._find("id", id_)
+        except EnfyraError as error:
+            if error.code == "INVALID_VALUE":
+                return None  # It is no id at all.
+            raise
 
     async def _find(self, field: str, value: str | bool) -> UserRow | None:
         shape = Shape(where=Compare(field, Operator.EQ, 0), fields=(*USER_FIELDS, "password"))

@@ -98,7 +98,11 @@ class Conditions:
         self.names.permit(table, relation.name, relation, self._place(place))
         target = self.names.target(relation)
         self._check_operator(target.primary, node.operator, place)
-        self._add_slot(node, target.primary, place)
+        hint = (
+            f"'{relation.name}' is compared by the key of the '{target.name}'; "
+            f'other fields are compared as in {{"{relation.name}": {{"FIELD": ...}}}}'
+        )
+        self._add_slot(node, target.primary, place, hint)
         policy = self.names.rows(target)
         if key_is_here(relation, target) and policy is None:
             return Comparison(key_of(relation, target), node.operator, node.slot)
@@ -110,11 +114,13 @@ class Conditions:
         if problem is not None:
             raise EnfyraError("INVALID_QUERY", f"{self._place(place)}: {problem}")
 
-    def _add_slot(self, node: Compare, column: ColumnDefinition, place: str) -> None:
+    def _add_slot(
+        self, node: Compare, column: ColumnDefinition, place: str, hint: str | None = None
+    ) -> None:
         read = (
             _read_search if node.operator in SEARCHES else text_reader(column.type, column.options)
         )
-        slot = Slot(place, column.type, node.operator, read, self.parameter)
+        slot = Slot(place, column.type, node.operator, read, self.parameter, hint)
         self.slots.add(node.slot, slot)
 
     def _emptiness(self, node: IsNull, table: Table, path: tuple[str, ...]) -> Predicate:

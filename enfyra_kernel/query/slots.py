@@ -19,6 +19,7 @@ class Slot:
         place: What to call it in messages.
         read: Makes the canonical value or raises ValueError.
         parameter: The parameter of the query that the place is in.
+        hint: What else somebody may have meant whose value cannot be read.
     """
 
     place: str
@@ -26,6 +27,7 @@ class Slot:
     operator: Operator
     read: Callable[[Any], Any] = field(compare=False)
     parameter: str = field(default="filter", compare=False)
+    hint: str | None = field(default=None, compare=False)
 
     def bind(self, value: Any) -> Any:
         """Give the canonical value for what the client sent."""
@@ -38,6 +40,7 @@ class Slot:
                 "INVALID_VALUE",
                 f"{self.parameter}.{self.place}: {error}",
                 details={"field": self.place, "operator": self.operator.value},
+                hint=self.hint,
             ) from None
 
 

@@ -15,7 +15,8 @@ MAX_TEXT_CELL = 40
 # Lab's own colours where there are any, so that dark themes stay dark.
 _STYLE = (
     ".enfyra{font-family:var(--jp-ui-font-family,sans-serif);font-size:13px;overflow-x:auto}"
-    ".enfyra table{border-collapse:collapse;margin:4px 0}"
+    # Short values, such as dates, stay in one line, however wide the table is.
+    ".enfyra table{border-collapse:collapse;margin:4px 0;width:max-content}"
     ".enfyra th,.enfyra td{text-align:left!important;padding:3px 10px!important;"
     "border-bottom:1px solid var(--jp-border-color2,#ddd);white-space:pre-wrap;max-width:36em;"
     "vertical-align:top}"

@@ -114,6 +114,21 @@ def document_text(value: Any) -> str:
         return _json(_without_gaps(value))
 
 
+def decoded(values: Any) -> Any:
+    """Give an array or column whose values are categories as one of plain values.
+
+    Example:
+        >>> decoded(pa.array(["a", "b", "a"]).dictionary_encode()).to_pylist()
+        ['a', 'b', 'a']
+    """
+    plain = values.type.value_type
+    # Those of Polars, in which Arrow can look up nothing.
+    plain = pa.large_string() if plain == pa.string_view() else plain
+    if isinstance(values, pa.ChunkedArray):
+        return pa.chunked_array([decoded(one) for one in values.chunks], plain)
+    return values.dictionary.cast(plain).take(values.indices)
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_simple)
 

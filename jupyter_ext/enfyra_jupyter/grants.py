@@ -175,7 +175,10 @@ class Grants:
             names = [one["name"] for one in self.roles()]
         if wanted not in names:
             kind = "account" if "@" in who else "role"
-            hint = did_you_mean(wanted, [*names, *_OPEN])
+            known = [*names, *_OPEN]
+            hint = did_you_mean(wanted, known)
+            if not hint and kind == "role":
+                hint = f" There are: {', '.join(known)}"
             raise ApiError("RESOURCE_NOT_FOUND", f"There is no {kind} '{who}'.{hint}")
         return wanted
 

@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from enfyra_kernel.errors import nearest
 from enfyra_kernel.metadata.arrow import is_document
-from enfyra_kernel.metadata.names import field_name_problem
+from enfyra_kernel.metadata.names import TIMESTAMPS, field_name_problem
+
+from .documents import decoded
 
 # Room to grow: a length is the next of these.
 LENGTHS = (8, 16, 32, 64, 128, 255, 512)
@@ -44,6 +46,8 @@ def infer_definition(
     problems = [problem for name in table.column_names if (problem := _name_problem(name))]
     columns: list[dict[str, Any]] = []
     for name in table.column_names:
+        if name in TIMESTAMPS:
+            continue  # Each table has them, and the server keeps them.
         values = table.column(name)
         if "." in name:
             problems.append(f"'{name}' names a relation: define the table first")
@@ -90,7 +94,7 @@ def _name_problem(name: str) -> str | None:
 def _facts(values: pa.ChunkedArray, *, whole_floats: bool) -> dict[str, Any] | None:
     kind = values.type
     if pa.types.is_dictionary(kind):
-        return _facts(values.cast(kind.value_type), whole_floats=whole_floats)
+        return _facts(decoded(values), whole_floats=whole_floats)
     if pa.types.is_integer(kind):
         return _integer(values)
     if pa.types.is_floating(kind):

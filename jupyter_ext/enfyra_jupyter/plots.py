@@ -10,10 +10,12 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from .client import Client
+from .exports import flattened
 from .frames import ResultFrame
 from .schema import TableInfo
 
-ROWS = 10_000
+# So many rows are asked for, and so many points are drawn of them.
+ROWS, POINTS = 1_000_000, 10_000
 _BARS = 30
 _NUMBERS = frozenset({"int", "bigint", "float", "decimal"})
 _TIMES = frozenset({"date", "datetime", "timestamp"})
@@ -44,7 +46,8 @@ class Drawing:
     """What is to be drawn.
 
     Args:
-        names: The column of the x axis and, if there are two, that of the y axis.
+        names: The column of the x axis and, if there are two, that of the y axis; one of a related
+            record goes by its path.
         types: Their types.
         kind: `line`, `bar`, `scatter`, `hist` or `box`; None for what suits the types.
     """
@@ -63,17 +66,18 @@ class Drawing:
         """
         figure_class = _matplotlib()
         kind = self._kind()
-        x, y = self._values(client, table, kind)
+        x, y, note = self._values(client, table, kind)
         # No pyplot: that would keep the figure, and look for a screen.
         figure = figure_class(figsize=(7, 4), layout="constrained")
         axes = figure.add_subplot()
         _draw(axes, kind, x, y)
         axes.set_xlabel(self.names[0])
         axes.set_ylabel(self._y_label(kind))
-        axes.set_title(table.name)
+        axes.set_title(f"{table.name} ({note})" if note else table.name)
         if kind == "bar" or self.types[0] in _TIMES:
             axes.tick_params(axis="x", rotation=45)
-        return Plot(figure, f"{kind} of {' and '.join(self.names)}: {len(x):,} values")
+        told = f"{kind} of {' and '.join(self.names)}: {len(x):,} values"
+        return Plot(figure, f"{told}; {note}" if note else told)
 
     def _kind(self) -> str:
         if len(self.names) == 1:
@@ -97,23 +101,44 @@ class Drawing:
             return "" if kind == "box" else "rows"
         return f"average of {self.names[1]}" if kind == "bar" else self.names[1]
 
-    def _values(self, client: Client, table: TableInfo, kind: str) -> tuple[list[Any], list[Any]]:
+    def _values(
+        self, client: Client, table: TableInfo, kind: str
+    ) -> tuple[list[Any], list[Any], str]:
+        """Give what is drawn, and what is not drawn in words."""
         query: dict[str, Any] = {"filter": self.where} if self.where else {}
         if kind == "bar":
-            # The database counts, or takes the average.
-            measure: Any = "count" if len(self.names) == 1 else {"avg": self.names[1]}
-            query |= {"dimensions": [self.names[0]], "measures": {"measured": measure}}
-            query |= {"sort": "-measured", "limit": self.limit or _BARS}
-            rows = client.get(table.path, **query)["data"]
-            # A null is a group as well.
-            return [_label(row[self.names[0]]) for row in rows], [
-                _number(row["measured"]) for row in rows
-            ]
-        query |= {"fields": list(self.names), "limit": self.limit or ROWS, "sort": self.names[0]}
-        rows = ResultFrame(client, table.path, query).arrow().select(list(self.names)).drop_null()
+            return self._bars(client, table, query)
+        limit = self.limit or ROWS
+        query |= {"fields": list(self.names), "limit": limit}
+        found = flattened(ResultFrame(client, table.path, query).arrow()).select(list(self.names))
+        notes = [f"of {limit:,} rows"] if self.limit is None and found.num_rows == limit else []
+        rows = found.drop_null()
+        if kind in {"line", "scatter"}:
+            rows = rows.sort_by(self.names[0])
+            step = -(-rows.num_rows // POINTS) or 1
+            if step > 1:
+                # Of all of it, evenly: the first ones alone would be another picture.
+                rows = rows.take(list(range(0, rows.num_rows, step)))
+                notes.append(f"one of {step} values")
         x = rows.column(0).to_pylist()
         y = [_number(one) for one in rows.column(1).to_pylist()] if len(self.names) > 1 else []
-        return (x if self.types[0] in _TIMES else [_number(one) for one in x]), y
+        x = x if self.types[0] in _TIMES else [_number(one) for one in x]
+        return x, y, ", ".join(notes)
+
+    def _bars(
+        self, client: Client, table: TableInfo, query: dict[str, Any]
+    ) -> tuple[list[Any], list[Any], str]:
+        """Have the database count, or take the average."""
+        measure: Any = "count" if len(self.names) == 1 else {"avg": self.names[1]}
+        query |= {"dimensions": [self.names[0]], "measures": {"measured": measure}}
+        # One more tells whether there are more.
+        query |= {"sort": "-measured", "limit": self.limit or _BARS + 1}
+        rows = client.get(table.path, **query)["data"]
+        note = f"the {_BARS} largest" if self.limit is None and len(rows) > _BARS else ""
+        rows = rows[: self.limit or _BARS]
+        # A null is a group as well.
+        labels = [_label(row[self.names[0]]) for row in rows]
+        return labels, [_number(row["measured"]) for row in rows], note
 
 
 def _matplotlib() -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from enfyra_kernel.metadata.names import TIMESTAMPS
 from tqdm.auto import tqdm
 
 from .client import Client
@@ -24,6 +25,7 @@ class Pushed:
         rows: How many rows there were.
         unmatched: How many values named a record that does not exist, and became null.
         dry_run: Whether it was only tried.
+        passed_over: Columns of the data that the server keeps itself.
 
     Example:
         >>> Pushed(table="post", rows=2000, mode="append", seconds=0.5)
@@ -36,6 +38,7 @@ class Pushed:
     seconds: float
     unmatched: int = 0
     dry_run: bool = False
+    passed_over: Sequence[str] = ()
 
     def __repr__(self) -> str:
         done = {
@@ -49,9 +52,12 @@ class Pushed:
         return f"{done} in {self.seconds:.1f} s ({speed:,.0f} rows/s){self._remark()}"
 
     def _remark(self) -> str:
-        if not self.unmatched:
-            return ""
-        return f"; {self.unmatched:,} references without a match became null"
+        remark = ""
+        if self.unmatched:
+            remark = f"; {self.unmatched:,} references without a match became null"
+        if self.passed_over:
+            remark += f"; {' and '.join(self.passed_over)} were passed over: the server keeps them"
+        return remark
 
 
 def push(
@@ -106,6 +112,11 @@ def push(
         seconds=time.perf_counter() - begin,
         unmatched=answer["unmatched"],
         dry_run=dry_run,
+        passed_over=[
+            name
+            for name in fitting.schema.names
+            if name in TIMESTAMPS and table.columns.get(name, {}).get("isGenerated")
+        ],
     )
 
 

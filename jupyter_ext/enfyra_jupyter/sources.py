@@ -10,7 +10,14 @@ from enfyra_kernel.errors import did_you_mean
 from enfyra_kernel.metadata.arrow import arrow_type
 from enfyra_kernel.metadata.types import ColumnType
 
-from .documents import DataError, document_array, documents_of, table_of_frame, table_of_rows
+from .documents import (
+    DataError,
+    decoded,
+    document_array,
+    documents_of,
+    table_of_frame,
+    table_of_rows,
+)
 from .schema import Schema, TableInfo
 
 ROWS = 20_000
@@ -41,6 +48,8 @@ class Source:
     ) -> None:
         self._renames = dict(renames or {})
         self._related = related
+        if hasattr(data, "to_frame") and not hasattr(data, "columns"):
+            data = data.to_frame()  # a Series
         self.is_pandas = type(data).__module__.split(".")[0] == "pandas" and hasattr(data, "iloc")
         self._data = data
         if self.is_pandas:
@@ -134,7 +143,7 @@ def _plain_frame(data: Any) -> Any:
 
     An index that has a name becomes columns; rows that are just numbered lose the numbers.
     """
-    frame = data if hasattr(data, "columns") else data.to_frame()
+    frame = data
     if any(frame.index.names):
         frame = frame.reset_index()
     if frame.columns.nlevels > 1:
@@ -228,6 +237,8 @@ def _cast(array: pa.Array, field: pa.Field, type_: str | None, before: int) -> p
         return array
     if pa.types.is_nested(array.type) and pa.types.is_string(wanted):
         return document_array(field.name, array.to_pylist(), before)
+    if pa.types.is_dictionary(array.type):
+        array = decoded(array)
     if isinstance(array.type, pa.UuidType):
         return pa.array([None if v is None else str(v) for v in array.to_pylist()], wanted)
     # Nanoseconds end at what is stored: microseconds.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from .display import html_table, text_table, visible, wrapped
+from .display import html_table, text_of, text_table, visible, wrapped
 
 # Lines of an answer that are shown.
 MOST_LINES = 40
@@ -69,7 +69,9 @@ class Trial:
             [one["stage"], one["name"], round(one["milliseconds"], 2), len(one.get("logs", ()))]
             for one in report["stages"]
         ]
-        touched = [[one["verb"], one["table"], one["records"]] for one in report["touched"]]
+        touched = [
+            [one["verb"], one["table"], text_of(one["records"])] for one in report["touched"]
+        ]
         triggers = [[one["flow"], one["payload"]] for one in report["triggers"]]
         found: list[tuple[str, Sequence[str], list[list[Any]]]] = [("Stages", _STAGES, stages)]
         if touched:

@@ -8,11 +8,13 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
 from enfyra_jupyter.inference import InferenceError, infer_definition
-from enfyra_jupyter.sources import DataError, Source
+from enfyra_jupyter.schema import EMPTY
+from enfyra_jupyter.sources import DataError, Fitting, Source
 
 
 def column(values: object, type_: pa.DataType | None = None, **options: bool) -> dict:
@@ -77,7 +79,8 @@ def test_dictionaries_have_a_column_for_each_key_of_any():
 
 
 def test_frames_of_other_shapes_are_made_plain():
-    assert Source(pd.Series([1, 2], name="n")).whole().to_pydict() == {"n": [1, 2]}
+    for series in (pd.Series([1, 2], name="n"), pl.Series("n", [1, 2])):
+        assert Source(series).whole().to_pydict() == {"n": [1, 2]}
     sparse = pd.DataFrame({"n": pd.arrays.SparseArray([0, 1])})
     assert Source(sparse).whole().to_pydict() == {"n": [0, 1]}
     sums = pd.DataFrame({"g": ["a", "a"], "n": [1, 2]}).groupby("g").agg({"n": ["min", "max"]})
@@ -85,8 +88,22 @@ def test_frames_of_other_shapes_are_made_plain():
 
 
 def test_categories_are_their_texts():
-    table = pa.Table.from_pandas(pd.DataFrame({"x": pd.Categorical(["a", "b"])}))
-    assert infer_definition(table)["columns"][0]["type"] == "varchar"
+    texts = pl.Series(["a", None, "b"])
+    for data in (
+        pd.DataFrame({"x": pd.Categorical(["a", None, "b"])}),
+        pl.DataFrame({"x": texts.cast(pl.Categorical)}),
+        pl.DataFrame({"x": texts.cast(pl.Enum(["a", "b"]))}),
+    ):
+        source = Source(data)
+        assert infer_definition(source.whole())["columns"][0]["type"] == "varchar"
+        fitting = Fitting(source.schema(), None, EMPTY)
+        (batch,) = source.batches()
+        assert fitting.fit(batch, 0).to_pydict() == {"x": ["a", None, "b"]}
+
+
+def test_what_the_server_keeps_is_in_each_table_anyway():
+    table = pa.table({"n": [1], "createdAt": [dt.datetime(2001, 1, 1)]})
+    assert [one["name"] for one in infer_definition(table)["columns"]] == ["n"]
 
 
 def test_gaps_make_floats_of_pandas_integers():

@@ -30,6 +30,7 @@ class Source:
     Attributes:
         lookup: The related table and its field, when values name related records by that field.
         checks: The field's rules.
+        hint: What else somebody may have meant whose values cannot be read.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Source:
     nullable: bool
     lookup: tuple[Table, ColumnDefinition] | None = None
     checks: Checks | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,11 @@ class Columns:
         target = self._snapshot.tables[relation.target]
         key = key_of(relation, target)
         if not dot or field == target.primary.name:
-            return Source(name, key, relation.nullable)
+            hint = (
+                f"'{head}' takes keys of '{target.name}'. A column that is called "
+                f"'{head}.FIELD' finds its records by another field"
+            )
+            return Source(name, key, relation.nullable, hint=hint)
         by = target.columns.get(field)
         if by is None or self._access.verdict(by) is not True:
             hint = did_you_mean(field, self._access.names(target))

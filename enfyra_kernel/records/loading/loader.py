@@ -235,15 +235,19 @@ class _Load:
     async def _values(
         self, session: Session, source: Source, given: Any, batch: Batch
     ) -> list[Any]:
-        values = await asyncio.to_thread(
-            read_values,
-            given,
-            source.store.plain if source.lookup is None else stored(source.lookup[1]),
-            source.name,
-            nullable=source.nullable,
-            rows=batch.rows,
-            is_text=batch.is_text,
-        )
+        try:
+            values = await asyncio.to_thread(
+                read_values,
+                given,
+                source.store.plain if source.lookup is None else stored(source.lookup[1]),
+                source.name,
+                nullable=source.nullable,
+                rows=batch.rows,
+                is_text=batch.is_text,
+            )
+        except EnfyraError as error:
+            error.hint = source.hint or error.hint
+            raise
         if source.checks is not None:
             await asyncio.to_thread(
                 check_values, values, source.checks, source.name, rows=batch.rows

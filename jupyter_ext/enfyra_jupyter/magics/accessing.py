@@ -22,7 +22,7 @@ def list_users(session: Session, given: Namespace) -> Listing:
     fields = "email,isRootAdmin,isDisabled,role.name"
     rows = session.client.get("/user_definition", fields=fields, sort="email", limit=0)["data"]
     shown = [
-        [one["email"], (one["role"] or {}).get("name"), _kind(one)]
+        [one["email"], (one["role"] or {}).get("name", ""), _kind(one)]
         for one in rows
         if matching(one["email"], given.pattern)
     ]

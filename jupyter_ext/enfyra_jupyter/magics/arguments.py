@@ -297,7 +297,9 @@ def parse(line: str, *, has_body: bool) -> tuple[Command, argparse.Namespace]:
         return COMMANDS["help"], argparse.Namespace(command=name)
     _check_body(command, has_body=has_body)
     _check_flags(command, rest)
-    found = command.parser().parse_args(_joined(command, rest))
+    found, unknown = command.parser().parse_known_args(_joined(command, rest))
+    if unknown:
+        raise UsageError(_unwanted(command, unknown))
     found.on = on
     if on is not None and name in _WITHOUT_ON:
         raise UsageError(f"{ON} is for commands that ask a server, which {name} is not")
@@ -356,6 +358,15 @@ def _check_flags(command: Command, given: Sequence[str]) -> None:
             if not hint and command.flags:
                 hint = f" There are: {', '.join(command.flags)}"
             raise UsageError(f"%enfyra {command.name} has no {flag}.{hint}")
+
+
+def _unwanted(command: Command, words: Sequence[str]) -> str:
+    """Say that the line has words that mean nothing there."""
+    below = ""
+    if command.body is not None:
+        below = f" Below %%enfyra {command.name} stands {command.body}"
+    usage = command.parser().format_usage().strip()
+    return f"%enfyra {command.name} has no place for '{' '.join(words)}'.{below}\n{usage}"
 
 
 def _joined(command: Command, given: Sequence[str]) -> list[str]:

@@ -36,6 +36,9 @@ class Argument:
 
 def argument(*names: str, **facts: Any) -> Argument:
     """Make an argument, of what argparse takes."""
+    if facts.get("nargs") == "*":
+        # Without it, argparse says that the words are required as soon as another one is missing.
+        facts.setdefault("default", [])
     return Argument(names, facts)
 
 

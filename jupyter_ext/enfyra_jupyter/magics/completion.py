@@ -102,7 +102,9 @@ class Completer:
             before = [*lines[: context.cursor_line], context.text_until_cursor]
             if is_about_us(before):
                 self._session.begin()
-            fragment, found = self.complete(before)
+            rest = lines[context.cursor_line][len(context.text_until_cursor) :]
+            after = "\n".join([rest, *lines[context.cursor_line + 1 :]])
+            fragment, found = self.complete(before, after)
             return {
                 "completions": [SimpleCompletion(text=one, type="enfyra") for one in found],
                 "matched_fragment": fragment,
@@ -111,15 +113,16 @@ class Completer:
 
         return enfyra_matcher
 
-    def complete(self, before: list[str]) -> tuple[str, list[str]]:
+    def complete(self, before: list[str], after: str = "") -> tuple[str, list[str]]:
         """Give the word at the cursor, and what it can become.
 
         Args:
             before: The cell's lines up to the cursor.
+            after: What stands behind the cursor.
         """
         head = _HEAD.match(before[0])
         if head is not None and len(before) > 1:
-            return self._in_cell(head["rest"] or "", before[1:])
+            return self._in_cell(head["rest"] or "", before[1:], after)
         line = head or _LINE.search(before[-1])
         if line is None:
             return "", []
@@ -242,13 +245,13 @@ class Completer:
 
     # -- the cell -------------------------------------------------------------------------------
 
-    def _in_cell(self, rest: str, body: list[str]) -> tuple[str, list[str]]:
+    def _in_cell(self, rest: str, body: list[str], after: str) -> tuple[str, list[str]]:
         words = _INTO.sub("", rest).split()
         schema = self._session.glance()
         if words[:1] == ["sql"] or (
             words[:1] == ["query"] and re.search(r"--lang[\s=]+sql\b", rest)
         ):
-            return complete_sql(body, schema)
+            return complete_sql(body, schema, after)
         place = place_in_yaml(body)
         if words[:1] == ["table"]:
             return _in_definition(place, schema, _own_fields(body))

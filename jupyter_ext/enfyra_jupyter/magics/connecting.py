@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -30,9 +31,10 @@ def connect_to(session: Session, given: Namespace) -> Listing:
     if url is not None and "/" not in url and "@" not in url:
         known = addresses()
         if url not in known:
+            host = re.fullmatch(r"[\w.-]+:\d+", url)
             raise UsageError(
                 f"'{url}' is no address, and no connection of that name is configured."
-                f"{did_you_mean(url, known)}"
+                + (f" Did you mean 'http://{url}'?" if host else did_you_mean(url, known))
             )
         alias = alias or url
         url, email = known[url].url, email or known[url].email

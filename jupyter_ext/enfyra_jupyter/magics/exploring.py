@@ -167,7 +167,10 @@ def list_routes(session: Session, given: Namespace) -> Listing:
         for route in _routes(table)
         if matching(route["path"], given.pattern)
     ]
-    return Listing("Routes", ["path", "methods", "public", "table"], rows, session.client.url)
+    note = session.client.url
+    if not rows:
+        note = f"No route is like '{given.pattern}'" if given.pattern else "There are no routes"
+    return Listing("Routes", ["path", "methods", "public", "table"], rows, note)
 
 
 def draw(session: Session, given: Namespace) -> Diagram | Erd:

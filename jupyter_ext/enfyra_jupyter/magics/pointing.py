@@ -83,8 +83,8 @@ def _told(cell: str | None, details: Any) -> tuple[str, int, int] | None:
 
 
 def _found(word: str, line: str, cell: str | None) -> tuple[str, int, int] | None:
-    """Find a word, as a whole one, in the cell or the line."""
-    pattern = re.compile(rf"(?<![\w-]){re.escape(word)}(?!\w)")
+    """Find a word, as a whole one or behind the `-` of an order, in the cell or the line."""
+    pattern = re.compile(rf"(?<!\w)(?<!\w-)(?<!--){re.escape(word)}(?!\w)")
     if line.partition(" ")[0] in _UNSEEN:
         return None
     for text in [*(cell or "").splitlines(), f"{'%' if cell is None else '%%'}enfyra {line}"]:

@@ -10,7 +10,7 @@ from enfyra_kernel.errors import did_you_mean
 from IPython.core.error import UsageError
 
 from ..client import Client
-from ..schema import TableInfo
+from ..schema import Schema, TableInfo
 from . import clicking
 from .session import Session
 
@@ -47,10 +47,25 @@ def plot(session: Session, given: Namespace) -> Plot:
 
     client = session.client
     table = session.find(given.table)
-    names = _columns(table, [given.x] if given.y is None else [given.x, given.y])
-    types = [table.columns[name]["type"] for name in names]
+    schema = session.glance()
+    names = [given.x] if given.y is None else [given.x, given.y]
+    types = [_type_of(schema, table, name) for name in names]
     drawing = Drawing(names, types, given.kind, where=given.filter, limit=given.limit)
     return drawing.drawn(client, table)
+
+
+def _type_of(schema: Schema, table: TableInfo, name: str) -> str:
+    """Give the type of a column, also of a related record's, as in `author.name`."""
+    *path, column = name.split(".")
+    target = schema.follow(table, path)
+    if target is None:
+        hint = did_you_mean(name.partition(".")[0], table.relations)
+        raise UsageError(f"'{table.name}' has no relation '{'.'.join(path)}'.{hint}")
+    if column in target.relations:
+        raise UsageError(
+            f"'{name}' is a relation. Choose a column of its records, as in {name}.FIELD"
+        )
+    return str(target.columns[_columns(target, [column])[0]]["type"])
 
 
 def _columns(table: TableInfo, names: Sequence[str]) -> list[str]:

@@ -241,7 +241,8 @@ def _listed(saved: Saved, kind: str) -> Listing:
         ]
         for name, (_, row) in sorted(saved.items())
     ]
-    return Listing(f"{kind}s", ("stage", "name", "route", "methods", "on"), rows)
+    note = "" if rows else f"There are none; %%enfyra {kind} writes one"
+    return Listing(f"{kind.capitalize()}s", ("stage", "name", "route", "methods", "on"), rows, note)
 
 
 def versions_of(session: Session, path: str, row: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -17,8 +17,12 @@ _CLAUSES = frozenset(
 _NO_ALIASES = _CLAUSES | {"left", "right", "inner", "outer", "cross", "full", "natural", "union"}
 
 
-def complete_sql(lines: list[str], schema: Schema) -> tuple[str, list[str]]:
+def complete_sql(lines: list[str], schema: Schema, after: str = "") -> tuple[str, list[str]]:
     """Give the word at the end of unfinished SQL, and what it can become.
+
+    Args:
+        lines: The statement up to the cursor.
+        after: What follows: tables are named there too, since FROM stands behind SELECT.
 
     Example:
         >>> complete_sql(["SELECT 'na"], Schema())
@@ -32,7 +36,7 @@ def complete_sql(lines: list[str], schema: Schema) -> tuple[str, list[str]]:
     before = text[: len(text) - len(fragment)]
     if fragment[:1].isdigit() or before.endswith(":"):
         return "", []
-    tables = dict(_named(text, schema))
+    tables = dict(_named(f"{text} {after}", schema))
     *path, word = fragment.split(".")
     if path:
         table = tables.get(path[-1].casefold())

@@ -123,7 +123,9 @@ def test_asking(inbox):
         ("%enfyra grant agent , /ticket", "Name a method"),
         ("%enfyra grant agent GET", "The following arguments are required: ROUTE"),
         ("%enfyra can no.one@example.com GET /ticket", "there is no 'no.one@example.com'"),
+        ("%enfyra can nobdy GET /ticket", "there is no 'nobdy'"),
         ("%enfyra can nobody GET ticket", "path must begin with /"),
+        ("%enfyra grant xyz GET /ticket", "There is no role 'xyz'. There are: "),
     ],
 )
 def test_mistakes_are_told(inbox, cell, said):

@@ -149,3 +149,11 @@ def test_connects_behind_the_notebooks_back(client, complete, shell):
     shell.run("%enfyra close")
     complete(text)
     assert shell.session.connections.active is None
+
+
+@pytest.mark.usefixtures("tables")
+def test_sql_knows_tables_that_stand_behind_the_cursor(shell):
+    text, rest = "%%enfyra sql\nSELECT p.ti", ", 1\nFROM post AS p"
+    with provisionalcompleter():
+        found = list(shell.shell.Completer.completions(text + rest, len(text)))
+    assert [one.text for one in found if one.type == "enfyra"] == ["title"]

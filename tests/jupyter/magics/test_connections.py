@@ -62,6 +62,7 @@ class TestConnections:
         assert "followed by the name" in shell.refused("%enfyra tables --on")
         assert "which use is not" in shell.refused("%enfyra use local --on far")
         assert "Did you mean 'local'?" in shell.refused("%enfyra connect locl")
+        assert "Did you mean 'http://a:80'?" in shell.refused("%enfyra connect a:80")
         assert "must be a name" in shell.refused("%enfyra connect http://x/ --as 1x")
         secret = "hunter2"
         said = shell.refused(f"%enfyra connect http://ann:{secret}@localhost:1105/ --as x")

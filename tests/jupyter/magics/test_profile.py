@@ -19,6 +19,9 @@ def posts(shell, client):
             {"name": "facts", "type": "simple-json"},
             {"name": "empty", "type": "text"},
         ],
+        "relations": [
+            {"propertyName": "owner", "type": "many-to-one", "targetTable": "user_definition"}
+        ],
     })  # fmt: skip
     client.post("/post", [
         {
@@ -81,7 +84,25 @@ def test_plot(posts, words, text):
     assert plot._repr_png_().startswith(b"\x89PNG")
 
 
+def test_many_values_are_drawn_evenly(posts, monkeypatch):
+    monkeypatch.setattr("enfyra_jupyter.plots.POINTS", 5)
+    drawn = posts.run("%enfyra plot post views price")
+    assert repr(drawn) == "scatter of views and price: 5 values; one of 4 values"
+    points = drawn.figure.axes[0].collections[0].get_offsets()
+    assert [x for x, _ in points] == [1, 5, 9, 13, 17]
+    assert drawn.figure.axes[0].get_title() == "post (one of 4 values)"
+    assert repr(posts.run("%enfyra plot post views")) == "hist of views: 20 values"
+    monkeypatch.setattr("enfyra_jupyter.plots.ROWS", 10)
+    assert repr(posts.run("%enfyra plot post views")) == "hist of views: 10 values; of 10 rows"
+    monkeypatch.setattr("enfyra_jupyter.plots._BARS", 1)
+    assert repr(posts.run("%enfyra plot post title")) == "bar of title: 1 values; the 1 largest"
+    assert repr(posts.run("%enfyra plot post owner.email")) == "bar of owner.email: 1 values"
+
+
 def test_plots_that_cannot_be_drawn(posts, monkeypatch):
+    assert "Choose a column of its records" in posts.refused("%enfyra plot post owner")
+    assert "Did you mean 'email'?" in posts.refused("%enfyra plot post owner.emial")
+    assert "Did you mean 'owner'?" in posts.refused("%enfyra plot post ownr.email")
     assert "'title' is no number, but varchar" in posts.refused("%enfyra plot post views title")
     assert "'title' is no number or time" in posts.refused("%enfyra plot post title --kind hist")
     assert "a column for each axis" in posts.refused("%enfyra plot post views --kind line")

@@ -238,12 +238,18 @@ class ConstraintViolation(Exception):
         kind: `unique`, `reference`, `missing` (a null where none may be), `check` or `range`.
         columns: Physical columns, as far as the database says.
         constraint: The constraint's or index's name, if the database says.
+        value: The value that is there already, or not there, as the database writes it.
     """
 
     def __init__(
-        self, kind: str, columns: tuple[str, ...] = (), constraint: str | None = None
+        self,
+        kind: str,
+        columns: tuple[str, ...] = (),
+        constraint: str | None = None,
+        value: str | None = None,
     ) -> None:
-        super().__init__(kind, columns, constraint)
+        super().__init__(kind, columns, constraint, value)
         self.kind = kind
         self.columns = columns
         self.constraint = constraint
+        self.value = value

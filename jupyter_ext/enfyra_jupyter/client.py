@@ -12,6 +12,7 @@ import httpx
 from enfyra_kernel.version import VERSION
 
 from .display import visible
+from .hints import hint_for
 
 ARROW = "application/vnd.apache.arrow.stream"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -272,7 +273,7 @@ class Client:
             return ApiError(
                 str(error["code"]),
                 str(error["message"]),
-                hint=error.get("hint"),
+                hint=hint_for(str(error["code"]), error.get("hint")),
                 status=answer.status_code,
                 details=error.get("details"),
                 correlation_id=error.get("correlationId") or None,

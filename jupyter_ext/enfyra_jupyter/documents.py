@@ -16,6 +16,8 @@ from enfyra_kernel.metadata.types import ColumnType
 _MARK = {TYPE_KEY: ColumnType.SIMPLE_JSON.value}
 # What pandas has in the place of values that are missing.
 _MISSING = frozenset({"NAType", "NaTType"})
+# What Arrow raises where values do not go together, or into one of its types.
+_REFUSED = (pa.ArrowException, TypeError, OverflowError)
 
 
 class DataError(ValueError):
@@ -179,31 +181,32 @@ def _table(columns: Mapping[str, Any], documents: set[str]) -> pa.Table:
 def _array(name: str, values: list[Any]) -> pa.Array:
     try:
         return pa.array(values, from_pandas=True)
-    except (pa.ArrowException, OverflowError) as error:
-        raise DataError(
-            f"the column '{name}' has values of mixed types ({_reason(error)})"
-        ) from None
+    except _REFUSED as error:
+        raise DataError(f"the column '{name}' {_reason(error)}") from None
 
 
 def _plain_table(frame: Any, before: int) -> pa.Table:
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False)
-    except (pa.ArrowException, TypeError) as error:
+    except _REFUSED as error:
         name = _mixed_column(frame)
         place = f"rows {before} to {before + len(frame) - 1}: " if before or len(frame) else ""
         column = f"the column '{name}'" if name else "a column"
-        raise DataError(f"{place}{column} has values of mixed types ({_reason(error)})") from None
+        raise DataError(f"{place}{column} {_reason(error)}") from None
     return table.replace_schema_metadata(None)
 
 
 def _reason(error: Exception) -> str:
-    return str(error.args[0]).partition("\n")[0] if error.args else "mixed types"
+    if isinstance(error, OverflowError):
+        return "has whole numbers of more than 64 bits, which no column can hold"
+    said = str(error.args[0]).partition("\n")[0] if error.args else "mixed types"
+    return f"has values of mixed types ({said})"
 
 
 def _mixed_column(frame: Any) -> str | None:
     for name in frame.columns:
         try:
             pa.Array.from_pandas(frame[name])
-        except (pa.ArrowException, TypeError):
+        except _REFUSED:
             return str(name)
     return None

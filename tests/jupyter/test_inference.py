@@ -74,6 +74,9 @@ def test_dictionaries_have_a_column_for_each_key_of_any():
     rows = [{"a": 1}, {"a": float("nan"), "b": "later"}]
     assert Source(rows).whole().to_pylist() == [{"a": 1, "b": None}, {"a": None, "b": "later"}]
     assert Source([{"by": {"id": 1}}], related={"by"}).whole().to_pylist() == [{"by": {"id": 1}}]
+    for data in ([{"a": 2**70}], pd.DataFrame({"a": pd.Series([2**70], dtype=object)})):
+        with pytest.raises(DataError, match="the column 'a' has whole numbers of more than 64"):
+            Source(data).whole()
     with pytest.raises(DataError, match="the column 'a' has values of mixed types"):
         Source([{"a": 1}, {"a": "x"}])
 

@@ -22,7 +22,7 @@ from ...storage.database import ConstraintViolation, Database, Session
 from ..keys import check_key
 from ..links import Links
 from ..streams.formats import ARROW, CSV, NDJSON, PARQUET, Format
-from ..violations import explain_write, in_use
+from ..violations import in_use
 from .bodies.arrow import arrow_batches
 from .bodies.batch import Batch
 from .bodies.csv import csv_batches
@@ -31,6 +31,7 @@ from .bodies.parquet import parquet_batches
 from .bodies.thread import read_on_thread
 from .columns import Source
 from .lookup import Lookup
+from .refusal import Refusal
 from .shape import Shape, Shapes
 from .spool import spooled
 from .values import check_values, read_values
@@ -199,8 +200,15 @@ class _Load:
         shape = self._shapes.of(batch)
         if not batch.rows:
             return
-        rows = _last_of_each_key(await self._read(session, batch, shape), shape)
-        await self._insert(session, shape, rows)
+        read = await self._read(session, batch, shape)
+        rows = _last_of_each_key(read, shape)
+        try:
+            await self._insert(session, shape, rows)
+        except ConstraintViolation as violation:
+            places = {id(row): number for row, number in zip(read, batch.rows, strict=True)}
+            numbers = [places[id(row)] for row in rows]
+            refusal = Refusal(self._table, shape.columns, rows, numbers)
+            raise refusal.explain(violation) from violation
         self.rows += len(batch.rows)
 
     async def _empty(self, session: Session) -> None:
@@ -219,7 +227,7 @@ class _Load:
                 links = Links(self._table, self._snapshot, self._database)
                 named = [_named(shape.columns, row) for row in rows]
                 raise await links.explain_references(named) from violation
-            raise explain_write(violation, self._table, {}) from violation
+            raise
 
     # -- the rows -------------------------------------------------------------------------------
 

@@ -97,7 +97,9 @@ def _duplicate(details: Any, text: str) -> ConstraintViolation:
     pattern: dict[str, Any] = details.get("keyPattern") or {}
     found = _INDEX.search(text)
     columns = tuple(column_of(field) for field in pattern)
-    return ConstraintViolation("unique", columns, found[1] if found else None)
+    given: dict[str, Any] = details.get("keyValue") or {}
+    value = ", ".join(map(str, given.values())) or None
+    return ConstraintViolation("unique", columns, found[1] if found else None, value)
 
 
 def _too_large() -> EnfyraError:

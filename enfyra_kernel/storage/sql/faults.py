@@ -115,7 +115,7 @@ def _sqlite_constraint(name: str, text: str) -> ConstraintViolation:
 
 # -- PostgreSQL -----------------------------------------------------------------------------------
 
-_PG_KEY = re.compile(r"Key \((.+?)\)=\(")
+_PG_KEY = re.compile(r"Key \((.+?)\)=\((.*)\)", re.DOTALL)
 _PG_KINDS = {
     "23505": "unique",
     "23503": "reference",
@@ -162,7 +162,8 @@ def _postgres_error(error: Any) -> Exception:
         columns = tuple(part.strip().strip('"') for part in found[1].split(",")) if found else ()
         if not columns and error.column_name:
             columns = (error.column_name,)
-        return ConstraintViolation(_PG_KINDS[state], columns, error.constraint_name)
+        value = found[2] if found else None
+        return ConstraintViolation(_PG_KINDS[state], columns, error.constraint_name, value)
     if state in _PG_DEADLOCKS:
         return DeadlockError()
     if state in _PG_ERRORS:
@@ -177,6 +178,7 @@ def _postgres_error(error: Any) -> Exception:
 # -- MariaDB and MySQL ----------------------------------------------------------------------------
 
 _MYSQL_KEY = re.compile(r"for key '(?:[^'.]*\.)?([^']+)'")
+_MYSQL_VALUE = re.compile(r"Duplicate entry '(.*)' for key", re.DOTALL)
 _MYSQL_COLUMN = re.compile(r"[Cc]olumn '([^']+)'|Field '([^']+)'")
 _MYSQL_REFERENCE = re.compile(r"FOREIGN KEY \(`([^`]+)`\)")
 _MYSQL_CHECK = re.compile(r"(?:CONSTRAINT|constraint) [`']([^`']+)[`']")
@@ -228,7 +230,9 @@ def explain_mysql(error: Exception) -> Exception | None:
 def _mysql_constraint(kind: str, text: str) -> ConstraintViolation:
     if kind == "unique":
         found = _MYSQL_KEY.search(text)
-        return ConstraintViolation(kind, (), found[1] if found else None)
+        value = _MYSQL_VALUE.search(text)
+        name = found[1] if found else None
+        return ConstraintViolation(kind, (), name, value[1] if value else None)
     if kind == "reference":
         found = _MYSQL_REFERENCE.search(text)
         return ConstraintViolation(kind, (found[1],) if found else ())

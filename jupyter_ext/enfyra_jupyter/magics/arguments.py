@@ -364,9 +364,9 @@ def _unwanted(command: Command, words: Sequence[str]) -> str:
     """Say that the line has words that mean nothing there."""
     below = ""
     if command.body is not None:
-        below = f" Below %%enfyra {command.name} stands {command.body}"
-    usage = command.parser().format_usage().strip()
-    return f"%enfyra {command.name} has no place for '{' '.join(words)}'.{below}\n{usage}"
+        below = f" Below %%enfyra {command.name} stands {command.body}."
+    more = f"%enfyra help {command.name} tells what it takes"
+    return f"%enfyra {command.name} has no place for '{' '.join(words)}'.{below} {more}"
 
 
 def _joined(command: Command, given: Sequence[str]) -> list[str]:

@@ -36,7 +36,8 @@ def show_status(session: Session, _: Namespace) -> Listing:
     except ApiError as error:
         if error.status != 401:
             raise
-        rows.append(("you", "nobody: only what is public (--email logs in)"))
+        rows.append(("you", "nobody: only what is public"))
+        note = "%enfyra connect URL --email ADDRESS logs in"
     rows.append(("services", _services(session)))
     try:
         metadata = client.get("/metadata")["data"]
@@ -47,7 +48,7 @@ def show_status(session: Session, _: Namespace) -> Listing:
         own = sum(not table["isSystem"] for table in metadata["tables"])
         rows.append(("database", f"{metadata['dbType']}, {own} table{'' if own == 1 else 's'}"))
         rows.append(("version", str(metadata["enfyraVersion"])))
-        note = apart(str(metadata["enfyraVersion"]))
+        note = apart(str(metadata["enfyraVersion"])) or note
     return Listing("Enfyra", ["", ""], rows, note)
 
 

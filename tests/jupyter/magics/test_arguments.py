@@ -70,7 +70,7 @@ def test_renames_may_come_together_or_one_by_one():
         ("query 'post", "A quote is not closed: 'post"),
         ("query a b", "%enfyra query has no place for 'b'"),
         ("sql SELECT 1", "Below %%enfyra sql stands the statement"),
-        ("export", "The following arguments are required: DIR\n"),
+        ("export", "The following arguments are required: DIR."),
         ("describe", "The following arguments are required: TABLE"),
         ("push df", "The following arguments are required: --table"),
         ("push df --table t --mode merge", "--mode: invalid choice: 'merge'"),

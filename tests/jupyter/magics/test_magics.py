@@ -324,7 +324,8 @@ class TestPush:
 
     def test_a_table_that_was_made_goes_if_nothing_is_loaded(self, shell):
         shell["df"] = pd.DataFrame({"code": ["a", "a"]})
-        assert "code must be unique" in shell.refused("%enfyra push df --table item --key code")
+        said = shell.refused("%enfyra push df --table item --key code")
+        assert "rows 0 and 1: code must be unique, and both have code 'a'" in said
         assert "There is no table 'item'" in shell.refused("%enfyra describe item")
         shell["df"] = []
         assert "there are no columns" in shell.refused("%enfyra push df --table item")

@@ -96,6 +96,26 @@ async def test_upsert_by_several_fields_with_a_relation_among_them(api: Api) -> 
     assert [(row["city"]["name"], row["degrees"]) for row in rows] == [("Oslo", 3), ("Rome", 4)]
 
 
+async def test_rows_whose_value_is_there_already_are_named(api: Api) -> None:
+    await define_shop(api)
+    await api.create("/product", {"code": "a", "price": 1})
+    twice = await load(api, "/product", {"code": ["b", "c", "b"], "price": [1, 2, 3]})
+    said = "rows 0 and 2: code must be unique, and both have code 'b'"
+    assert problem(twice, "DUPLICATE_RESOURCE") == said
+    met = problem(
+        await load(api, "/product", {"code": ["b", "a"], "price": [1, 2]}), "DUPLICATE_RESOURCE"
+    )
+    if api.kernel.database.engine != "sqlite":
+        # It does not say which value it is.
+        assert met == "row 1: code must be unique: a 'product' with code 'a' exists already"
+    assert "code must be unique: a 'product'" in met
+    lost = await load(api, "/product", {"code": ["b", "c"], "price": [1, 2], "city": [None, 9]})
+    assert "city refers to a record that does not exist" in problem(lost, "RELATION_NOT_FOUND")
+    if api.kernel.database.engine == "postgresql":
+        assert lost.message.startswith("row 1: ")
+    assert await products(api) == [("a", 1)]
+
+
 async def test_upsert_touches_no_record_that_only_shares_another_unique_field(api: Api) -> None:
     await define_shop(api)
     first = await api.create("/product", {"code": "a", "price": 1})

@@ -142,10 +142,18 @@ def _plain_frame(data: Any) -> Any:
     """Give a DataFrame with one name for each column, and none of them sparse.
 
     An index that has a name becomes columns; rows that are just numbered lose the numbers.
+
+    Raises:
+        DataError: If the index has labels and no name, which nobody would miss until they are gone.
     """
     frame = data
     if any(frame.index.names):
         frame = frame.reset_index()
+    elif len(frame) and frame.index.inferred_type != "integer":
+        raise DataError(
+            "the index has labels and no name: with a name, as by .rename_axis('label'), it is "
+            "sent as a column; .reset_index(drop=True) leaves it out"
+        )
     if frame.columns.nlevels > 1:
         frame = frame.set_axis(["_".join(filter(None, map(str, name))) for name in frame], axis=1)
     sparse = [name for name in frame.columns if hasattr(frame[name], "sparse")]

@@ -123,6 +123,15 @@ def test_an_index_with_a_name_is_a_column(send, rows):
     assert [(row["n"], row["text"]) for row in rows()] == [(7, "a")]
 
 
+def test_labels_are_not_lost(send, rows):
+    frame = pd.DataFrame({"n": [1, 2]}, index=pd.date_range("2024-01-01", periods=2))
+    with pytest.raises(DataError, match="the index has labels and no name"):
+        send(frame)
+    assert send(frame.rename_axis("day")).rows == 2
+    assert [row["day"] for row in rows()] == ["2024-01-01", "2024-01-02"]
+    assert send(pd.DataFrame({"n": [3, 4]}).iloc[[1]]).rows == 1
+
+
 def test_upsert_and_replace(send, rows):
     send(pd.DataFrame({"n": [1, 2], "text": ["a", "b"]}))
     pushed = send(pd.DataFrame({"n": [2, 3], "text": ["B", "c"]}), mode="upsert", key=["n"])
@@ -158,7 +167,7 @@ def test_references_to_nothing(send, rows):
         ({"n": [1, 2**40]}, f"row 1: n is {2**40}, which is no int"),
         ({"n": [1, "x"]}, "the column 'n' has values of mixed types"),
         ([{"n": 1}, {"n": "x"}], "the column 'n' has values of mixed types"),
-        ([{"n": 2**70}], "the column 'n' has values of mixed types"),
+        ([{"n": 2**70}], "the column 'n' has whole numbers of more than 64 bits"),
         (pa.table([[1], [2]], names=["n", "n"]), "The column 'n' is there twice"),
     ],
 )

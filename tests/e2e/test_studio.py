@@ -61,6 +61,7 @@ def test_widgets(watched: Any, lab: Any) -> None:
     write_notebook(lab.root / "studio.ipynb", *CELLS)
     page = watched.page
     page.set_viewport_size({"width": 1400, "height": 1400})
+    page.add_init_script(CLICKS)
     run_all(page, lab, "studio.ipynb")
     walk_along_relations(page)
     write_a_hook(page)
@@ -68,13 +69,91 @@ def test_widgets(watched: Any, lab: Any) -> None:
     build_a_query(page)
     narrow_a_profile(page)
     pick_a_record(page)
+    write_a_rule(page)
     design_a_table(page)
     assert watched.errors == []
-    assert watched.elsewhere == []
+    nothing_needs_a_mouse(page)
     # Lab begins with its light theme, and complains about itself when it takes another one.
     found = barriers(page)
     take_dark(page)
     assert "\n".join([*found, *barriers(page)]) == ""
+    watched.errors.clear()
+    keep_what_was_set(page)
+    assert watched.errors == []
+    assert watched.elsewhere == []
+
+
+# Notes what listens to clicks.
+CLICKS = """
+window.clicked = new Set();
+const add = EventTarget.prototype.addEventListener;
+EventTarget.prototype.addEventListener = function (name, ...more) {
+    if (name === "click" && this instanceof Element) window.clicked.add(this);
+    return add.call(this, name, ...more);
+};
+"""
+# The options of a combobox are chosen in its text, Shift and an arrow make a column wider, and for
+# the steps in a flow's picture there is a list. Of what arrow keys go along, Tab arrives at one.
+NEEDS_A_MOUSE = """
+() => {
+    const keyed = "button, input, select, textarea, summary, [tabindex]";
+    const other = "[role=option], .enfyra-grid-handle, [data-step]";
+    const ours = [...window.clicked].filter((one) =>
+        one.isConnected && one.closest(".enfyra-part") && !one.matches(other));
+    const along = ".enfyra-part :is([role=toolbar], [role=grid], .enfyra-erd, .enfyra-permissions)";
+    const found = ours.filter((one) => !one.matches(keyed)).concat(
+        [...document.querySelectorAll(along)].filter((one) => one.querySelector("[tabindex='-1']")
+            && one.querySelectorAll("[tabindex='0']").length !== 1));
+    return {clicked: ours.length, found: found.map((one) => one.outerHTML.slice(0, 200))};
+}
+"""
+
+
+def nothing_needs_a_mouse(page: Any) -> None:
+    answer = page.evaluate(NEEDS_A_MOUSE)
+    assert answer["clicked"] > 50
+    assert answer["found"] == []
+
+
+def keep_what_was_set(page: Any) -> None:
+    """Set something in each widget, where that is not done yet, and run its cell again."""
+    part(page, "%enfyra board digest").get_by_label("Payload").fill("{days: 3}")
+    part(page, "%enfyra access").get_by_label("Routes like").fill("/pen")
+    grid = part(page, "%enfyra grid pen_name").get_by_role("columnheader", name="name")
+    grid.click()
+    expect(grid).to_have_attribute("aria-sort", "ascending")
+    design = part(page, "%enfyra design essay")
+    design.get_by_label("Name of column 1").fill("heading")
+    expect(design.locator(".enfyra-changes")).to_contain_text("headline becomes heading")
+    for cell in CELLS:
+        if cell.startswith("%enfyra "):
+            run_cell(page, cell)
+    expect(design.get_by_label("Name of column 1")).to_have_value("heading")
+    erd = part(page, "%enfyra erd pen_name")
+    expect(erd.locator("[aria-pressed=true] .name")).to_have_text("essay")
+    studio = part(page, "%enfyra studio pen_name")
+    expect(studio.get_by_label("body")).to_have_value("{name: ann}")
+    board = part(page, "%enfyra board digest")
+    expect(board.get_by_text("of digest is cancelled")).to_be_visible()
+    expect(board.get_by_label("Payload")).to_have_value("{days: 3}")
+    expect(part(page, "%enfyra build").get_by_label("Value of condition 1")).to_have_value("An")
+    expect(part(page, "%enfyra access").get_by_label("Routes like")).to_have_value("/pen")
+    expect(grid).to_have_attribute("aria-sort", "ascending")
+    chosen = part(page, "%enfyra pick tree").get_by_role("combobox")
+    expect(chosen).to_have_value(re.compile(r"^<b>elm</b> \(\d+\)$"))
+    expect(part(page, "%enfyra profile").get_by_label("Columns like")).to_have_value("kin")
+
+
+def run_cell(page: Any, text: str) -> None:
+    """Run a cell once more, and wait until it has run."""
+    written = page.locator(".jp-InputArea").filter(has_text=text)
+    cell = page.locator(".jp-CodeCell").filter(has=written)
+    prompt = cell.locator(".jp-InputPrompt")
+    before = prompt.inner_text().strip()
+    written.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    expect(prompt).not_to_have_text(before)
+    expect(prompt).to_have_text(re.compile(r"\d"))
 
 
 def take_dark(page: Any) -> None:
@@ -265,6 +344,25 @@ def build_a_query(page: Any) -> None:
     builder.get_by_label("Value of condition 1").fill("An")
     expect(builder.locator("pre")).to_contain_text('filter: {"name": {"_starts_with": "An"}}')
     take_picture(builder, "build")
+
+
+def write_a_rule(page: Any) -> None:
+    matrix = part(page, "%enfyra access")
+    matrix.get_by_label("Routes like").press("Tab")
+    # Each role has the same methods, and Tab arrives at the first of them.
+    first = matrix.get_by_role("button", name="everybody: GET /pen_name")
+    expect(first).to_be_focused()
+    expect(first).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("ArrowRight")
+    expect(matrix.get_by_role("button", name="everybody: POST /pen_name")).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    said = matrix.locator("xpath=..").locator(".enfyra-said")
+    for pressed, text in (("true", "now"), ("false", "no longer")):
+        page.keyboard.press("Enter")
+        expect(said).to_have_text(f"everybody may {text} GET /pen_name")
+        expect(first).to_have_attribute("aria-pressed", pressed)
+        # One goes on where one was.
+        expect(first).to_be_focused()
 
 
 def narrow_a_profile(page: Any) -> None:

@@ -28,11 +28,11 @@ def design(session: Session, given: Namespace) -> Designer:
     return session.shelf.put(Designer(session, given.table), given.table)
 
 
-def diagram(session: Session, tables: Sequence[TableInfo]) -> Erd:
+def diagram(session: Session, tables: Sequence[TableInfo], asked: Sequence[str]) -> Erd:
     """Do `%enfyra erd --click`."""
     from ..widgets.erd import Erd
 
-    return session.shelf.put(Erd(session, tables), " ".join(one.name for one in tables))
+    return session.shelf.put(Erd(session, tables), " ".join(asked))
 
 
 def studio(session: Session, given: Namespace) -> Studio:

@@ -181,7 +181,7 @@ def draw(session: Session, given: Namespace) -> Diagram | Erd:
     if given.tables:
         tables = [found(schema, name) for name in dict.fromkeys(given.tables)]
     if given.click and tables:
-        return clicking.diagram(session, tables)
+        return clicking.diagram(session, tables, given.tables)
     return Diagram(tables)
 
 

@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..display import shortened, text_of, text_table, wrapped
+from .bars import said
 from .looking import ColumnProfile
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _cells(one: ColumnProfile, profile: Profile) -> list[str]:
     share = f" ({one.nulls / profile.rows:.0%})" if one.nulls and profile.rows else ""
     # Where the sample is not all, there may be more.
     more = "≥ " if profile.sampled < profile.rows else ""
-    top = [f"{shortened(text_of(value), 20)} ({many:,})" for value, many in one.top[:3]]
+    top = [f"{shortened(said(value), 20)} ({many:,})" for value, many in one.top[:3]]
     return [
         one.name, one.type, f"{one.nulls:,}{share}", f"{more}{one.distinct:,}", *ends_of(one),
         mean_of(one), ", ".join(top),

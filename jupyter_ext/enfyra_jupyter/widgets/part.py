@@ -112,7 +112,7 @@ class Part(anywidget.AnyWidget):
         """Give it as HTML that does nothing, for where there are no widgets."""
         from html import escape
 
-        return f"<pre>{escape(self.text())}</pre>"
+        return f"<pre>{escape(repr(self))}</pre>"
 
     def __repr__(self) -> str:
         return visible(self.text())

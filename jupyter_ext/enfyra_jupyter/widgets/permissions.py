@@ -16,11 +16,14 @@ class Permissions(Part):
     Attributes:
         columns: Who: everybody, whoever has logged in, and each role.
         routes: The path of each route, the methods that it has, and those that each may use.
+        search: What the paths that are shown have in them.
     """
 
     face: ClassVar[str] = "permissions"
+    keeps: ClassVar[tuple[str, ...]] = ("search",)
     columns = traitlets.List().tag(sync=True)
     routes = traitlets.List().tag(sync=True)
+    search = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, matrix: Matrix) -> None:
         super().__init__()

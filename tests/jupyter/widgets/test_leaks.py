@@ -1,4 +1,4 @@
-"""Cells that run again leave no widget behind, of whatever kind."""
+"""Cells that run again leave no widget behind, of whatever kind, and keep what was set in it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,25 @@ CELLS = {
     "profile": "%enfyra profile memo --click",
 }
 
+# What somebody may have set in each.
+SET: dict[str, dict[str, Any]] = {
+    "design": {"draft": {"id": None, "name": "diary"}},
+    "studio": {"draft": {"stage": "pre", "source": "x = 1"}, "drafts": {"pre:7": {"id": 7}}},
+    "board": {"chosen": {"flow": "tidy", "run": 3, "zone": "UTC"}, "payload": "{days: 3}"},
+    "build": {"draft": {"fields": ["text"], "filters": [], "any": True, "sort": [], "limit": 3}},
+    "pick": {"value": 1, "record": {"id": 1}, "chosen": {"key": "1", "label": "a"}},
+    "erd": {"chosen": "memo", "view": {"x": 1, "y": 2, "width": 300, "height": 200}},
+    "access": {"search": "mem"},
+    "grid": {
+        "sort": ["-text"], "filters": {"text": "a"}, "top": 3, "left": 9, "widths": {"text": 99},
+        "fresh": [{"text": "b"}], "marked": {"1": {"text": "a"}},
+    },
+    "profile": {
+        "conditions": [{"field": "text", "text": "a", "filter": '{"text": {"_eq": "a"}}'}],
+        "search": "te",
+    },
+}  # fmt: skip
+
 
 @pytest.fixture
 def tables(shell: Any, client: Any) -> Iterator[Any]:
@@ -42,19 +61,26 @@ def comms() -> int:
 
 def test_no_kind_is_forgotten() -> None:
     assert {one.name for one in WIDGET_COMMANDS} <= set(CELLS)
+    assert set(SET) == set(CELLS)
 
 
-def test_all_runs_leave_one_widget(tables: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_runs_leave_one_widget_and_what_was_set_in_it(
+    tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     where = {"cell": ""}
     monkeypatch.setattr("enfyra_jupyter.widgets.shelf.running_cell", lambda: where["cell"])
     for name, cell in CELLS.items():
         where["cell"] = name
         first = tables.run(cell)
         assert isinstance(first, Part), name
+        assert set(first.keeps) == set(SET[name]), name
+        for trait, value in SET[name].items():
+            setattr(first, trait, value)
         one = comms()
         for _ in range(MANY_RUNS if name == "grid" else RUNS):
             tables.shell.execution_count += 1
             last = tables.run(cell)
         assert (first.comm, comms()) == (None, one), name
         assert last.comm is not None
+        assert {trait: getattr(last, trait) for trait in SET[name]} == SET[name], name
     assert tables.session.shelf.count == len(CELLS)

@@ -23,7 +23,7 @@ export default widget(({ model, el, ask, say, done }) => {
   const runs = h("tbody", {});
   const cancels = h("button", { onclick: () => end(), hidden: true }, "Cancel the run");
   const agains = h("button", { onclick: () => again(""), hidden: true }, "Run the same again");
-  const from = h("select", { "aria-label": "Step to go on from" });
+  const from = h("select", { "aria-label": "Step to go on from", onchange: () => choose(from.value) });
   const froms = h("span", { hidden: true }, h("button", { onclick: () => again(from.value) }, "Go on from"), " ", from);
   const zones = h("datalist", { id: `zones-${Math.random().toString(36).slice(2)}` },
     (Intl.supportedValuesOf?.("timeZone") ?? []).map((one) => h("option", { value: one })));

@@ -60,7 +60,8 @@ export default widget(({ model, el, ask, say, watch }) => {
       boxes.set(one.name, box);
       svg.append(box);
     }
-    boxes.get(model.get("chosen") || tables[0]?.name)?.setAttribute("tabindex", "0");
+    // What was chosen may be gone.
+    (boxes.get(model.get("chosen")) ?? boxes.get(tables[0]?.name))?.setAttribute("tabindex", "0");
   }
   const rowOf = (number) => HEAD + LINE * number + 13;
   const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);

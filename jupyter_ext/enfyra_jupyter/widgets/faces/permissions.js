@@ -4,7 +4,7 @@ export default widget(({ model, el, ask, say, watch }) => {
   const columns = model.get("columns");
   const body = h("tbody", {});
   const shown = h("span", { class: "note", role: "status" });
-  const find = h("input", { type: "search", placeholder: "/post", oninput: () => filter() });
+  const find = h("input", { type: "search", value: model.get("search"), placeholder: "/post", oninput: searched });
   const grid = h("table", { class: "enfyra-permissions", "aria-label": "Who may use which methods of which routes", onkeydown: (event) => keys(event) },
     h("thead", {}, h("tr", {}, ["route", ...columns].map((name) => h("th", { scope: "col" }, name)))), body);
   const buttons = new Map();
@@ -49,6 +49,11 @@ export default widget(({ model, el, ask, say, watch }) => {
   function stop(button) {
     for (const one of body.querySelectorAll("button[tabindex='0']")) one.setAttribute("tabindex", "-1");
     button.setAttribute("tabindex", "0");
+  }
+  function searched() {
+    model.set("search", find.value);
+    model.save_changes();
+    filter();
   }
   function filter() {
     const wanted = find.value.trim().toLowerCase();

@@ -374,14 +374,8 @@ class Definitions:
             return ()
 
         def judged() -> Warnings:
-            after = Snapshot(
-                snapshot.version,
-                new.values(),
-                permissions=permissions,
-                queries=queries,
-                previous=snapshot,
-                changed=touched,
-            )
+            # All that is no table stays what it was.
+            after = Snapshot(snapshot.version, new.values(), previous=snapshot, changed=touched)
             return self._warn(snapshot, after)
 
         return await asyncio.to_thread(judged)

@@ -32,6 +32,7 @@ CELLS = (
     "%%enfyra table essay\ncolumns:\n  title: varchar(60)!\n"
     "  state: enum(draft, published) = draft\n"
     "relations:\n  author: pen_name inverse essays",
+    "essays = [{'title': 'On trees'}]\n%enfyra push essays --table essay --no-progress",
     "%enfyra design essay",
     "%enfyra erd pen_name essay --click",
     "%enfyra studio pen_name",
@@ -231,8 +232,18 @@ def design_a_table(page: Any) -> None:
     form.get_by_text("As a cell").click()
     expect(form.locator("pre")).to_contain_text("headline: varchar(60)! was title")
     take_picture(form, "design")
-    form.get_by_role("button", name="Apply").click()
-    expect(form.locator("xpath=..").get_by_text("essay is live at")).to_be_visible()
+    form.get_by_label("Rules of column 1").press("Enter")
+    form.get_by_role("button", name="Add a rule").press("Enter")
+    page.keyboard.type("3")
+    expect(changes).to_contain_text("minLength 3")
+    form.get_by_role("button", name="Add a relation").press("Enter")
+    page.keyboard.type("editor")
+    form.get_by_label("Table of relation 2").fill("pen_name")
+    expect(changes).to_contain_text("+ editor many-to-one pen_name")
+    apply = form.get_by_role("button", name="Apply")
+    apply.click()
+    said = form.locator("xpath=..").locator(".enfyra-said")
+    expect(said).to_contain_text("essay is live at")
     expect(changes).to_have_text("none")
 
 
@@ -249,6 +260,20 @@ def walk_along_relations(page: Any) -> None:
     expect(erd.get_by_text("0 of 0")).to_be_visible()
     erd.get_by_role("button", name="essay", exact=True).click()
     expect(essay).to_be_focused()
+    # A table is chosen by the mouse as well.
+    pen_name.click()
+    expect(pen_name).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("ArrowLeft")
+    expect(essay).to_be_focused()
+    # Down and up go through all. Keys that are Lab's for cells, such as D twice, are not for them.
+    page.keyboard.press("ArrowDown")
+    expect(pen_name).to_be_focused()
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    page.keyboard.press("ArrowUp")
+    expect(essay).to_be_focused()
+    page.keyboard.press("Space")
+    expect(essay).to_have_attribute("aria-pressed", "true")
     take_picture(erd, "erd")
 
 
@@ -324,6 +349,7 @@ def run_a_flow(page: Any) -> None:
     timeline = board.get_by_role("table", name="When each step was at work")
     expect(timeline.get_by_role("row", name="pause running")).to_be_visible()
     expect(timeline.get_by_role("row", name="essays completed")).to_be_visible()
+    expect(board.locator(".enfyra-picture [data-step=pause]")).to_contain_text("pause")
     take_picture(board, "board")
     board.get_by_role("button", name="Cancel the run").press("Enter")
     expect(board.get_by_text("of digest is cancelled")).to_be_visible()
@@ -344,6 +370,19 @@ def build_a_query(page: Any) -> None:
     builder.get_by_label("Value of condition 1").fill("An")
     expect(builder.locator("pre")).to_contain_text('filter: {"name": {"_starts_with": "An"}}')
     take_picture(builder, "build")
+    builder.get_by_role("button", name="Add a field to sort by").press("Enter")
+    order = builder.get_by_label("Field 1 to sort by", exact=True)
+    expect(order).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    # One goes on where one was.
+    expect(order).to_be_focused()
+    expect(order).to_have_value("name")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(builder.get_by_label("Field 1: the greatest first")).to_be_focused()
+    expect(builder.locator("pre")).to_contain_text("sort: [-name]")
+    builder.get_by_label("Remove field 1 to sort by").press("Enter")
+    expect(builder.get_by_label("Add a field")).to_be_focused()
 
 
 def write_a_rule(page: Any) -> None:
@@ -417,4 +456,11 @@ def pick_a_record(page: Any) -> None:
     expect(picker.get_by_role("region", name="The chosen record of tree")).to_contain_text(
         "<b>elm</b>"
     )
+    expect(box).to_have_value(re.compile(r"^<b>elm</b> \(\d+\)$"))
+    picker.get_by_role("button", name="Choose none").press("Enter")
+    expect(box).to_be_focused()
+    expect(box).to_have_value("")
+    page.keyboard.type("<b>elm")
+    expect(found.get_by_role("option", name="<b>elm</b>").first).to_be_visible()
+    page.keyboard.press("Enter")
     expect(box).to_have_value(re.compile(r"^<b>elm</b> \(\d+\)$"))

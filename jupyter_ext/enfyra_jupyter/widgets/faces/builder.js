@@ -87,10 +87,14 @@ export default widget(({ model, el, ask, say, done }) => {
   }
 
   function build() {
+    const { activeElement } = el.getRootNode();
+    const focused = el.contains(activeElement) ? activeElement.getAttribute("aria-label") : null;
     chosen.replaceChildren(...draft.fields.map((path, number) => h("li", {}, path, " ",
-      h("button", { "aria-label": `Leave ${path} out`, onclick: () => { draft.fields.splice(number, 1); changed(); adding.focus(); } }, "✕"))));
+      h("button", { "aria-label": `Leave ${path} out`, onclick: () => { draft.fields.splice(number, 1); changed(); } }, "✕"))));
     filters.replaceChildren(...draft.filters.map(condition));
     orders.replaceChildren(...draft.sort.map(order));
+    // One goes on where one was, or where fields are added if that is gone.
+    if (focused) (el.querySelector(`[aria-label="${CSS.escape(focused)}"]`) ?? adding).focus();
   }
   function picker(owner, label, then = () => {}) {
     return h("select", { "aria-label": label, value: owner.field, onchange: (event) => { owner.field = event.target.value; then(); changed(); } },
@@ -135,7 +139,7 @@ export default widget(({ model, el, ask, say, done }) => {
   function order(one, number) {
     return h("div", { class: "enfyra-row" },
       picker(one, `Field ${number + 1} to sort by`),
-      h("label", {}, h("input", { type: "checkbox", checked: one.down, onchange: (event) => { one.down = event.target.checked; changed(); } }), " the greatest first"),
+      h("label", {}, h("input", { type: "checkbox", "aria-label": `Field ${number + 1}: the greatest first`, checked: one.down, onchange: (event) => { one.down = event.target.checked; changed(); } }), " the greatest first"),
       h("button", { "aria-label": `Remove field ${number + 1} to sort by`, onclick: () => { draft.sort.splice(number, 1); changed(); } }, "✕"));
   }
 

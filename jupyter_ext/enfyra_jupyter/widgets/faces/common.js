@@ -31,8 +31,11 @@ function widget(build) {
       const cleaners = [];
       let last = 0;
       const said = h("div", { class: "enfyra-said", role: "status", "aria-live": "polite" });
-      // Lab's shortcuts are for cells: what is typed here is not for them.
-      const root = h("div", { class: "enfyra-part", "data-lm-suppress-shortcuts": "true" });
+      const root = h("div", { class: "enfyra-part", onfocusin: ({ target }) => {
+        // Lab's shortcuts are for cells: what is typed here is not for them. Lab looks at the element
+        // that has the focus before it looks at what that is in.
+        target.setAttribute("data-lm-suppress-shortcuts", "true");
+      } });
       el.replaceChildren(root, said);
 
       const heard = (message) => {

@@ -3,7 +3,7 @@
 export default widget(({ model, el, ask, say, watch, done }) => {
   const { table, key, label } = model.get("facts");
   const fields = h("div", { class: "enfyra-scroll", tabindex: "0", role: "region", "aria-label": `The chosen record of ${table}` });
-  const clear = h("button", { onclick: () => choose(null) }, "Choose none");
+  const clear = h("button", { onclick: () => choose(null).then(() => pick.input.focus()) }, "Choose none");
   const pick = picking({
     label: `Record of ${table}`,
     search: (text, after) => ask("candidates", { text, after }, { quiet: true }),

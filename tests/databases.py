@@ -308,7 +308,7 @@ class MongodbDatabases:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._template: dict[str, list[Any]] = {}
+        self._template: dict[str, dict[Any, Any]] = {}
         self._indexes: dict[str, list[Any]] = {}
         self._hashes: dict[str, str] = {}
         self._used: list[str] = []
@@ -346,7 +346,7 @@ class MongodbDatabases:
 
     def _remember(self, database: Any) -> None:
         for name in database.list_collection_names():
-            self._template[name] = list(database[name].find())
+            self._template[name] = _documents(database[name])
             indexes = [dict(one) for one in database[name].list_indexes()]
             self._indexes[name] = [one for one in indexes if one["name"] != "_id_"]
         self._hashes = database.command("dbHash")["collections"]
@@ -358,9 +358,7 @@ class MongodbDatabases:
         hashes = database.command("dbHash")["collections"]
         for name, documents in self._template.items():
             if hashes.get(name) != self._hashes.get(name):
-                database[name].delete_many({})
-                if documents:
-                    database[name].insert_many(documents)
+                _put_back(database[name], documents)
 
     def close(self) -> None:
         for uri in self._used:
@@ -373,6 +371,27 @@ class MongodbDatabases:
             self._used.append(uri)
         else:
             self._client.drop_database(name_of(uri))
+
+
+def _documents(collection: Any) -> dict[Any, Any]:
+    """Give the documents of a collection as they are stored, by their keys."""
+    from bson.codec_options import CodecOptions
+    from bson.raw_bson import RawBSONDocument
+
+    raw = collection.with_options(CodecOptions(document_class=RawBSONDocument))
+    return {one["_id"]: one for one in raw.find()}
+
+
+def _put_back(collection: Any, first: dict[Any, Any]) -> None:
+    """Write what differs: of hundreds of documents a test has added some, and changed few."""
+    now = _documents(collection)
+    same = {key for key, one in now.items() if key in first and one.raw == first[key].raw}
+    wrong = [key for key in now if key not in same]
+    missing = [one for key, one in first.items() if key not in same]
+    if wrong:
+        collection.delete_many({"_id": {"$in": wrong}})
+    if missing:
+        collection.insert_many(missing)
 
 
 def name_of(uri: str) -> str:

@@ -38,7 +38,8 @@ def settings(uri: str, **more: Any) -> Settings:
             "secret_key": SECRET_KEY,
             "encryption_keys": ENCRYPTION_KEY,
             "port": 0,
-            "refresh_interval": 0.1,
+            # Often enough for those who wait for it; most tests never need it.
+            "refresh_interval": 0.3,
             # On a busy machine changes take their time.
             "schema_lock_wait": 60,
             # Thousands of logins are not to be the tests' main work.

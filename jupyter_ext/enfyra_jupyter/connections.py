@@ -29,6 +29,7 @@ class Connection:
         object.__setattr__(self, "queries", QueryNames(self.client))
         self.cache.glance()
         self.flows.glance()
+        self.queries.glance()
 
 
 class Connections:

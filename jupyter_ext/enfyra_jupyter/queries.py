@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from enfyra_kernel.errors import did_you_mean
 from enfyra_kernel.metadata.queries import SavedQuery
@@ -19,15 +19,30 @@ _FIELDS = "*,table.name,savedBy.email"
 _SILENT = frozenset({403, 404})
 
 
-class QueryNames(Peek[Mapping[str, str]]):
-    """Holds the names of saved queries, and the language of each."""
+class SavedName(NamedTuple):
+    """What completion knows of a saved query.
+
+    Attributes:
+        table: The name of its table; empty for SQL.
+    """
+
+    language: str
+    table: str
+
+
+class QueryNames(Peek[Mapping[str, SavedName]]):
+    """Holds the names of saved queries, and what each is of."""
 
     def __init__(self, client: Client, *, lifetime: float = 5.0) -> None:
         super().__init__(client, {}, lifetime=lifetime)
 
-    def _ask(self) -> Mapping[str, str]:
-        rows = self._client.get(PATH, fields="name,language", sort="name", limit=0)["data"]
-        return {row["name"]: row["language"] for row in rows}
+    def _ask(self) -> Mapping[str, SavedName]:
+        fields = "name,language,table.name"
+        rows = self._client.get(PATH, fields=fields, sort="name", limit=0)["data"]
+        return {
+            row["name"]: SavedName(row["language"], (row["table"] or {}).get("name", ""))
+            for row in rows
+        }
 
 
 def listed(client: Client) -> Sequence[Mapping[str, Any]]:

@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from enfyra_jupyter.definitions import COLUMN_TYPES, read_definition
 from enfyra_jupyter.flows.reading import read_flow
 from enfyra_jupyter.magics.arguments import COMMANDS, parse
 from enfyra_jupyter.magics.querying import read_query
+from enfyra_server.cli import app as cli
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,16 @@ def test_examples_can_be_read(name, sections):
             found = re.search(r"%enfyra (.*)$", line)
             if found is not None:
                 parse(found[1], has_body=False)
+
+
+@pytest.mark.parametrize("name", ["adopt", "export", "diff", "apply"])
+def test_the_command_line_takes_the_same(name):
+    params = get_command(cli).commands[name].params
+    known = {word for one in params for word in one.opts}
+    for one in COMMANDS[name].arguments:
+        flag = one.names[0]
+        # `apply --apply` would say the same thing twice; patterns are a flag there.
+        assert {"--apply": "--yes", "patterns": "--tables"}.get(flag, flag) in known
 
 
 def test_every_type_is_named(sections):

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from ..display import visible, wrapped
+from ..quoting import quoted
 from .durations import duration_of
 from .picture import svg_of
 from .steps import CONDITION, UNDER_WAY, State, Step, states_of
@@ -133,7 +134,9 @@ def why_failed(run: Mapping[str, Any], name: str) -> str:
         parts.append(error["hint"])
     sentences = " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts)
     again = (
-        f", %enfyra run {name} --from {step} --of {run['id']} goes on from there" if step else ""
+        f", %enfyra run {quoted(name)} --from {step} --of {run['id']} goes on from there"
+        if step
+        else ""
     )
     return f"{sentences} %enfyra logs {run['id']} tells more{again}"
 

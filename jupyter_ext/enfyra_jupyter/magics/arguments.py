@@ -371,12 +371,7 @@ def _unwanted(command: Command, words: Sequence[str]) -> str:
 
 def _joined(command: Command, given: Sequence[str]) -> list[str]:
     """Join flags to their values, since argparse takes `-createdAt` for another flag."""
-    takes = {
-        name
-        for one in command.arguments
-        for name in one.names
-        if name.startswith("--") and one.facts.get("action") != "store_true"
-    }
+    takes = command.valued
     result: list[str] = []
     rest = iter(given)
     for word in rest:

@@ -80,6 +80,16 @@ class Command:
         """The names that begin with `--`."""
         return [name for one in self.arguments for name in one.names if name.startswith("--")]
 
+    @property
+    def valued(self) -> dict[str, Argument]:
+        """The flags that have a value behind them."""
+        return {
+            name: one
+            for one in self.arguments
+            for name in one.names
+            if name.startswith("--") and one.facts.get("action") != "store_true"
+        }
+
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:

@@ -5,13 +5,13 @@ It looks at what is known of the definitions and never waits for the server.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
-from enfyra_kernel.metadata.system.flows import STEP_KINDS
 from enfyra_kernel.metadata.system.queries import SQL
 from IPython.core.completer import (
     CompletionContext,
@@ -22,25 +22,29 @@ from IPython.core.completer import (
 
 from ..addresses import addresses
 from ..client import ApiError
-from ..definitions import (
-    COLUMN_TYPES,
-    COLUMN_WORDS,
-    ON_DELETE,
-    RELATION_KINDS,
-    RELATION_WORDS,
-    TABLE_KEYS,
-)
-from ..flows.reading import FLOW_KEYS, STEP_KEYS, WITHIN
 from ..grants import EVERYBODY, LOGGED_IN
-from ..modes import MODES
-from ..schema import Schema, TableInfo
+from ..quoting import quoted
 from .arguments import COMMANDS, ON
+from .cell_completion import (
+    Found,
+    complete_definition,
+    complete_flow,
+    complete_measures,
+    complete_object,
+    complete_query,
+    field_paths,
+    route_paths,
+    starting,
+    table_in,
+    table_names,
+)
+from .command import Argument, Command
 from .logging_in import VERBS as TOKEN_VERBS
-from .outline import Place, place_in_flow, place_in_yaml
-from .query_commands import KINDS
+from .outline import place_in_flow, place_in_yaml
 from .scripting import ALL, METHODS, VERBS
-from .session import QUERY_KEYS, Session
+from .session import Session
 from .sql_completion import complete_sql
+from .words import UnclosedError, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,24 +52,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 MATCHER = "enfyra.magic"
-OPERATORS = (
-    "_eq", "_neq", "_gt", "_gte", "_lt", "_lte", "_in", "_not_in", "_between", "_contains",
-    "_starts_with", "_ends_with", "_is_null", "_is_not_null",
-)  # fmt: skip
-_ACCESS_WORDS = {
-    "can": ("nobody", *METHODS),
-    "grant": (EVERYBODY, LOGGED_IN, *METHODS, ALL),
-    "revoke": (EVERYBODY, LOGGED_IN, *METHODS, ALL),
-}
-_TABLE_COMMANDS = frozenset(
-    {"profile", "plot", "query", "grid", "describe", "erd", "table", "tables", "design", "build",
-     "pick"}
-)  # fmt: skip
-_FLOW_COMMANDS = frozenset({"flow", "run", "runs", "logs", "timeline", "cancel", "board"})
-_ON_ERROR = ("stop", "skip", "retry")
-LOGIC = ("_and", "_or", "_not")
-DEEP_KEYS = ("fields", "filter", "sort", "limit", "page", "deep")
-FIGURES = ("count", "sum", "avg", "min", "max", "countRecords")
+_FIELDS = frozenset({"--fields", "--sort", "--key", "--rename", "--dimensions", "--label"})
 
 _LINE = re.compile(r"(?:^|=\s*|^\s+)%enfyra(?:\s+(?P<rest>.*))?$")
 _HEAD = re.compile(r"^\s*%%enfyra(?:\s+(?P<rest>.*))?$")
@@ -73,6 +60,8 @@ _IN_SQL = re.compile(r"\s--lang[\s=]+sql\b")
 # In front of what gives a result: the variable that it goes to.
 _INTO = re.compile(r"^\w+\s+<<\s+")
 _FRAGMENT = re.compile(r"[^\s,{}\[\]()'\":=]*$")
+# The last word, with the quote that is open in front of it.
+_LAST = re.compile(r"(?:^|(?<=\s))(?:'[^']*|\"[^\"]*|\S*)$")
 
 
 def is_about_us(before: list[str]) -> bool:
@@ -113,7 +102,7 @@ class Completer:
 
         return enfyra_matcher
 
-    def complete(self, before: list[str], after: str = "") -> tuple[str, list[str]]:
+    def complete(self, before: list[str], after: str = "") -> Found:
         """Give the word at the cursor, and what it can become.
 
         Args:
@@ -122,7 +111,7 @@ class Completer:
         """
         head = _HEAD.match(before[0])
         if head is not None and len(before) > 1:
-            return self._in_cell(head["rest"] or "", before[1:], after)
+            return self._in_cell(_INTO.sub("", head["rest"] or ""), before[1:], after)
         line = head or _LINE.search(before[-1])
         if line is None:
             return "", []
@@ -131,59 +120,67 @@ class Completer:
 
     # -- the line -------------------------------------------------------------------------------
 
-    def _in_line(self, rest: str, *, cell: bool) -> tuple[str, list[str]]:
+    def _in_line(self, rest: str, *, cell: bool) -> Found:
         name, space, arguments = rest.partition(" ")
         if not space:
             names = [one for one, command in COMMANDS.items() if not cell or command.body]
-            return name, _starting(names, name)
+            return name, starting(names, name)
         command = COMMANDS.get(name)
         if command is None:
             return "", []
-        schema = self._session.glance()
-        flags = [*command.flags, ON]
-        flag, value = _open_flag(arguments, flags)
+        flag, value = _open_flag(arguments, command)
         if flag is not None:
-            return self._value(flag, value, arguments, schema)
-        word = arguments.rpartition(" ")[2]
+            return self._value(command, flag, value, arguments)
+        found = _LAST.search(arguments)
+        word = found[0] if found is not None else ""
         if word.startswith("-"):
-            return word, _starting(flags, word)
-        before = arguments[: len(arguments) - len(word)].split()
-        return word, self._positional(name, word, schema, before)
+            return word, starting([*command.flags, ON], word)
+        before = _positional(command, arguments[: len(arguments) - len(word)])
+        places = [one for one in command.arguments if not one.names[0].startswith("--")]
+        if not places or (len(before) >= len(places) and places[-1].facts.get("nargs") != "*"):
+            return word, []
+        return self._word(command, places[min(len(before), len(places) - 1)], word, before)
 
-    def _positional(self, name: str, word: str, schema: Schema, before: list[str]) -> list[str]:
-        if name in {"profile", "plot"} and before:
-            table = schema.tables.get(before[0])
-            return _starting(table.columns if table is not None and name == "plot" else (), word)
-        if name in _TABLE_COMMANDS:
-            return _table_names(schema, word)
-        if name == "help":
-            return _starting(COMMANDS, word)
-        if name == "queries":
-            return _starting(self._session.glance_at_queries(), word)
-        if name in {"connect", "use", "close"}:
-            return _starting(self._connections(name), word)
-        if name in _FLOW_COMMANDS:
-            return _starting(self._session.glance_at_flows(), word)
-        if name == "studio" and not word.startswith("/"):
-            return _table_names(schema, word)
-        if name in {"hook", "handler", "studio"}:
-            if word.startswith("/"):
-                paths = (f"/{table.name}" for table in schema.tables.values())
-                return _starting(paths, word)
-            return _starting((*METHODS, ALL, *VERBS), word)
-        if name in {"can", "grant", "revoke", "access"}:
-            if word.startswith("/"):
-                return _starting((f"/{table.name}" for table in schema.tables.values()), word)
-            return _starting(_ACCESS_WORDS.get(name, ()), word)
-        if name == "token":
-            return _starting(TOKEN_VERBS, word)
-        if name == "push":
-            return [
-                one
-                for one, value in self._variables()
-                if one.startswith(word) and hasattr(value, "__arrow_c_stream__")
-            ]
-        return []
+    def _word(self, command: Command, place: Argument, word: str, before: Sequence[str]) -> Found:
+        """Complete a word that belongs to no flag."""
+        schema = self._session.glance()
+        fragment = _fragment(word)
+        match command.name, place.names[0]:
+            case "adopt" | "login" | "users", _:
+                return word, []
+            case _, "table" | "tables":
+                return word, table_names(schema, word)
+            case "tables", "pattern":
+                return word, table_names(schema, word)
+            case "plot", "x" | "y":
+                table = schema.tables.get(before[0])
+                return word, starting(table.columns if table is not None else (), word)
+            case _, "command":
+                return word, starting(COMMANDS, word)
+            case "queries", _:
+                return word, starting(self._session.glance_at_queries(), word)
+            case _, "url" | "alias":
+                return word, starting(self._connections(command.name), word)
+            case _, "flow" | "run":
+                return word, _named(self._session.glance_at_flows(), word)
+            case _, "data":
+                return word, [one for one in self._data_frames() if one.startswith(word)]
+            case "studio", _ if not word.startswith("/"):
+                return word, table_names(schema, word)
+            case _, "user":
+                return word, starting(["nobody"], word)
+            case _, "who":
+                return word, starting([EVERYBODY, LOGGED_IN], word)
+            case _, "method" | "methods":
+                return fragment, starting((*METHODS, ALL), fragment)
+            case "token", _:
+                return word, starting(TOKEN_VERBS, word)
+            case _, "words" if not word.startswith("/"):
+                return fragment, starting((*METHODS, ALL, *VERBS), fragment)
+            case _, "route" | "path" | "pattern" | "words":
+                return word, route_paths(schema, word)
+            case _:
+                return word, []
 
     def _connections(self, command: str) -> list[str]:
         """Give the names of connections that a command can be about."""
@@ -199,181 +196,92 @@ class Completer:
     def _queries(self, *, only_sql: bool) -> list[str]:
         """Give the names of saved queries."""
         known = self._session.glance_at_queries().items()
-        return [name for name, language in known if language == SQL or not only_sql]
+        return [name for name, one in known if one.language == SQL or not only_sql]
+
+    def _data_frames(self) -> list[str]:
+        return [one for one, value in self._variables() if hasattr(value, "__arrow_c_stream__")]
 
     def _variables(self) -> list[tuple[str, Any]]:
         """Give the notebook's variables that have a name of their own."""
         names = list(self._shell.user_ns.items())
         return [(name, value) for name, value in names if name.startswith(tuple(ascii_letters))]
 
-    def _value(
-        self, flag: str, value: str, arguments: str, schema: Schema
-    ) -> tuple[str, list[str]]:
-        fragment = _fragment(value)
-        if flag == ON:
-            return fragment, _starting(self._connections("use"), fragment)
-        if flag == "--table":
-            return fragment, _table_names(schema, fragment)
-        if flag == "--from":
-            steps = self._session.glance_at_flows().get(_table_of(arguments), ())
-            return fragment, _starting(steps, fragment)
-        if flag in {"--saved", "--with"}:
-            return fragment, _starting(self._queries(only_sql=flag == "--with"), fragment)
+    def _value(self, command: Command, flag: str, value: str, arguments: str) -> Found:
+        """Complete the value of a flag."""
+        fragment, schema = _fragment(value), self._session.glance()
         if flag == "--timezone":
-            return fragment, _starting(sorted(available_timezones()), value) if value else []
-        if flag == "--params":
-            names = [one for one, value in self._variables() if isinstance(value, Mapping)]
-            return fragment, _starting(names, fragment)
-        if flag == "--kind":
-            return fragment, _starting(KINDS, fragment)
-        if flag == "--lang":
-            return fragment, _starting(("filter", "sql"), fragment)
-        if flag == "--mode":
-            return fragment, _starting(MODES, fragment)
-        if flag == "--missing":
-            return fragment, _starting(("error", "null"), fragment)
-        table = schema.tables.get(_table_of(arguments))
-        if flag == "--label":
-            return fragment, _starting(table.columns if table is not None else (), fragment)
-        if flag in {"--fields", "--sort", "--key", "--rename", "--dimensions", "--measures"}:
-            sign = "-" if fragment.startswith("-") else ""
-            paths = _paths(schema, table, fragment.removeprefix("-"))
-            return fragment, [sign + one for one in paths]
+            return fragment, starting(sorted(available_timezones()), value) if value else []
+        if flag == "--path":
+            return value, route_paths(schema, value)
+        names = self._names_for(command, flag, arguments)
+        if names is not None:
+            return fragment, starting(names, fragment)
+        if flag == "--table":
+            return fragment, table_names(schema, fragment)
+        table = schema.tables.get(self._table(command, arguments))
+        if flag in _FIELDS:
+            return fragment, field_paths(schema, table, fragment)
+        if flag == "--measures":
+            before = value[: len(value) - len(fragment)].rstrip()
+            is_field = before.endswith(("(", ":"))
+            return complete_measures(fragment, table, schema, is_field=is_field)
         if flag in {"--filter", "--deep", "--aggregate"}:
-            return self._in_object(flag.removeprefix("--"), place_in_flow(value), table, schema)
+            return complete_object(flag.removeprefix("--"), place_in_flow(value), table, schema)
         return "", []
+
+    def _names_for(self, command: Command, flag: str, arguments: str) -> Iterable[str] | None:
+        """Give the names that the value of a flag is one of, if it is one of some names."""
+        choices = command.valued[flag].facts.get("choices") if flag != ON else None
+        if choices is not None:
+            return choices
+        match flag:
+            case "--on":
+                return self._connections("use")
+            case "--from":
+                return self._session.glance_at_flows().get(_about(command, arguments), ())
+            case "--saved" | "--save" | "--with":
+                return self._queries(only_sql=flag == "--with")
+            case "--params":
+                return [one for one, value in self._variables() if isinstance(value, Mapping)]
+            case "--secret":
+                return os.environ
+            case _:
+                return None
+
+    def _table(self, command: Command, arguments: str) -> str:
+        """Give the table that a line is about: the one it names, or that of its saved query."""
+        name = _given("--table", arguments) or _about(command, arguments)
+        if not name:
+            saved = self._session.glance_at_queries().get(_given("--saved", arguments))
+            name = saved.table if saved is not None else ""
+        return name
 
     # -- the cell -------------------------------------------------------------------------------
 
-    def _in_cell(self, rest: str, body: list[str], after: str) -> tuple[str, list[str]]:
-        words = _INTO.sub("", rest).split()
+    def _in_cell(self, rest: str, body: list[str], after: str) -> Found:
+        name, _, arguments = rest.partition(" ")
         schema = self._session.glance()
-        if words[:1] == ["sql"] or (
-            words[:1] == ["query"] and re.search(r"--lang[\s=]+sql\b", rest)
-        ):
+        if name == "sql" or (name == "query" and _IN_SQL.search(rest)):
             return complete_sql(body, schema, after)
-        place = place_in_yaml(body)
-        if words[:1] == ["table"]:
-            return _in_definition(place, schema, _own_fields(body))
-        if words[:1] == ["flow"]:
-            return _in_flow(place, schema)
-        if words[:1] == ["query"]:
-            named = next((word for word in words[1:2] if not word.startswith("-")), None)
-            return self._in_query(place, schema, named or _table_in(body))
+        if name == "table":
+            return complete_definition(place_in_yaml(body), schema, body)
+        if name == "flow":
+            return complete_flow(place_in_yaml(body), schema)
+        if name == "query":
+            table = self._table(COMMANDS[name], arguments) or table_in(body)
+            return complete_query(place_in_yaml(body), schema, table)
         return "", []
-
-    def _in_query(self, place: Place, schema: Schema, name: str) -> tuple[str, list[str]]:
-        fragment = place.fragment
-        if not place.path:
-            return fragment, _starting(QUERY_KEYS, fragment)
-        head = place.path[0]
-        if head == "table":
-            return fragment, _table_names(schema, fragment)
-        table = schema.tables.get(name)
-        if head in {"fields", "sort", "dimensions", "measures"}:
-            sign = "-" if fragment.startswith("-") else ""
-            paths = _paths(schema, table, fragment.removeprefix("-"))
-            return fragment, [sign + one for one in paths]
-        if head in {"filter", "deep", "aggregate"}:
-            inner = Place(place.path[1:], fragment, is_key=place.is_key)
-            return self._in_object(head, inner, table, schema)
-        return "", []
-
-    def _in_object(
-        self, kind: str, place: Place, table: TableInfo | None, schema: Schema
-    ) -> tuple[str, list[str]]:
-        """Complete a key within a filter or `deep`."""
-        if not place.is_key:
-            return "", []
-        if kind == "aggregate":
-            names: Iterable[str] = FIGURES
-            if not place.path:
-                names = table.fields if table is not None else ()
-            return place.fragment, _starting(names, place.fragment)
-        ignored = {*LOGIC, "deep"}
-        path = [one for one in place.path if one not in ignored]
-        target = schema.follow(table, path)
-        if kind == "deep":
-            if place.path and place.path[-1] != "deep":
-                return place.fragment, _starting(DEEP_KEYS, place.fragment)
-            names = target.relations if target is not None else ()
-        elif target is not None:
-            names = [*target.fields, *LOGIC]
-        else:
-            owner = schema.follow(table, path[:-1])
-            names = OPERATORS if owner is not None and path and path[-1] in owner.columns else ()
-        return place.fragment, _starting(names, place.fragment)
-
-
-# -- a table's definition -------------------------------------------------------------------------
-
-
-def _in_definition(place: Place, schema: Schema, own: list[str]) -> tuple[str, list[str]]:
-    fragment, path = place.fragment, place.path
-    if not path:
-        return fragment, _starting(TABLE_KEYS, fragment)
-    if path[0] in {"uniques", "indexes"}:
-        return fragment, _starting(own, fragment)
-    if place.is_key or len(path) != 2:
-        return "", []
-    last = place.words[-1] if place.words else ""
-    if path[0] == "columns":
-        if not place.words:
-            return fragment, _starting(COLUMN_TYPES, fragment)
-        return fragment, _starting(COLUMN_WORDS, fragment) if last != "was" else []
-    if path[0] != "relations":
-        return "", []
-    if last == "on-delete":
-        return fragment, _starting(ON_DELETE, fragment)
-    if last in {"inverse", "was"}:
-        return "", []
-    tables = [table.name for table in schema.own]
-    if not place.words:
-        return fragment, _starting([*tables, *RELATION_KINDS], fragment)
-    if last in RELATION_KINDS:
-        return fragment, _starting(tables, fragment)
-    return fragment, _starting(RELATION_WORDS, fragment)
-
-
-def _in_flow(place: Place, schema: Schema) -> tuple[str, list[str]]:
-    """Complete what stands in the YAML of a flow."""
-    fragment, path = place.fragment, place.path
-    if not place.is_key:
-        if place.words:
-            return "", []
-        if path[-1] == "table":
-            return fragment, _table_names(schema, fragment)
-        values = {"type": STEP_KINDS, "onError": _ON_ERROR}
-        return fragment, _starting(values.get(path[-1], ()), fragment)
-    if not path:
-        return fragment, _starting([*STEP_KEYS, *FLOW_KEYS], fragment)
-    return fragment, _starting(STEP_KEYS if path[-1] in {"steps", *WITHIN} else (), fragment)
-
-
-def _own_fields(body: list[str]) -> list[str]:
-    """Give the columns and relations that the cell has named so far."""
-    section, names = "", []
-    for line in body:
-        found = re.match(r"^(\s*)(?:-\s+)?([A-Za-z]\w*)\s*:", line)
-        if found is None:
-            continue
-        if not found[1]:
-            section = found[2]
-        elif section in {"columns", "relations"}:
-            names.append(found[2])
-    return names
 
 
 # -- words ----------------------------------------------------------------------------------------
 
 
-def _open_flag(arguments: str, flags: list[str]) -> tuple[str | None, str]:
+def _open_flag(arguments: str, command: Command) -> tuple[str | None, str]:
     """Give the flag whose value is being typed, and the value so far."""
     place, open_flag = -1, None
-    for flag in flags:
-        takes = _takes_value(flag)
+    for flag in (*command.valued, ON):
         for found in re.finditer(rf"(?:^|\s){flag}(?:\s+|=)", arguments):
-            if takes and found.end() > place:
+            if found.end() > place:
                 place, open_flag = found.end(), flag
     if open_flag is None:
         return None, ""
@@ -385,47 +293,39 @@ def _open_flag(arguments: str, flags: list[str]) -> tuple[str | None, str]:
     return (open_flag, value) if depth > 0 else (None, "")
 
 
-def _takes_value(flag: str) -> bool:
-    return flag == ON or any(
-        flag in one.names and one.facts.get("action") != "store_true"
-        for command in COMMANDS.values()
-        for one in command.arguments
-    )
+def _positional(command: Command, arguments: str) -> list[str]:
+    """Give the words of a line that belong to no flag."""
+    try:
+        given = words(arguments)
+    except UnclosedError:
+        given = arguments.split()
+    found: list[str] = []
+    rest = iter(given)
+    for word in rest:
+        if not word.startswith("--"):
+            found.append(word)
+        elif word == ON or word in command.valued:
+            next(rest, None)
+    return found
 
 
-def _table_of(arguments: str) -> str:
-    named = re.search(r"(?:^|\s)--table(?:\s+|=)(\S+)", arguments)
-    if named is not None:
-        return named[1]
-    first = arguments.split(" ", 1)[0]
-    return "" if first.startswith("-") else first
+def _about(command: Command, arguments: str) -> str:
+    """Give the first word of a line that belongs to no flag: what the command is about."""
+    return next(iter(_positional(command, arguments)), "")
 
 
-def _table_in(body: list[str]) -> str:
-    for line in body:
-        found = re.match(r"^\s*\{?\s*[\"']?table[\"']?\s*:\s*[\"']?(\w+)", line)
-        if found is not None:
-            return found[1]
-    return ""
+def _given(flag: str, arguments: str) -> str:
+    found = re.search(rf"(?:^|\s){flag}(?:\s+|=)(\S+)", arguments)
+    return found[1] if found is not None else ""
 
 
-def _table_names(schema: Schema, typed: str) -> list[str]:
-    """Give the tables that are meant: the system's only where none of one's own is."""
-    own = _starting((table.name for table in schema.own), typed)
-    return own or _starting(schema.tables, typed)
-
-
-def _paths(schema: Schema, table: TableInfo | None, typed: str) -> list[str]:
-    *path, last = typed.split(".")
-    target = schema.follow(table, path)
-    before = "".join(f"{part}." for part in path)
-    return [before + one for one in _starting(target.fields if target else (), last)]
+def _named(names: Iterable[str], word: str) -> list[str]:
+    """Give names that may hold anything, in quotes where they need some."""
+    quote = word[:1] if word[:1] in {"'", '"'} else ""
+    found = starting(names, word.removeprefix(quote))
+    return [f"{quote}{one}{quote}" if quote else quoted(one) for one in found]
 
 
 def _fragment(text: str) -> str:
     found = _FRAGMENT.search(text)
     return found[0] if found is not None else ""
-
-
-def _starting(names: Iterable[str], typed: str) -> list[str]:
-    return [one for one in names if one.startswith(typed)]

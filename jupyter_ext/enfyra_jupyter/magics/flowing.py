@@ -20,6 +20,7 @@ from ..flows.reading import read_flow
 from ..flows.steps import steps_of
 from ..flows.trying import try_flow
 from ..flows.views import FlowView, Outcome, said_of, why_failed
+from ..quoting import quoted
 from .session import Session
 
 FLOWS = "/flow_definition"
@@ -110,7 +111,7 @@ def run_of(session: Session, word: str) -> int:
         return int(word)
     last = _last_run(session, find_flow(session, word))
     if last is None:
-        raise UsageError(f"The flow '{word}' has not run yet; %enfyra run {word} does that")
+        raise UsageError(f"The flow '{word}' has not run yet; %enfyra run {quoted(word)} does that")
     return int(last["id"])
 
 
@@ -144,7 +145,7 @@ def view_of(
     config = row.get("triggerConfig") or {}
     notes: list[str] = []
     said = {
-        "manual": f"set off by %enfyra run {name}",
+        "manual": f"set off by %enfyra run {quoted(name)}",
         "flow": f"set off by the end of {config.get('flow')}",
         "event": f"set off by records of {config.get('table')}",
     }.get(kind, "")
@@ -223,7 +224,8 @@ def _refuse_without_cell(given: Namespace) -> None:
     if named:
         name = named[0]
         raise UsageError(
-            f"--{name} goes with a cell below %%enfyra flow; %enfyra run {given.flow} runs it"
+            f"--{name} goes with a cell below %%enfyra flow; "
+            f"%enfyra run {quoted(given.flow)} runs it"
         )
 
 

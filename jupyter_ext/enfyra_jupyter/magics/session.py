@@ -15,6 +15,7 @@ from ..connection import connect
 from ..connections import Connection, Connections
 from ..flows.names import FlowNames
 from ..frames import ResultFrame
+from ..queries import SavedName
 from ..schema import EMPTY, Schema, TableInfo
 
 if TYPE_CHECKING:
@@ -163,8 +164,8 @@ class Session:
 
     # -- queries --------------------------------------------------------------------------------
 
-    def glance_at_queries(self) -> Mapping[str, str]:
-        """Give the names of saved queries with their languages, as far as known, at once."""
+    def glance_at_queries(self) -> Mapping[str, SavedName]:
+        """Give the names of saved queries, as far as known, at once."""
         here = self.connections.active
         return here.queries.glance() if here is not None else {}
 

@@ -9,6 +9,8 @@ import time
 import pytest
 from IPython.core.completer import provisionalcompleter
 
+from enfyra_jupyter.magics.arguments import COMMANDS
+
 LIMIT = 0.050
 PATIENCE = 60.0
 LIFETIME = 5.1
@@ -96,6 +98,25 @@ def complete(shell):
         "%%enfyra query post\nfields: [title, author.nam|e",
         "%%enfyra query post\nfields:\n  - ti|tle",
         "%%enfyra query\ntable: au|thor",
+        "%enfyra query --limit 5 post --fields ti|tle",
+        "%%enfyra query --out found post\nsort: vi|ews",
+        "%enfyra query post --measures cou|nt",
+        "%enfyra query post --measures count,sum(vi|ews",
+        "%enfyra query post --measures {highest: {ma|x",
+        "%enfyra query post --measures {highest: {max: vi|ews",
+        "%%enfyra query post\nmeasures: [cou|nt",
+        "%%enfyra query post\nmeasures: [count, sum(vi|ews",
+        "%%enfyra query post\nmeasures:\n  highest: {max: vi|ews",
+        "%enfyra query post --deep {author: {fields: nam|e",
+        "%enfyra query post --deep {author: {filter: {nam|e",
+        "%enfyra query post --deep {author: {filter: {name: {_sta|rts_with",
+        "%enfyra query post --deep {author: {fields: [id, nat|ion",
+        "%%enfyra query post\ndeep:\n  author:\n    sort: -nam|e",
+        "%enfyra routes /po|st",
+        "%enfyra grant everybody GET,PO|ST",
+        "%enfyra grant everybody GET /po|st",
+        "%%enfyra hook GET * --path /po|st",
+        "%%enfyra hook GET /po|st",
     ],
 )
 def test_completes(complete, text):
@@ -116,6 +137,75 @@ def test_completes(complete, text):
 )
 def test_keeps_quiet_elsewhere(complete, text):
     assert complete(text) == []
+
+
+@pytest.fixture
+def named(shell, client):
+    """A shell in which flows and saved queries get names, which go when it ends."""
+    yield shell
+    for path in ("/query_definition", "/flow_definition"):
+        for row in client.get(path, fields="id", limit=0)["data"]:
+            client.send("DELETE", f"{path}/{row['id']}")
+
+
+def known_by_now(shell):
+    """Have completion know the names of flows and queries."""
+    connection = shell.session.connections.active
+    connection.flows.load()
+    connection.queries.load()
+
+
+def test_names_with_spaces_stand_in_quotes(named, complete):
+    named.run("%%enfyra flow 'تقرير 😀'\n- {key: say, type: log}")
+    named.run("%enfyra query flow_definition --save every_flow")
+    named.run("%enfyra tables --system")
+    known_by_now(named)
+    for text in (
+        "%enfyra run |'تقرير 😀'",
+        "%enfyra run 'تق|رير 😀'",
+        '%enfyra logs "تقرير |😀"',
+        "%enfyra run 'تقرير 😀' --from s|ay",
+        "%enfyra query --saved every_flow --fields triggerT|ype",
+    ):
+        typed, _, rest = text.partition("|")
+        assert complete(typed) == [typed + rest]
+
+
+# What people make up; all else that a line can hold is offered.
+FREE = {
+    "--as", "--cron", "--email", "--every", "--exclude", "--expires", "--ip", "--limit", "--name",
+    "--of", "--out", "--param", "--payload", "--priority", "--query", "--row", "--sample",
+    "--scopes", "--test", "--times", "--to", "--user", "--webhook", "adopt --key", "adopt PATTERN",
+    "apply DIR", "diff DIR", "export DIR", "login URL", "users PATTERN",
+}  # fmt: skip
+ABOUT = {
+    "TABLE": "post", "NAME": "nightly", "DIR": "definitions", "DATA": "frame --table post",
+    "X": "views", "USER": "nobody", "METHOD": "GET", "WHO": "everybody", "METHODS": "GET",
+}  # fmt: skip
+BEGUN = {"--filter": "{", "--deep": "{", "--aggregate": "{", "--timezone": "A"}
+
+
+@pytest.mark.usefixtures("tables")
+def test_everything_is_offered(named, complete, monkeypatch):
+    named.run("%%enfyra flow nightly\n- {key: say, type: log}")
+    named.run("%%enfyra sql --save figures\nSELECT 1 AS one")
+    named.run("import pandas as pd\nframe, values = pd.DataFrame(), {}")
+    known_by_now(named)
+    monkeypatch.setattr("enfyra_jupyter.magics.completion.addresses", lambda: {"far": None})
+    silent = set()
+    for name, command in COMMANDS.items():
+        line = f"%enfyra {name} "
+        for one in command.arguments:
+            flag = one.names[0]
+            if not flag.startswith("--"):
+                metavar = one.facts["metavar"]
+                silent |= set() if complete(line) else {f"{name} {metavar}"}
+                line += f"{ABOUT.get(metavar, '')} "
+                continue
+            assert f"{line}{flag}" in complete(f"{line}{flag[:-1]}")
+            if flag in command.valued and not complete(f"{line}{flag} {BEGUN.get(flag, '')}"):
+                silent.add(f"{name} {flag}")
+    assert {one for one in silent if not {one, one.partition(" ")[2]} & FREE} == set()
 
 
 def test_offers_data_frames(shell, complete):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -34,6 +35,10 @@ _STYLE = (
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
+# What stands above or joins other letters.
+_WITHOUT_WIDTH = frozenset({"Mn", "Me", "Cf"})
+
+
 def visible(text: str) -> str:
     r"""Give a text with its control characters as something to be seen.
 
@@ -48,6 +53,22 @@ def _picture(found: re.Match[str]) -> str:
     number = ord(found[0])
     # Unicode has pictures of the oldest ones.
     return chr(0x2400 + number) if number < 0x20 else f"⟨{number:04X}⟩"
+
+
+def width_of(text: str) -> int:
+    """Give how many columns of a terminal a text takes: pictures and letters of East Asia take two.
+
+    Example:
+        >>> width_of("Ann"), width_of("東京"), width_of("é"), width_of("e\\u0301")
+        (3, 4, 1, 1)
+    """
+    return len(text) if text.isascii() else sum(map(_width, text))
+
+
+def _width(letter: str) -> int:
+    if unicodedata.category(letter) in _WITHOUT_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in {"W", "F"} else 1
 
 
 def text_of(value: Any) -> str:
@@ -107,12 +128,15 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     columns = [_one_line(name, most=len(name)) for name in columns]
     cells = [["null" if value is None else _one_line(value) for value in row] for row in rows]
     widths = [
-        max([len(name), *(len(row[number]) for row in cells)])
+        max([width_of(name), *(width_of(row[number]) for row in cells)])
         for number, name in enumerate(columns)
     ]
 
     def line(values: Sequence[str]) -> str:
-        padded = (value.ljust(width) for value, width in zip(values, widths, strict=True))
+        padded = (
+            value + " " * (width - width_of(value))
+            for value, width in zip(values, widths, strict=True)
+        )
         return "  ".join(padded).rstrip()
 
     head = [list(columns), ["-" * width for width in widths]] if any(columns) else []

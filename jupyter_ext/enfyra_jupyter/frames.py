@@ -6,7 +6,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -19,6 +19,7 @@ from .display import html_table, text_table, visible, wrapped
 from .explanation import Explanation
 
 if TYPE_CHECKING:
+    import httpx
     import pandas as pd
     import polars as pl
     import pyarrow as pa
@@ -243,8 +244,7 @@ class ResultFrame:
         # Here and below: it takes long to import, and a first page needs none of it.
         import pyarrow as pa
 
-        query = {name: value for name, value in self.query.items() if name != "aggregate"}
-        with self.client.stream(self.path, {**query, "limit": self.limit}) as answer:
+        with self._stream(self.limit) as answer:
             pieces = answer.iter_raw(_READ)
             source = io.BufferedReader(PieceFile(lambda: next(pieces, None)), _READ)
             try:
@@ -261,20 +261,29 @@ class ResultFrame:
         """
         import pyarrow as pa
 
-        query = {name: value for name, value in self.query.items() if name != "aggregate"}
-        with self.client.stream(self.path, {**query, "limit": 1}) as answer:
+        with self._stream(1) as answer:
             return pa.ipc.open_stream(answer.read()).schema
+
+    def _stream(self, limit: int) -> AbstractContextManager[httpx.Response]:
+        """Ask for so many rows as Arrow; for all if that is 0."""
+        query = {name: value for name, value in self.query.items() if name != "aggregate"}
+        return self.client.stream(self.path, {**query, "limit": limit})
+
+    def _known_total(self) -> int | None:
+        """Give how many rows there are, if that is known without asking."""
+        return self.total
 
     @contextmanager
     def _bar(self) -> Generator[Any, None, None]:
         """Show how far a download is, if it is a long one."""
-        if not (self.progress if self.progress is not None else self.total > MANY):
+        total = self._known_total()
+        if not (self.progress if self.progress is not None else (total or 0) > MANY):
             yield None
             return
         from tqdm.auto import tqdm
 
-        name = self.path.strip("/")
-        with tqdm(total=self.total, desc=name, unit=" rows", unit_scale=True, miniters=1) as bar:
+        name = self.path.rpartition("/")[2]
+        with tqdm(total=total, desc=name, unit=" rows", unit_scale=True, miniters=1) as bar:
             yield bar
 
     def arrow(self) -> pa.Table:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
-
-from enfyra_kernel.pieces import PieceFile
 
 from .client import ApiError, Client
 from .explanation import Explanation
 from .frames import PAGE, LastPageError, ResultFrame
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import httpx
 
     from .widgets.shelf import Shelf
     from .widgets.sql_grid import SqlGrid
 
 PATH = "/admin/sql"
-_READ = 1 << 16
 
 
 class SqlFrame(ResultFrame):
@@ -145,7 +141,7 @@ class SqlFrame(ResultFrame):
         """
         if not self._more:
             raise LastPageError("This is the last page")
-        return SqlFrame(
+        following = SqlFrame(
             self.client,
             self.sql,
             self.parameters,
@@ -154,6 +150,8 @@ class SqlFrame(ResultFrame):
             parts=self.parts,
             shelf=self._shelf,
         )
+        following.progress = self.progress
+        return following
 
     def grid(self) -> SqlGrid:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Give the rows as a table to scroll, sort and filter; they cannot be changed.
@@ -179,30 +177,12 @@ class SqlFrame(ResultFrame):
 
     # -- getting it -----------------------------------------------------------------------------
 
-    @contextmanager
-    def reader(self) -> Generator[pa.RecordBatchReader, None, None]:
-        """Give all rows batch by batch, for results larger than memory."""
-        import pyarrow as pa
-
+    def _stream(self, limit: int) -> AbstractContextManager[httpx.Response]:
         body = self._body()
-        if self.limit:
-            body["limit"] = self.limit
-        with self.client.stream(PATH, {}, body=body) as answer:
-            pieces = answer.iter_raw(_READ)
-            source = io.BufferedReader(PieceFile(lambda: next(pieces, None)), _READ)
-            try:
-                with pa.ipc.open_stream(source) as reader:
-                    yield reader
-            except pa.ArrowInvalid as error:
-                raise ApiError("INVALID_STREAM", str(error).partition("\n")[0]) from None
+        return self.client.stream(PATH, {}, body={**body, "limit": limit} if limit else body)
 
-    def shape(self) -> pa.Schema:
-        """Give the names and types of all columns, also of a result without rows."""
-        import pyarrow as pa
-
-        body = {**self._body(), "limit": 1}
-        with self.client.stream(PATH, {}, body=body) as answer:
-            return pa.ipc.open_stream(answer.read()).schema
+    def _known_total(self) -> int | None:
+        return self._total
 
 
 def _rows(number: int) -> str:

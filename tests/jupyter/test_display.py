@@ -7,7 +7,16 @@ import re
 import pytest
 
 from enfyra_jupyter.diagram import Diagram
-from enfyra_jupyter.display import _STYLE, MAX_CELL, Lines, Links, Listing, html_table, text_table
+from enfyra_jupyter.display import (
+    _STYLE,
+    MAX_CELL,
+    Lines,
+    Links,
+    Listing,
+    html_table,
+    text_table,
+    width_of,
+)
 from enfyra_jupyter.explanation import Explanation
 from enfyra_jupyter.flows.steps import Step
 from enfyra_jupyter.flows.timeline import Bar, Timeline
@@ -46,6 +55,13 @@ def test_long_cells_are_cut():
 
 def test_lines_of_a_cell_stay_in_their_row():
     assert text_table(["a", "b"], [["x\ny", None]]).splitlines()[-1] == "x y  null"
+
+
+def test_columns_stand_below_each_other_however_wide_letters_are():
+    names = ["مرحبا", "東京", "👩‍🔬", "e\u0301", "Ann"]
+    lines = text_table(["name", "n"], [[name, "|"] for name in names]).splitlines()
+    assert {width_of(line.partition("|")[0]) for line in lines[2:]} == {7}
+    assert lines[-1] == "Ann    |"
 
 
 def test_diagram(client):

@@ -99,6 +99,9 @@ def test_names_of_the_world(
     # Carets stand below the word, however wide its letters are.
     *_, line, carets = said.splitlines()
     assert line[carets.index("^") :].startswith("العنوان")
+    said = shell.refused("%enfyra query post --filter {title: {_eq: 東京😀}} --sort titel")
+    *_, line, carets = said.splitlines()
+    assert carets == f"{' ' * (line.index('titel') + 3)}^^^^^"
     shell.run(f"%%enfyra flow '{flow}'\n- {{key: say, type: log, config: {{message: 😀}}}}")
     assert flow in repr(shell.run(f"%enfyra run '{flow}'"))
     assert flow in repr(shell.run(f"%enfyra runs '{flow}'"))

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..display import width_of
+
 # How messages name the word that is wrong: ours, and those of databases.
 _NAMED = tuple(
     re.compile(pattern)
@@ -48,8 +50,9 @@ def pointed(message: str, line: str, cell: str | None, details: Any = None) -> s
     text, start, width = place
     before = max(start - _WIDTH // 2, 0)
     shown = text[before : before + _WIDTH].rstrip()
-    width = max(min(width, len(shown) - (start - before)), 1)
-    return f"{message}\n  {shown}\n  {' ' * (start - before)}{'^' * width}"
+    place = start - before
+    space, carets = width_of(shown[:place]), width_of(shown[place : place + width])
+    return f"{message}\n  {shown}\n  {' ' * space}{'^' * max(carets, 1)}"
 
 
 def _word(message: str, details: Any) -> str | None:

@@ -19,7 +19,7 @@ def posts(numbered):
 
 
 class TestSql:
-    def test_result(self, posts):
+    def test_result(self, posts, capsys):
         frame = posts.run(
             "%%enfyra found << sql --param least=3\n"
             "SELECT title, views, views * 2 AS twice FROM post\nWHERE views >= :least ORDER BY id;"
@@ -38,7 +38,9 @@ class TestSql:
         table = frame.arrow()
         assert table.column_names == frame.columns
         assert pa.table(frame) == table
+        frame.progress = True
         assert frame.DataFrame()["twice"].sum() == 2 * sum(range(3, 46))
+        assert "sql: 100%" in capsys.readouterr().err
         assert sum(1 for _ in frame) == 43
         told = frame.explain()
         assert "`views` * 2" in repr(told)

@@ -93,7 +93,10 @@ export default widget(({ model, el, ask, say, watch, done }) => {
         h("button", { class: "danger", onclick: () => { close(); write(hash); } }, "Lose it, and apply"),
       ),
     );
-    confirm.onkeydown = (event) => event.key === "Escape" && close();
+    // What a handler like this gives as false would not happen: neither Tab nor Enter.
+    confirm.onkeydown = (event) => {
+      if (event.key === "Escape") close();
+    };
     confirm.hidden = false;
     keep.focus();
   }

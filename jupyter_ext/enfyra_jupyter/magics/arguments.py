@@ -33,6 +33,8 @@ from .words import UnclosedError, words
 
 _SYSTEM = argument("--system", action="store_true", help="the system's own tables too")
 
+KINDS = ("table", "flow", "hook", "handler")
+
 _TRYING = (
     argument("--test", metavar="BODY", help="the body of the trial: an object, or a file of JSON"),
     argument("--query", type=object_of, metavar="OBJECT", help="the trial's query parameters"),
@@ -131,6 +133,21 @@ _COMMANDS = (
         "  - [author, title]\n"
         "indexes:\n"
         "  - status",
+    ),
+    Command(
+        name="drop",
+        summary="Drop a table, a flow, a hook or a handler. What has records or runs waits for "
+        "--apply.",
+        arguments=(
+            argument("kind", choices=KINDS, metavar="KIND", help="table, flow, hook or handler"),
+            argument(
+                "name", nargs="+", metavar="NAME", help="its name; a handler's as in GET /dashboard"
+            ),
+            argument(
+                "--apply", action="store_true", help="drop it even where data gets lost"
+            ),
+        ),
+        example="%enfyra drop table post\n%enfyra drop handler GET /dashboard",
     ),
     Command(
         name="adopt",

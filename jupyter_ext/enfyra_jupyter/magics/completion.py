@@ -24,7 +24,7 @@ from ..addresses import addresses
 from ..client import ApiError
 from ..grants import EVERYBODY, LOGGED_IN
 from ..quoting import quoted
-from .arguments import COMMANDS, ON
+from .arguments import COMMANDS, KINDS, ON
 from .cell_completion import (
     Found,
     complete_definition,
@@ -159,6 +159,12 @@ class Completer:
                 return word, starting(COMMANDS, word)
             case "queries", _:
                 return word, starting(self._session.glance_at_queries(), word)
+            case "drop", "kind":
+                return word, starting(KINDS, word)
+            case "drop", _ if before[0] == "table":
+                return word, table_names(schema, word)
+            case "drop", _ if before[0] == "flow":
+                return word, _named(self._session.glance_at_flows(), word)
             case _, "url" | "alias":
                 return word, starting(self._connections(command.name), word)
             case _, "flow" | "run":

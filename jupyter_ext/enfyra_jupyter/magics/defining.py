@@ -71,7 +71,7 @@ def _change(
             [
                 ("title", f"{given.table} would be changed"),
                 *lines,
-                *_losses(preview),
+                *losses_of(preview),
                 *warnings_of(preview),
             ]
         )
@@ -97,14 +97,15 @@ def _waiting(name: str, lines: list[tuple[str, str]], preview: Mapping[str, Any]
         [
             ("title", f"{name} is not changed yet, since data would get lost"),
             *lines,
-            *_losses(preview),
+            *losses_of(preview),
             *warnings_of(preview),
             ("note", f"%%enfyra table {name} --apply makes the change all the same"),
         ]
     )
 
 
-def _losses(preview: Mapping[str, Any]) -> list[tuple[str, str]]:
+def losses_of(preview: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Give what data a change would lose, a line for each."""
     return [("bad", f"! loses {loss}") for loss in preview["losses"]]
 
 

@@ -210,6 +210,23 @@ def _saved_handlers(session: Session) -> Saved:
     }
 
 
+def find_script(session: Session, kind: str, name: str) -> tuple[str, dict[str, Any]]:
+    """Give a saved hook or handler, and the path that its kind is at.
+
+    Raises:
+        UsageError: With the nearest name.
+    """
+    saved = _saved_hooks(session) if kind == "hook" else _saved_handlers(session)
+    return _named(saved, kind, name)
+
+
+def _named(saved: Saved, kind: str, name: str) -> tuple[str, dict[str, Any]]:
+    if name not in saved:
+        hint = did_you_mean(name, saved) or f" There are: {', '.join(saved) or 'none'}"
+        raise UsageError(f"There is no {kind} '{name}'.{hint}")
+    return saved[name]
+
+
 def _look(session: Session, given: Namespace, saved: Saved, kind: str) -> Listing:
     verb, *rest = given.words or ["list"]
     if verb not in VERBS:
@@ -220,10 +237,7 @@ def _look(session: Session, given: Namespace, saved: Saved, kind: str) -> Listin
     if verb == "list":
         return _listed(saved, kind)
     name = " ".join(rest)
-    if name not in saved:
-        hint = did_you_mean(name, saved) or f" There are: {', '.join(saved) or 'none'}"
-        raise UsageError(f"There is no {kind} '{name}'.{hint}")
-    path, row = saved[name]
+    path, row = _named(saved, kind, name)
     versions = versions_of(session, path, row)
     if verb == "history":
         return _history(f"{kind} rollback {name}", name, versions)

@@ -181,6 +181,7 @@ FREE = {
 ABOUT = {
     "TABLE": "post", "NAME": "nightly", "DIR": "definitions", "DATA": "frame --table post",
     "X": "views", "USER": "nobody", "METHOD": "GET", "WHO": "everybody", "METHODS": "GET",
+    "KIND": "flow",
 }  # fmt: skip
 BEGUN = {"--filter": "{", "--deep": "{", "--aggregate": "{", "--timezone": "A"}
 

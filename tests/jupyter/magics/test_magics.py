@@ -409,6 +409,12 @@ class TestAdopting:
         assert "must be TABLE=COLUMN" in shell.refused("%enfyra adopt --key trips")
         assert "cannot be the key of 'trips'" in shell.refused("%enfyra adopt --key trips=x")
 
+    def test_a_definition_that_is_dropped_leaves_its_table(self, strangers, shell):
+        shell.run("%enfyra adopt trips --key trips=trip")
+        dropped = repr(shell.run("%enfyra drop table trips"))
+        assert "it was adopted: in the database it stays" in dropped
+        assert "trips" in repr(shell.run("%enfyra adopt trips --dry-run --key trips=trip"))
+
 
 class TestScripts:
     def test_a_hook_is_tried_and_saved(self, posts, client):

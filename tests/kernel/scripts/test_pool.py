@@ -145,7 +145,7 @@ async def test_a_worker_that_crashes_is_replaced(pool: WorkerPool) -> None:
 async def test_a_script_that_crashes_its_worker_is_found_out(pool: WorkerPool) -> None:
     await value(pool, "return 1")
     await eventually(lambda: pool.ready == 2)
-    crashing = asyncio.ensure_future(run(pool, "await ctx.helpers.sleep(3000)"))
+    crashing = asyncio.ensure_future(run(pool, "await ctx.helpers.sleep(30_000)"))
     for _ in range(2):
         await asyncio.sleep(0.1)
         await eventually(lambda: pool.ready >= 2)
@@ -169,11 +169,16 @@ async def test_memory_is_limited(pool: WorkerPool) -> None:
 
 async def test_a_call_that_nobody_waits_for_is_broken_off(pool: WorkerPool) -> None:
     await value(pool, "return 1")
-    host = FakeDatabase()
+
+    async def answer(name: str, _: Any) -> Any:
+        if name == "a":
+            # As soon as it has been answered, and before anything else arrives.
+            asyncio.get_running_loop().call_soon(running.cancel)
+        return {}
+
+    host = FakeDatabase({"trigger": answer})
     source = "await ctx.trigger('a')\nawait ctx.helpers.sleep(200)\nawait ctx.trigger('b')"
     running = asyncio.ensure_future(run(pool, source, host=host))
-    await eventually(lambda: host.asked)
-    running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     await asyncio.sleep(0.4)

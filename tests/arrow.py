@@ -14,11 +14,12 @@ from typing import Any
 import pandas  # noqa: F401
 import pyarrow as pa
 from enfyra_kernel.lifecycle.messages import ARROW
+from enfyra_kernel.lifecycle.streams import prepare_streams
 
 from .api import Answer, Api
 
-# The first array imports pandas: now, rather than on some test's event loop.
-pa.array([0])
+# Now, rather than beside some test's event loop, which waits while libraries are read from a disk.
+asyncio.run(prepare_streams())
 
 
 def stream_of(content: Any, rows_each: int | None = None) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..metadata.definitions import METHODS
 from ..metadata.snapshot import Snapshot
-from ..records.definitions import ICON
+from ..records.table_routes import ICON
 from ..schema.bootstrap import system_routes
 from .kinds import KINDS, ROUTES, Item
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..errors import EnfyraError
-from ..metadata.definitions import RouteDefinition, TableDefinition, has_encrypted
+from ..metadata.definitions import TableDefinition, has_encrypted
 from ..metadata.registry import EVERYTHING, DefinitionChange, Registry
 from ..metadata.snapshot import Snapshot
 from ..schema.adopting import Adopter
@@ -24,12 +24,10 @@ from ..schema.migrator import Draft, Migrator
 from ..schema.payload import TableInput, read_column, read_relation, read_rule, read_table
 from ..schema.preview import Warnings
 from ..schema.raw import Problems
-from ..schema.rows import CatalogWriter, SystemRows
 from ..storage.database import ConstraintViolation, Database, Session
 from .encryption import Keyring
 from .refusals import together
-
-ICON = "lucide:table"
+from .table_routes import RouteKeeper
 
 # Takes what changed, and the version that it made.
 GoLive = Callable[[DefinitionChange, int], Awaitable[None]]
@@ -354,7 +352,7 @@ class Definitions:
             if preview:
                 return Changed(None, draft.preview)
             self._migrator.confirm(draft, confirm)
-            routes = _RouteKeeper(self._database, snapshot, draft)
+            routes = RouteKeeper(snapshot, draft)
             try:
                 ids = await self._migrator.make(draft, lease, also=routes.write)
             except ConstraintViolation as violation:
@@ -414,64 +412,6 @@ class Definitions:
             yield session
             version = await self._lock.advance(session)
         await self._go_live(change, version or 0)
-
-
-class _RouteKeeper:
-    """Keeps a table's own route in step: made with the table, renamed with it, gone with it.
-
-    Attributes:
-        touched: Ids of routes that changed.
-    """
-
-    def __init__(self, database: Database, snapshot: Snapshot, draft: Draft) -> None:
-        self._database = database
-        self._snapshot = snapshot
-        self._draft = draft
-        self._methods: dict[str, Any] = {}
-        self.touched: set[int] = set()
-
-    async def write(self, rows: SystemRows, writer: CatalogWriter) -> None:
-        """Write the routes of tables that are new, renamed or gone."""
-        old, new = self._draft.old, self._draft.new
-        taken = {route.path for route in self._snapshot.route_definitions}
-        for id_, table in new.items():
-            before = old.get(id_)
-            if before is None and f"/{table.name}" not in taken:
-                await self._create(rows, writer.ids[id_], table)
-            elif before is not None and before.name != table.name:
-                await self._rename(rows, id_, before.name, table.name)
-        gone = {id_ for id_ in old if id_ not in new}
-        # The rows themselves go with their table.
-        self.touched |= {
-            route.id for route in self._snapshot.route_definitions if route.main_table in gone
-        }
-
-    async def _create(self, rows: SystemRows, table_id: int, table: TableDefinition) -> None:
-        fact = {
-            "path": f"/{table.name}",
-            "isEnabled": True,
-            "isSystem": False,
-            "icon": ICON,
-            "mainTable": table_id,
-        }
-        route_id = (await rows.insert("route_definition", [fact]))[0]
-        if not self._methods:
-            self._methods = await rows.ids_by("method_definition", "name")
-        methods = [self._methods[name] for name in table.methods if name in self._methods]
-        await rows.link("route_definition", "availableMethods", route_id, methods)
-        self.touched.add(route_id)
-
-    async def _rename(self, rows: SystemRows, table_id: int, old: str, new: str) -> None:
-        route = self._own_route(table_id, old)
-        if route is not None:
-            await rows.update("route_definition", route.id, {"path": f"/{new}"})
-            self.touched.add(route.id)
-
-    def _own_route(self, table_id: int, name: str) -> RouteDefinition | None:
-        for route in self._snapshot.route_definitions:
-            if route.main_table == table_id and route.path == f"/{name}":
-                return route
-        return None
 
 
 def _edited(editor: Editor, edit: Edit) -> tuple[Edited, Catalog]:

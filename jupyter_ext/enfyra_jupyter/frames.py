@@ -31,7 +31,6 @@ PAGE = 20
 # From so many rows on, a bar tells how far a download is.
 MANY = 50_000
 _READ = 1 << 16
-_JSON = {b"enfyra:type": b"simple-json"}
 
 
 class LastPageError(StopIteration):
@@ -302,6 +301,7 @@ class ResultFrame:
         """
         import pandas
         import pyarrow as pa
+        from enfyra_kernel.metadata.arrow import is_document
 
         from .exports import flattened
 
@@ -309,7 +309,7 @@ class ResultFrame:
         frame = table.to_pandas(**options)
         for field in table.schema:
             column = table.column(field.name)
-            if field.metadata and field.metadata.items() >= _JSON.items():
+            if is_document(field):
                 values = [None if text is None else json.loads(text) for text in column.to_pylist()]
                 frame[field.name] = pandas.Series(values, dtype=object)
             elif not options and pa.types.is_int64(field.type) and column.null_count:

@@ -245,6 +245,16 @@ def design_a_table(page: Any) -> None:
     said = form.locator("xpath=..").locator(".enfyra-said")
     expect(said).to_contain_text("essay is live at")
     expect(changes).to_have_text("none")
+    # Whether data may get lost is asked and answered without a mouse.
+    form.get_by_label("Remove column 3").press("Enter")
+    expect(changes).to_contain_text("! loses the column 'essay.views' and its values")
+    apply.press("Enter")
+    expect(form.get_by_role("button", name="Keep everything")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(form.get_by_role("button", name="Lose it, and apply")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(changes).to_have_text("none")
+    expect(form.get_by_label("Name of column 3")).to_have_count(0)
 
 
 def walk_along_relations(page: Any) -> None:
